@@ -1,0 +1,132 @@
+"""Every error Runlet raises on purpose.
+
+    RunletError
+    ├── InvalidInput            what was asked is wrong; asking again unchanged cannot help
+    │   ├── InvalidFiles        a file is wrong, with the place of every mistake
+    │   ├── UnknownName         no such job, run or device
+    │   └── NotAuthorized       the token is missing or wrong
+    ├── Conflict                the present state does not allow it
+    │   ├── IllegalTransition   an execution cannot take this event in its state
+    │   └── StaleUpdate         a newer version of this execution was already recorded
+    ├── Unavailable             something we need does not answer; asking again later may help
+    │   ├── ControllerUnavailable
+    │   └── BrokerUnavailable
+    │       └── Unroutable      the broker has no queue for this message
+    ├── ProtocolError           the other side sent what the protocol does not allow
+    └── LocalFleetError         `runlet up` and its companions cannot do what they were asked
+
+`message` says what is wrong; `hint`, when there is one, says what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
+    """One mistake in a file. Lines and columns count from 1; 0 means the file as a whole."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        if not self.line:
+            return f"{self.path}: {self.message}"
+        return f"{self.path}:{self.line}:{self.column}: {self.message}"
+
+
+class RunletError(Exception):
+    """The root. `code` is the stable name of the error in the HTTP API and in `--output json`."""
+
+    code = "error"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(RunletError):
+    """What was asked is wrong; asking again unchanged cannot help."""
+
+    code = "invalid"
+
+
+class InvalidFiles(InvalidInput):
+    """One or more files are wrong; `problems` lists every mistake, in order of position."""
+
+    code = "invalid_files"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UnknownName(InvalidInput):
+    """No job, run or device has this name."""
+
+    code = "unknown"
+
+
+class NotAuthorized(InvalidInput):
+    """The controller does not accept this token."""
+
+    code = "unauthorized"
+
+
+class Conflict(RunletError):
+    """The present state does not allow what was asked."""
+
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """The transition table has no entry for this event in this state."""
+
+    code = "illegal_transition"
+
+
+class StaleUpdate(Conflict):
+    """An update carries a version that is not newer than the recorded one."""
+
+    code = "stale_update"
+
+
+class Unavailable(RunletError):
+    """Something needed does not answer now; later it may."""
+
+    code = "unavailable"
+
+
+class ControllerUnavailable(Unavailable):
+    """The controller's HTTP API cannot be reached."""
+
+    code = "controller_unavailable"
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker cannot be reached, refused the message or went away before confirming it."""
+
+    code = "broker_unavailable"
+
+
+class Unroutable(BrokerUnavailable):
+    """The broker returned a mandatory message because no queue is bound to its routing key."""
+
+    code = "unroutable"
+
+
+class ProtocolError(RunletError):
+    """The other side sent what the protocol does not allow; it is dropped and logged, never guessed at."""
+
+    code = "protocol"
+
+
+class LocalFleetError(RunletError):
+    """`runlet up`, `down` or `status` cannot do what they were asked."""
+
+    code = "local_fleet"

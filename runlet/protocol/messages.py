@@ -1,0 +1,264 @@
+"""Every message between controller and agent. JSON, one object each, its versioned type in `type`.
+
+A command goes to an agent, an event comes from one. Which device an event is from is never in its body: the broker lets
+a device publish under its own routing key only, and the controller believes the key.
+Bytes of a terminal travel as `Chunk` (chunk.py), not as JSON.
+
+Every message may come twice, late or never; what each side does then is written beside the message.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+
+from runlet.errors import ProtocolError
+from runlet.model.execution import Event
+
+# A command carries a whole script; half a mebibyte is twice the largest script a playbook may hold, escaped as JSON.
+MAX_MESSAGE_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalSize:
+    """The window of a terminal, in characters."""
+
+    columns: int = 80
+    rows: int = 24
+
+
+# --- commands, in the device's durable queue ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Take this execution into the journal and run it. Repeated until `accept` is recorded; the agent dedupes by id."""
+
+    TYPE: ClassVar[str] = "execute.v1"
+
+    execution: str  # UUID
+    attempt: int  # 1 is the first
+    run: int  # number of the run, told to the program as RUNLET_RUN
+    job: str
+    script: str | None  # rendered; None runs `entrypoint` alone
+    entrypoint: list[str] | None  # program and arguments before the script; None is the platform's shell
+    arguments: list[str]  # the script's argv from $1 on
+    cwd: str | None
+    terminal: TerminalSize
+    term: str  # TERM
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End this execution. Sent in the durable lane and in the control lane; idempotent.
+
+    When it overtakes its Execute the agent keeps it, so that the execution is cancelled before it starts.
+    """
+
+    TYPE: ClassVar[str] = "cancel.v1"
+
+    execution: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """Answer to Hello: every command the controller had for this device precedes it in the queue.
+
+    Until it comes, the agent starts nothing: a Cancel may still be on its way behind an Execute.
+    """
+
+    TYPE: ClassVar[str] = "welcome.v1"
+
+    hello: str  # the id in the Hello this answers
+
+
+# --- commands, in the control lane: dropped rather than late --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The console's window changed, or a console attached: set the size and make the program redraw."""
+
+    TYPE: ClassVar[str] = "resize.v1"
+
+    execution: str
+    attempt: int
+    terminal: TerminalSize
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Somebody looks at this execution: send small frames at once. Lapses after WATCH_SECONDS unless repeated."""
+
+    TYPE: ClassVar[str] = "watch.v1"
+
+    execution: str
+    attempt: int
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The controller has the stream up to `offset`; with `settled`, the outcome too: the agent may forget both.
+
+    An offset behind what the agent sent means a hole: the agent sends again from there.
+    """
+
+    TYPE: ClassVar[str] = "stored.v1"
+
+    execution: str
+    attempt: int
+    offset: int
+    settled: bool
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened to one execution. Versions grow by one per event; a version not newer is refused.
+
+    Repeated until the controller answers `Stored(settled=True)` for an outcome; all open ones also ride in Hello.
+    """
+
+    TYPE: ClassVar[str] = "report.v1"
+
+    execution: str
+    attempt: int
+    version: int
+    event: Event
+    at: float  # device clock, seconds since the epoch; shown, never used to order anything
+    exit_code: int | None = None
+    signal: int | None = None
+    detail: str = ""  # why it failed or was rejected, in words
+    output_length: int = 0  # bytes the terminal has produced; final with an outcome
+    seconds: float | None = None  # how long the program ran, by the device's monotonic clock
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The agent (re)connected; `held` is the newest report of each execution that the controller has not settled."""
+
+    TYPE: ClassVar[str] = "hello.v1"
+
+    id: str
+    agent_version: str
+    held: list[Report] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A sign of life, every HEARTBEAT_SECONDS."""
+
+    TYPE: ClassVar[str] = "heartbeat.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The agent stops on purpose: show it offline at once."""
+
+    TYPE: ClassVar[str] = "goodbye.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class InputRefused:
+    """Bytes typed for this execution did not reach its program; `reason` says why, for the console."""
+
+    TYPE: ClassVar[str] = "input_refused.v1"
+
+    execution: str
+    attempt: int
+    console: int
+    reason: str
+
+
+Command = Execute | Cancel | Welcome | Resize | Watch | Stored
+AgentEvent = Report | Hello | Heartbeat | Goodbye | InputRefused
+Message = Command | AgentEvent
+
+_BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}
+# The types of each message's fields, resolved once: annotations are strings until then.
+_FIELDS: dict[type[Any], dict[str, Any]] = {
+    kind: {item.name: get_type_hints(kind)[item.name] for item in fields(kind)}
+    for kind in (*get_args(Message), TerminalSize)
+}
+
+# --- timing both sides must agree on, in seconds --------------------------------------------------------------------
+
+HEARTBEAT_SECONDS = 15.0  # three of them within OFFLINE_SECONDS
+STALE_SECONDS = 2 * HEARTBEAT_SECONDS  # one heartbeat was missed: shown as stale
+OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS  # two were missed: shown as offline
+CONTROL_TTL_SECONDS = 10.0  # input and control older than this are dropped by the broker
+WATCH_SECONDS = 60.0  # a Watch lapses after this
+WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
+
+
+def encode(message: Message) -> bytes:
+    """The message as UTF-8 JSON; raises ProtocolError when it is larger than MAX_MESSAGE_BYTES."""
+    body = json.dumps({"type": message.TYPE, **asdict(message)}, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a {message.TYPE} of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
+    return body
+
+
+def decode(body: bytes) -> Message:
+    """The message in `body`. Unknown fields are ignored, so that a newer peer may add some.
+
+    Raises ProtocolError for anything else that is not exactly a known message.
+    """
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ProtocolError("a message must be a JSON object")
+    kind = _BY_TYPE.get(str(content.get("type")))
+    if kind is None:
+        raise ProtocolError(f"unknown message type {content.get('type')!r}")
+    message: Message = _build(kind, content, kind.TYPE)
+    return message
+
+
+def _build(kind: type[Any], content: dict[str, Any], where: str) -> Any:
+    values = {
+        name: _value(annotation, content[name], f"{where}.{name}")
+        for name, annotation in _FIELDS[kind].items()
+        if name in content
+    }
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ProtocolError(f"{where}: {error}") from None
+
+
+def _value(annotation: Any, value: Any, where: str) -> Any:
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        inner, none = get_args(annotation)
+        assert none is type(None), annotation
+        return None if value is None else _value(inner, value, where)
+    if origin is list:
+        if not isinstance(value, list):
+            raise ProtocolError(f"{where} must be a list")
+        (inner,) = get_args(annotation)
+        return [_value(inner, item, where) for item in value]
+    if annotation is Event:
+        try:
+            return Event(value)
+        except ValueError:
+            raise ProtocolError(f"{where}: unknown event {value!r}") from None
+    if annotation in _FIELDS:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{where} must be an object")
+        return _build(annotation, value, where)
+    if annotation is float and type(value) is int:
+        return float(value)
+    if type(value) is not annotation:  # exact: JSON true is not the integer 1
+        raise ProtocolError(f"{where} must be {annotation.__name__}, not {type(value).__name__}")
+    return value

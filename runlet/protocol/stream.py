@@ -1,0 +1,71 @@
+"""The agent's end of a stream: bytes kept from the moment the terminal produced them until the controller has them.
+
+    acknowledged          sent                 end
+    |<-- kept, in flight -->|<-- kept, unsent -->|        end - acknowledged <= limit
+
+The buffer is bounded. At the bound the owner stops reading the terminal, and the kernel stops the program: slow, but no
+byte is lost. The idea of addressing by offset and applying idempotently follows sshx's session.
+"""
+
+from __future__ import annotations
+
+from runlet.errors import ProtocolError
+
+# What one execution may have in flight: 1 MiB at the 20 ms round trip of a LAN broker allows 50 MB/s.
+OUTPUT_LIMIT_BYTES = 1024 * 1024
+
+
+class OutputBuffer:
+    """Bytes of one stream from `acknowledged` to `end`. Offsets count bytes from the start of the stream."""
+
+    def __init__(self, limit: int = OUTPUT_LIMIT_BYTES, start: int = 0, kept: bytes = b"") -> None:
+        self._limit = limit
+        self._bytes = bytearray(kept)
+        self.acknowledged = start
+        self.sent = start
+
+    @property
+    def end(self) -> int:
+        return self.acknowledged + len(self._bytes)
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be appended; zero means: stop reading the terminal."""
+        return max(0, self._limit - len(self._bytes))
+
+    @property
+    def unsent(self) -> int:
+        return self.end - self.sent
+
+    def append(self, data: bytes) -> None:
+        """Take what the terminal produced; the caller asked for at most `room` bytes."""
+        assert len(data) <= self.room, "the terminal was read past the bound"
+        self._bytes += data
+
+    def take(self, most: int) -> tuple[int, bytes]:
+        """(offset, up to `most` unsent bytes), counted as sent."""
+        offset = self.sent
+        begin = offset - self.acknowledged
+        data = bytes(self._bytes[begin : begin + most])
+        self.sent += len(data)
+        return offset, data
+
+    def acknowledge(self, offset: int) -> None:
+        """The controller has everything before `offset`. Repeated and late acknowledgements change nothing.
+
+        Raises ProtocolError for an offset that was never produced.
+        """
+        if offset > self.end:
+            raise ProtocolError(f"offset {offset} acknowledged, but the stream ends at {self.end}")
+        if offset > self.acknowledged:
+            del self._bytes[: offset - self.acknowledged]
+            self.acknowledged = offset
+            self.sent = max(self.sent, offset)
+
+    def rewind(self) -> None:
+        """Send again everything that is not acknowledged: something on the way was lost."""
+        self.sent = self.acknowledged
+
+    def kept(self) -> bytes:
+        """The unacknowledged bytes, for the journal."""
+        return bytes(self._bytes)

@@ -10,12 +10,12 @@ Every message may come twice, late or never; what each side does then is written
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
-from types import UnionType
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import ClassVar, get_args
 
 from runlet.errors import ProtocolError
 from runlet.model.execution import Event
+from runlet.protocol.values import from_json, to_json
 
 # A command carries a whole script; half a mebibyte is twice the largest script a playbook may hold, escaped as JSON.
 MAX_MESSAGE_BYTES = 512 * 1024
@@ -43,8 +43,8 @@ class Execute:
     run: int  # number of the run, told to the program as RUNLET_RUN
     job: str
     script: str | None  # rendered; None runs `entrypoint` alone
-    entrypoint: list[str] | None  # program and arguments before the script; None is the platform's shell
-    arguments: list[str]  # the script's argv from $1 on
+    entrypoint: tuple[str, ...] | None  # program and arguments before the script; None is the platform's shell
+    arguments: tuple[str, ...]  # the script's argv from $1 on
     cwd: str | None
     terminal: TerminalSize
     term: str  # TERM
@@ -104,7 +104,7 @@ class Watch:
 class Stored:
     """The controller has the stream up to `offset`; with `settled`, the outcome too: the agent may forget both.
 
-    An offset behind what the agent sent means a hole: the agent sends again from there.
+    With `hole`, bytes arrived that do not follow `offset`: the agent sends again from there.
     """
 
     TYPE: ClassVar[str] = "stored.v1"
@@ -112,7 +112,8 @@ class Stored:
     execution: str
     attempt: int
     offset: int
-    settled: bool
+    settled: bool = False
+    hole: bool = False
 
 
 # --- events ------------------------------------------------------------------------------------------------------
@@ -122,7 +123,8 @@ class Stored:
 class Report:
     """What happened to one execution. Versions grow by one per event; a version not newer is refused.
 
-    Repeated until the controller answers `Stored(settled=True)` for an outcome; all open ones also ride in Hello.
+    An outcome is repeated until the controller answers `Stored(settled=True)`; the newest of each execution also
+    precedes every Hello.
     """
 
     TYPE: ClassVar[str] = "report.v1"
@@ -141,13 +143,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The agent (re)connected; `held` is the newest report of each execution that the controller has not settled."""
+    """The agent (re)connected. The newest Report of everything it holds precedes this in the same lane.
+
+    The controller answers with every command it has for the device, then Welcome.
+    """
 
     TYPE: ClassVar[str] = "hello.v1"
 
     id: str
     agent_version: str
-    held: list[Report] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +185,6 @@ AgentEvent = Report | Hello | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}
-# The types of each message's fields, resolved once: annotations are strings until then.
-_FIELDS: dict[type[Any], dict[str, Any]] = {
-    kind: {item.name: get_type_hints(kind)[item.name] for item in fields(kind)}
-    for kind in (*get_args(Message), TerminalSize)
-}
 
 # --- timing both sides must agree on, in seconds --------------------------------------------------------------------
 
@@ -199,7 +198,7 @@ WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
 
 def encode(message: Message) -> bytes:
     """The message as UTF-8 JSON; raises ProtocolError when it is larger than MAX_MESSAGE_BYTES."""
-    body = json.dumps({"type": message.TYPE, **asdict(message)}, ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps({"type": message.TYPE, **to_json(message)}, ensure_ascii=False, separators=(",", ":")).encode()
     if len(body) > MAX_MESSAGE_BYTES:
         raise ProtocolError(f"a {message.TYPE} of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
     return body
@@ -221,44 +220,4 @@ def decode(body: bytes) -> Message:
     kind = _BY_TYPE.get(str(content.get("type")))
     if kind is None:
         raise ProtocolError(f"unknown message type {content.get('type')!r}")
-    message: Message = _build(kind, content, kind.TYPE)
-    return message
-
-
-def _build(kind: type[Any], content: dict[str, Any], where: str) -> Any:
-    values = {
-        name: _value(annotation, content[name], f"{where}.{name}")
-        for name, annotation in _FIELDS[kind].items()
-        if name in content
-    }
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ProtocolError(f"{where}: {error}") from None
-
-
-def _value(annotation: Any, value: Any, where: str) -> Any:
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        inner, none = get_args(annotation)
-        assert none is type(None), annotation
-        return None if value is None else _value(inner, value, where)
-    if origin is list:
-        if not isinstance(value, list):
-            raise ProtocolError(f"{where} must be a list")
-        (inner,) = get_args(annotation)
-        return [_value(inner, item, where) for item in value]
-    if annotation is Event:
-        try:
-            return Event(value)
-        except ValueError:
-            raise ProtocolError(f"{where}: unknown event {value!r}") from None
-    if annotation in _FIELDS:
-        if not isinstance(value, dict):
-            raise ProtocolError(f"{where} must be an object")
-        return _build(annotation, value, where)
-    if annotation is float and type(value) is int:
-        return float(value)
-    if type(value) is not annotation:  # exact: JSON true is not the integer 1
-        raise ProtocolError(f"{where} must be {annotation.__name__}, not {type(value).__name__}")
-    return value
+    return from_json(kind, content, kind.TYPE)

@@ -19,9 +19,8 @@ from __future__ import annotations
 import re
 
 from runlet.errors import InvalidInput, ProtocolError
+from runlet.model.inventory import DEVICE_NAME
 
-# A device's name is part of routing keys, queue names and user names, so it is narrow: no dots, no wildcards.
-DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _ROUTING_KEY = re.compile(r"device\.([A-Za-z0-9_-]+)\.([a-z.]+)\.v1")
 
 COMMAND = "command"

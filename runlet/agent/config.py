@@ -1,0 +1,46 @@
+"""What an agent must know to start: one JSON file, readable by its owner only, for it holds the broker's password."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from runlet.errors import InvalidInput
+from runlet.protocol import names
+
+# Programs at once on one device: enough to keep a small one busy, few enough not to swamp 512 MB.
+DEFAULT_PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """`broker` is an amqp:// URL with password; `state` holds the journal and scripts; `parallel` counts programs."""
+
+    device: str
+    workspace: str
+    broker: str
+    state: Path
+    parallel: int = DEFAULT_PARALLEL
+
+    @classmethod
+    def read(cls, path: Path) -> AgentConfig:
+        """Raises InvalidInput with what is wrong and where."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            config = cls(
+                device=names.check_device_name(content["device"]),
+                workspace=content["workspace"],
+                broker=content["broker"],
+                state=Path(content["state"]),
+                parallel=int(content.get("parallel", DEFAULT_PARALLEL)),
+            )
+        except OSError as error:
+            raise InvalidInput(f"{path}: {error.strerror}") from None
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"{path}: not an agent's configuration: {error}") from None
+        except KeyError as error:
+            raise InvalidInput(f"{path}: {error.args[0]!r} is missing") from None
+        if config.parallel < 1:
+            raise InvalidInput(f"{path}: parallel must be at least 1")
+        return config

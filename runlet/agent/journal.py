@@ -1,0 +1,126 @@
+"""The agent's durable record: which executions it took, how far each came, and what the controller has not stored yet.
+
+One row an execution and attempt. Every write commits with an fsync before it returns (WAL with synchronous=FULL), since
+the broker's copy is acknowledged right after: accepting and starting must survive a power cut.
+A commit that fails is fatal: after a failed fsync nobody knows what is on the disk, so the agent ends and starts again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from runlet.protocol.messages import Execute, Report, decode, encode
+
+# Ids of settled executions are kept, so that a command the broker still held cannot start one again. The number is far
+# above what a device's command queue can hold.
+REMEMBERED_SETTLED = 20_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS execution (
+    number INTEGER PRIMARY KEY,  -- the order of acceptance
+    id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    command BLOB,              -- the Execute; NULL when a Cancel overtook it
+    started INTEGER NOT NULL DEFAULT 0,
+    report BLOB,               -- the newest Report
+    tail_offset INTEGER NOT NULL DEFAULT 0,
+    tail BLOB NOT NULL DEFAULT x'',  -- output that the controller had not stored when the program ended
+    UNIQUE (id, attempt)
+);
+CREATE TABLE IF NOT EXISTS settled (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    UNIQUE (id, attempt)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: an execution the agent is responsible for."""
+
+    id: str
+    attempt: int
+    command: Execute | None
+    started: bool
+    report: Report | None
+    tail_offset: int
+    tail: bytes
+
+
+class Journal:
+    """The journal of one device. Not thread-safe: the agent has one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def accept(self, command: Execute, report: Report) -> bool:
+        """Take an execution; False when it was taken before, settled included: a duplicate delivery."""
+        known = self._db.execute(
+            "SELECT 1 FROM execution WHERE (id, attempt) = (?1, ?2) UNION ALL "
+            "SELECT 1 FROM settled WHERE (id, attempt) = (?1, ?2)",
+            (command.execution, command.attempt),
+        ).fetchone()
+        if known:
+            return False
+        self._db.execute(
+            "INSERT INTO execution (id, attempt, command, report) VALUES (?, ?, ?, ?)",
+            (command.execution, command.attempt, encode(command), encode(report)),
+        )
+        return True
+
+    def bar(self, execution: str, attempt: int, report: Report) -> bool:
+        """A Cancel came before its Execute: whatever comes later, it never starts. False when it is known already."""
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO execution (id, attempt, report) "
+            "SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM settled WHERE (id, attempt) = (?1, ?2))",
+            (execution, attempt, encode(report)),
+        )
+        return cursor.rowcount > 0
+
+    def start(self, report: Report) -> None:
+        """The program is about to be started: from here on it is never started again."""
+        self._db.execute(
+            "UPDATE execution SET started = 1, report = ? WHERE (id, attempt) = (?, ?)",
+            (encode(report), report.execution, report.attempt),
+        )
+
+    def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
+        """The execution has its outcome; the output not yet stored is kept with it."""
+        self._db.execute(
+            "UPDATE execution SET report = ?, tail_offset = ?, tail = ? WHERE (id, attempt) = (?, ?)",
+            (encode(report), tail_offset, tail, report.execution, report.attempt),
+        )
+
+    def settle(self, execution: str, attempt: int) -> None:
+        """The controller has the outcome and all output: forget both, remember the id."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
+        cursor = self._db.execute("INSERT OR IGNORE INTO settled (id, attempt) VALUES (?, ?)", (execution, attempt))
+        self._db.execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
+        self._db.execute("COMMIT")
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything the agent is responsible for, in the order it was accepted."""
+        rows = self._db.execute(
+            "SELECT id, attempt, command, started, report, tail_offset, tail FROM execution ORDER BY number"
+        ).fetchall()
+        for id_, attempt, command, started, report, tail_offset, tail in rows:
+            execute, newest = _decoded(command), _decoded(report)
+            assert execute is None or isinstance(execute, Execute)
+            assert newest is None or isinstance(newest, Report)
+            yield Entry(id_, attempt, execute, bool(started), newest, tail_offset, tail)
+
+
+def _decoded(body: bytes | None) -> object:
+    return None if body is None else decode(body)

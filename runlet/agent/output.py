@@ -1,0 +1,117 @@
+"""Sending one stream: small frames at once when somebody watches, large and rare ones when nobody does.
+
+The buffer keeps every byte until the controller has stored it. What is lost on the way is noticed by the lack of
+progress and sent again from the last stored offset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from runlet.errors import BrokerUnavailable
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
+from runlet.protocol.messages import WATCH_SECONDS
+from runlet.protocol.stream import OutputBuffer
+
+# Nobody watches: bytes wait this long for company, so that a chatty job costs four messages a second.
+HOLD_SECONDS = 0.25
+# ... unless this many are there already.
+HOLD_BYTES = 32 * 1024
+# Bytes in flight without any progress for this long are taken for lost. Well above a slow broker's round trip.
+RESEND_SECONDS = 5.0
+
+
+class OutputSender:
+    """The sending end of one execution's stream. `on_room` is called when a full buffer has room again."""
+
+    def __init__(
+        self, execution: str, attempt: int, buffer: OutputBuffer, post: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        self._execution = execution
+        self._attempt = attempt
+        self.buffer = buffer
+        self._post = post
+        self._watched_until = 0.0
+        self._flushing = False
+        self._ended = False
+        self._hold: asyncio.TimerHandle | None = None
+        self._wake = asyncio.Event()
+        self.on_room: Callable[[], None] = lambda: None
+
+    def append(self, data: bytes) -> None:
+        """Take what the terminal printed; at most `buffer.room` bytes."""
+        self.buffer.append(data)
+        if self._is_due():
+            self._wake.set()
+        elif self._hold is None:
+            self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Send what is there now."""
+        self._hold = None
+        self._flushing = True
+        self._wake.set()
+
+    def watch(self, watched: bool) -> None:
+        """Somebody looks, or nobody any more."""
+        now = asyncio.get_running_loop().time()
+        self._watched_until = now + WATCH_SECONDS if watched else now
+        self._wake.set()
+
+    def end(self) -> None:
+        """Nothing will be appended any more."""
+        self._ended = True
+        self._wake.set()
+
+    def acknowledge(self, offset: int, *, hole: bool) -> None:
+        """The controller has everything before `offset`, and not what followed it if there is a hole."""
+        self.buffer.acknowledge(offset)
+        if hole:
+            self.buffer.rewind()
+        self.on_room()
+        self._wake.set()
+
+    def resume(self) -> None:
+        """The connection is new: what was in flight may be lost."""
+        self.buffer.rewind()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until the stream has ended and all of it is acknowledged."""
+        watchdog = asyncio.create_task(self._resend_lost())
+        try:
+            while not (self._ended and self.buffer.acknowledged == self.buffer.end):
+                self._wake.clear()
+                if self.buffer.unsent and self._is_due():
+                    await self._send()
+                else:
+                    await self._wake.wait()
+        finally:
+            watchdog.cancel()
+            if self._hold:
+                self._hold.cancel()
+
+    def _is_due(self) -> bool:
+        return (
+            self._ended
+            or self._flushing
+            or self.buffer.unsent >= HOLD_BYTES
+            or asyncio.get_running_loop().time() < self._watched_until
+        )
+
+    async def _send(self) -> None:
+        offset, data = self.buffer.take(MAX_CHUNK_BYTES)
+        self._flushing = self._flushing and self.buffer.unsent > 0
+        try:
+            await self._post(Chunk(self._execution, self._attempt, offset, data).encode())
+        except BrokerUnavailable:
+            self.buffer.rewind()
+            await self._wake.wait()  # for resume(), or for the watchdog
+
+    async def _resend_lost(self) -> None:
+        while True:
+            before = self.buffer.acknowledged
+            await asyncio.sleep(RESEND_SECONDS)
+            if self.buffer.sent > self.buffer.acknowledged == before:
+                self.resume()

@@ -1,0 +1,1 @@
+"""The broker, as coroutines. The only home of pika."""

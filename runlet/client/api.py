@@ -1,0 +1,169 @@
+"""The controller's HTTP API, one method per route. Answers become views once, here; failures become RunletErrors.
+
+httpx2 is imported when the first Api is made: `runlet --version` has no use for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from runlet.client.address import check_url, is_loopback
+from runlet.client.failures import from_body, unavailable
+from runlet.errors import ProtocolError
+from runlet.model.job import Job
+from runlet.model.target import Target
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.values import from_json, to_json
+from runlet.protocol.views import Change, DeviceView, Health, JobView, RunView
+
+if TYPE_CHECKING:
+    import httpx2
+
+T = TypeVar("T")
+RunId = int | Literal["latest"]
+
+CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not up
+ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question
+TRANSCRIPT_PAGE_BYTES = 1024 * 1024  # bounds what `logs` holds in memory
+TRANSCRIPT_END_HEADER = "X-Runlet-End"  # how many bytes are stored
+DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own terminal is known
+
+
+class Api:
+    """A connection to one controller. Every method raises ControllerUnavailable when there is no answer."""
+
+    def __init__(self, url: str, token: str) -> None:
+        import httpx2
+
+        self.url = check_url(url)
+        self._http = httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=not is_loopback(self.url),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def health(self) -> Health:
+        """The health of the controller's parts, good or not."""
+        return from_json(Health, _object(self._send("GET", "/healthz", accept=(503,))), "health")
+
+    def apply(self, jobs: Sequence[Job]) -> list[Change]:
+        """Make the controller hold exactly these revisions of these jobs; other jobs stay."""
+        content = self._ask("POST", "/v1/apply", {"jobs": [job.to_mapping() for job in jobs]})
+        return _items(Change, content, "changes")
+
+    def jobs(self) -> list[JobView]:
+        return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")
+
+    def start_run(
+        self,
+        *,
+        job: str | None = None,
+        command: Sequence[str] | None = None,
+        args: Sequence[str] = (),
+        target: Target | None = None,
+        origin: str | None = None,
+        terminal: TerminalSize | None = None,
+        term: str = DEFAULT_TERM,
+    ) -> RunView:
+        """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks."""
+        content = {
+            "job": job,
+            "command": None if command is None else list(command),
+            "args": list(args),
+            "target": None if target is None else {"where": target.where.value, "whereCustom": list(target.patterns)},
+            "origin": origin,
+            "terminal": to_json(terminal or TerminalSize()),
+            "term": term,
+        }
+        return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
+
+    def runs(self, limit: int = 20, before: int | None = None) -> list[RunView]:
+        """The newest runs (older than run `before`), newest first."""
+        query = {"limit": limit} | ({} if before is None else {"before": before})
+        return _items(RunView, self._ask("GET", "/v1/runs", query=query), "runs")
+
+    def run(self, run: RunId) -> RunView:
+        return from_json(RunView, self._ask("GET", f"/v1/runs/{run}"), "run")
+
+    def cancel(self, run: RunId, devices: Sequence[str] | None = None) -> RunView:
+        """Ask the executions on `devices` (all when None) to end."""
+        content = {"devices": None if devices is None else list(devices)}
+        return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/cancel", content), "run")
+
+    def transcript(self, run: RunId, device: str, offset: int = 0) -> Iterator[bytes]:
+        """What is stored of a device's output from `offset` on, in pages."""
+        while True:
+            data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES)
+            if data:
+                yield data
+            offset += len(data)
+            if not data or offset >= end:
+                return
+
+    def transcript_length(self, run: RunId, device: str) -> int:
+        """How many bytes are stored of a device's output now."""
+        return self._transcript_page(run, device, 0, 1)[1]
+
+    def devices(self) -> list[DeviceView]:
+        return _items(DeviceView, self._ask("GET", "/v1/devices"), "devices")
+
+    def _transcript_page(self, run: RunId, device: str, offset: int, limit: int) -> tuple[bytes, int]:
+        query = {"device": device, "offset": offset, "limit": limit}
+        answer = self._send("GET", f"/v1/runs/{run}/transcript", query=query)
+        try:
+            return answer.content, int(answer.headers[TRANSCRIPT_END_HEADER])
+        except (KeyError, ValueError):
+            raise ProtocolError(f"{answer.url} did not say where the transcript ends") from None
+
+    def _ask(self, method: str, path: str, content: Any = None, query: dict[str, Any] | None = None) -> dict[str, Any]:
+        return _object(self._send(method, path, content, query))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        content: Any = None,
+        query: dict[str, Any] | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> httpx2.Response:
+        import httpx2
+
+        try:
+            answer = self._http.request(method, path, json=content, params=query)
+        except httpx2.TimeoutException:
+            raise unavailable(self.url, "it takes too long") from None
+        except httpx2.HTTPError as error:
+            raise unavailable(self.url, str(error) or type(error).__name__) from None
+        if answer.status_code >= 400 and answer.status_code not in accept:
+            raise from_body(answer.status_code, answer.content)
+        return answer
+
+
+def _object(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        content = json.loads(answer.content)
+    except ValueError:
+        raise ProtocolError(f"{answer.url} did not answer with JSON; is this a Runlet controller?") from None
+    if not isinstance(content, dict):
+        raise ProtocolError(f"{answer.url} did not answer with a JSON object; is this a Runlet controller?")
+    return content
+
+
+def _items(kind: type[T], content: dict[str, Any], key: str) -> list[T]:
+    items = content.get(key)
+    if not isinstance(items, list):
+        raise ProtocolError(f"{key} must be a list")
+    return [from_json(kind, item, key) for item in items]

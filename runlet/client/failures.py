@@ -1,0 +1,41 @@
+"""How the controller says no: an error's body or a dead connection, as the matching RunletError.
+
+{"error": {"code": "unknown", "message": "no job is called 'upgrde'", "hint": null}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from runlet.errors import ControllerUnavailable, InvalidFiles, InvalidInput, RunletError
+
+# Longer error bodies than this are some proxy's web page, not an answer of a controller.
+_MOST_SHOWN_CHARACTERS = 200
+
+
+def unavailable(url: str, why: str) -> ControllerUnavailable:
+    """No answer from `url`."""
+    return ControllerUnavailable(f"the controller at {url} does not answer: {why}", "is it up? see: runlet status")
+
+
+def from_body(status: int, body: bytes) -> RunletError:
+    """The error that an HTTP answer of 400 and above stands for."""
+    try:
+        error = json.loads(body)["error"]
+        code, message, hint = str(error["code"]), str(error["message"]), error.get("hint")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        text = " ".join(body.decode(errors="replace").split())[:_MOST_SHOWN_CHARACTERS]
+        return RunletError(f"the controller answered {status}: {text or 'nothing'}")
+    kind = _BY_CODE.get(code, RunletError)
+    return kind(message, None if hint is None else str(hint))
+
+
+def _tree(kind: type[RunletError]) -> Iterator[type[RunletError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _tree(below)
+
+
+_BY_CODE = {kind.code: kind for kind in _tree(RunletError)}
+_BY_CODE[InvalidFiles.code] = InvalidInput  # the places in the files do not cross the wire, only their words

@@ -1,0 +1,183 @@
+"""The HTTP API: every route, and how errors look. The command line and any other console are served alike."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI, Query, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from runlet import __version__
+from runlet.controller import devices, jobs, runs
+from runlet.controller.attach import Attaching
+from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.health import Vitals
+from runlet.controller.hub import Hub
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.controller.transcripts import Transcripts
+from runlet.errors import Conflict, InvalidInput, NotAuthorized, RunletError, Unavailable, UnknownName
+from runlet.model.target import Target, Where
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.values import to_json
+from runlet.spec import playbook
+
+# One page of a listing, and of a transcript.
+MAX_RUNS = 1000
+MAX_TRANSCRIPT_BYTES = 1024 * 1024
+
+# The nearest class decides.
+_STATUS: dict[type[RunletError], int] = {
+    UnknownName: 404,
+    NotAuthorized: 401,
+    InvalidInput: 422,
+    Conflict: 409,
+    Unavailable: 503,
+    RunletError: 500,
+}
+
+log = logging.getLogger(__name__)
+
+
+class ApplyBody(BaseModel):
+    jobs: list[dict[str, Any]]
+
+
+class TargetBody(BaseModel):
+    where: Where
+    whereCustom: list[str] = []
+
+
+class TerminalBody(BaseModel):
+    columns: int = Field(default=80, ge=1, le=1000)
+    rows: int = Field(default=24, ge=1, le=1000)
+
+
+class RunBody(BaseModel):
+    job: str | None = None
+    command: list[str] | None = None
+    args: list[str] = []
+    target: TargetBody | None = None
+    origin: str | None = None
+    terminal: TerminalBody = TerminalBody()
+    term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
+
+
+class CancelBody(BaseModel):
+    devices: list[str] | None = None
+
+
+def build(
+    store: Store,
+    dispatcher: Dispatcher,
+    streams: Streams,
+    transcripts: Transcripts,
+    hub: Hub,
+    attaching: Attaching,
+    vitals: Vitals,
+) -> FastAPI:
+    """The application, its parts given."""
+    api = FastAPI(title="Runlet", version=__version__, docs_url=None, redoc_url=None)
+
+    @api.exception_handler(RunletError)
+    async def on_error(_request: Request, error: RunletError) -> JSONResponse:
+        status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+        return _error(status, error.code, error.message, error.hint)
+
+    @api.exception_handler(RequestValidationError)
+    async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        return _error(422, InvalidInput.code, f"{place}: {first['msg']}", None)
+
+    @api.get("/healthz")
+    async def healthz() -> JSONResponse:
+        health = await vitals.check()
+        return JSONResponse(to_json(health), 200 if health.is_ok else 503)
+
+    @api.post("/v1/apply")
+    async def apply(body: ApplyBody) -> dict[str, Any]:
+        declared = [playbook.from_mapping(content) for content in body.jobs]
+        changes = await store.transact(lambda session: jobs.apply(session, declared, datetime.now(UTC)))
+        return {"changes": to_json(changes)}
+
+    @api.get("/v1/jobs")
+    async def list_jobs() -> dict[str, Any]:
+        return {"jobs": to_json(await store.transact(jobs.views))}
+
+    @api.post("/v1/runs", status_code=201)
+    async def launch(body: RunBody) -> dict[str, Any]:
+        request = _launch_request(body)
+        launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
+        for execution in launched.run.executions:
+            if execution.device is not None:
+                streams.open(execution.id, execution.attempt, execution.device)
+        await dispatcher.send(launched.outgoing)
+        return dict(to_json(launched.run))
+
+    @api.get("/v1/runs")
+    async def list_runs(limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = None) -> dict[str, Any]:
+        return {"runs": to_json(await store.transact(lambda session: runs.views(session, limit, before)))}
+
+    @api.get("/v1/runs/{run}")
+    async def show_run(run: str) -> dict[str, Any]:
+        view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
+        return dict(to_json(view))
+
+    @api.post("/v1/runs/{run}/cancel")
+    async def cancel(run: str, body: CancelBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        cancelled = await store.transact(
+            lambda session: runs.cancel(session, runs.number(session, run), body.devices, now)
+        )
+        for execution in cancelled.ended:
+            hub.on_change(execution)
+        await dispatcher.send(cancelled.outgoing)
+        return dict(to_json(cancelled.run))
+
+    @api.get("/v1/runs/{run}/transcript")
+    async def transcript(
+        run: str,
+        device: str,
+        offset: int = Query(0, ge=0),
+        limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
+    ) -> Response:
+        view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
+        execution = next((execution for execution in view.executions if execution.device == device), None)
+        if execution is None:
+            raise UnknownName(f"run {view.id} has no execution on {device!r}", f"see it with: runlet show {view.id}")
+        data = transcripts.read(execution.id, execution.attempt, offset, limit)
+        end = streams.length(execution.id, execution.attempt)
+        return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})
+
+    @api.get("/v1/devices")
+    async def list_devices() -> dict[str, Any]:
+        views = await store.transact(lambda session: devices.views(session, datetime.now(UTC)))
+        return {"devices": to_json(views)}
+
+    @api.websocket("/v1/runs/{run}/attach")
+    async def attach(socket: WebSocket, run: str) -> None:
+        await attaching.serve(socket, run)
+
+    return api
+
+
+def _launch_request(body: RunBody) -> runs.Request:
+    target = None if body.target is None else Target(body.target.where, tuple(body.target.whereCustom))
+    return runs.Request(
+        job=body.job,
+        command=None if body.command is None else tuple(body.command),
+        args=tuple(body.args),
+        target=target,
+        origin=body.origin,
+        terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
+        term=body.term,
+    )
+
+
+def _error(status: int, code: str, message: str, hint: str | None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message, "hint": hint}}, status)

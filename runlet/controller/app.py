@@ -1,0 +1,146 @@
+"""The controller put together: its parts, the order in which they start, and the order in which they stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+
+import uvicorn
+
+from runlet.amqp.consumer import Consumer, Subscription
+from runlet.amqp.publisher import Publisher
+from runlet.controller import api, devices, executions
+from runlet.controller.attach import Attaching
+from runlet.controller.collector import Collector
+from runlet.controller.config import ControllerConfig
+from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.gate import Gate
+from runlet.controller.health import Vitals
+from runlet.controller.hub import Hub
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.controller.topology import for_workspace
+from runlet.controller.transcripts import Transcripts
+from runlet.errors import InvalidInput
+from runlet.protocol import frames, names
+
+# Reports that wait for one commit: the size of the largest batch.
+EVENT_PREFETCH = 1000
+# Chunks of output that wait for the disk: at most 16 MiB.
+OUTPUT_PREFETCH = 256
+# Consoles get this long to take the close frame before their sockets are cut.
+LEAVE_SECONDS = 2
+
+log = logging.getLogger(__name__)
+
+
+class Controller:
+    """One controller process."""
+
+    def __init__(self, config: ControllerConfig) -> None:
+        self._config = config
+        self._listener = _listen(config.host, config.port)
+        self._store = Store(config.database)
+        self._transcripts = Transcripts(config.transcripts)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[str], None]) -> None:
+        """Serve until `stop` is set; `on_ready` is told the address once requests and the broker are served.
+
+        Any task that fails ends the controller, and its exception is raised here.
+        """
+        config = self._config
+        await self._store.open()
+        enrolled = await self._store.transact(lambda session: devices.enroll(session, config.devices))
+        publisher = Publisher(config.broker, "controller publishes", names.exchange(config.workspace))
+        topology = for_workspace(config.workspace, enrolled)
+        consumer = Consumer(config.broker, "controller consumes", topology)
+        dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace)
+        streams = Streams(self._transcripts, dispatcher.tell)
+        hub = Hub(dispatcher.tell)
+        collector = Collector(self._store, dispatcher, streams, hub)
+        consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
+        consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
+        streams.on_output, streams.on_complete = hub.on_output, collector.on_complete
+        for view in await self._store.transact(executions.unsettled):
+            assert view.device is not None
+            streams.open(view.id, view.attempt, view.device)
+            if view.state.is_outcome:
+                streams.finish(view.id, view.output_length)
+        attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
+        application = api.build(
+            self._store,
+            dispatcher,
+            streams,
+            self._transcripts,
+            hub,
+            attaching,
+            Vitals(self._store, publisher, consumer),
+        )
+        server = _server(Gate(application, config.token))
+        for work in (collector.run(), streams.run(), hub.run(), publisher.run(), consumer.run(), dispatcher.run()):
+            self._start(work, stop)
+        serving = self._start(server.serve(sockets=[self._listener]), stop)
+        announcing = self._start(self._announce(publisher, consumer, on_ready), stop)
+        await stop.wait()
+
+        # The order: consoles first, who come back by themselves; then no new requests; then nothing more from the
+        # broker or to it; the store last, for everything above may still be writing to it.
+        announcing.cancel()
+        attaching.stop()
+        server.should_exit = True
+        await asyncio.wait((serving,))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._store.close()
+        self._transcripts.close()
+        for task in self._tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _announce(self, publisher: Publisher, consumer: Consumer, on_ready: Callable[[str], None]) -> None:
+        await publisher.connected.wait()
+        await consumer.connected.wait()
+        host, port = self._listener.getsockname()[:2]
+        on_ready(f"http://{host}:{port}")
+
+    def _start(self, work: Coroutine[None, None, None], stop: asyncio.Event) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
+        self._tasks.append(task)
+        return task
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything else starts, so that a taken port is told at once."""
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror}", "choose another port, or 0 for any that is free"
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the program's (see __main__): uvicorn would take them from us."""
+        yield
+
+
+def _server(application: Gate) -> _Server:
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=frames.MAX_CONSOLE_FRAME_BYTES,
+        ws_per_message_deflate=False,  # costs memory per socket and latency per key
+        timeout_graceful_shutdown=LEAVE_SECONDS,
+    )
+    return _Server(config)

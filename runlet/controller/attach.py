@@ -1,0 +1,180 @@
+"""One attached console: what it types goes to the devices, what its executions print and become goes to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import WebSocket, WebSocketDisconnect
+
+from runlet.controller import runs
+from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.hub import Attachment, Hub
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.controller.transcripts import Transcripts
+from runlet.errors import ProtocolError, RunletError, Unavailable, UnknownName
+from runlet.protocol import frames, messages
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Resize, RunSnapshot, Settled
+from runlet.protocol.views import ExecutionView, RunView
+
+# A console tells first what it wants, right after connecting.
+ATTACH_SECONDS = 10.0
+# WebSocket close codes (RFC 6455): all was sent; the console broke the protocol; the controller restarts.
+CLOSE_DONE, CLOSE_PROTOCOL, CLOSE_RESTART = 1000, 1002, 1012
+
+
+class Attaching:
+    """Serves consoles until they leave, their executions are settled, or the controller stops."""
+
+    def __init__(
+        self, store: Store, hub: Hub, streams: Streams, transcripts: Transcripts, dispatcher: Dispatcher
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._streams = streams
+        self._transcripts = transcripts
+        self._dispatcher = dispatcher
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let every console go; they know how to come back."""
+        self._stopping = True
+        self._hub.close()
+
+    async def serve(self, socket: WebSocket, run_text: str) -> None:
+        """One WebSocket, from its handshake to its close."""
+        await socket.accept()
+        try:
+            async with asyncio.timeout(ATTACH_SECONDS):
+                request = frames.decode_from_console(await socket.receive_text())
+            if not isinstance(request, Attach):
+                raise ProtocolError("the first frame must be attach")
+            await self._attached(socket, run_text, request)
+        except (WebSocketDisconnect, TimeoutError):
+            return
+        except KeyError:
+            await socket.close(CLOSE_PROTOCOL, "a text frame was expected")
+        except RunletError as error:
+            await socket.close(CLOSE_PROTOCOL, error.message[:120])  # a close frame holds 123 bytes
+
+    async def _attached(self, socket: WebSocket, run_text: str, request: Attach) -> None:
+        run = await self._read(run_text)
+        attachment = self._hub.attach(_selected(run, request), {})
+        try:
+            run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
+            for view in _selected(run, request):
+                attachment.executions[view.id] = view
+                attachment.offsets[view.id] = self._begin(view, request)
+            await socket.send_text(frames.encode(RunSnapshot(run)))
+            if request.terminal and not request.read_only:
+                for view in attachment.executions.values():
+                    self._resize(view, request.terminal)
+            await self._both_ways(socket, attachment, request.read_only)
+        finally:
+            self._hub.detach(attachment)
+
+    async def _both_ways(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
+        taking = asyncio.create_task(self._take(socket, attachment, read_only))
+        giving = asyncio.create_task(self._give(socket, attachment))
+        try:
+            await asyncio.wait((taking, giving), return_when=asyncio.FIRST_COMPLETED)
+            for task in (taking, giving):
+                if task.done():
+                    task.result()
+        finally:
+            taking.cancel()
+            giving.cancel()
+            await asyncio.gather(taking, giving, return_exceptions=True)
+
+    async def _give(self, socket: WebSocket, attachment: Attachment) -> None:
+        """What changed, then output, in turn over the executions so that a chatty one does not starve the others."""
+        while not self._stopping:
+            attachment.wake.clear()
+            for execution in list(attachment.changed):
+                attachment.changed.discard(execution)
+                await socket.send_text(frames.encode(ExecutionChanged(attachment.executions[execution])))
+            while attachment.notices:
+                await socket.send_text(frames.encode(Notice(*attachment.notices.pop(0))))
+            more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]
+            if len(attachment.drained) == len(attachment.executions):
+                await socket.send_text(frames.encode(Settled()))
+                await socket.close(CLOSE_DONE)
+                return
+            if not any(more):
+                await attachment.wake.wait()
+        await socket.close(CLOSE_RESTART, "the controller stops")
+
+    async def _give_output(self, socket: WebSocket, attachment: Attachment, execution: str) -> bool:
+        """One chunk at most; whether there is more."""
+        view, offset = attachment.executions[execution], attachment.offsets[execution]
+        length = self._streams.length(execution, view.attempt)
+        if offset < length:
+            data = self._transcripts.read(execution, view.attempt, offset, MAX_CHUNK_BYTES)
+            await socket.send_bytes(Chunk(execution, view.attempt, offset, data).encode())
+            attachment.offsets[execution] = offset + len(data)
+        elif view.state.is_outcome and length >= view.output_length and execution not in attachment.drained:
+            attachment.drained.add(execution)
+            await socket.send_text(frames.encode(Drained(execution)))
+        return attachment.offsets[execution] < length
+
+    async def _take(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", CLOSE_DONE))
+            if message.get("bytes") is not None:
+                await self._type(attachment, Chunk.decode(message["bytes"]), read_only)
+                continue
+            frame = frames.decode_from_console(message["text"])
+            if not isinstance(frame, Resize):
+                raise ProtocolError("only the first frame is attach")
+            if not read_only and frame.execution in attachment.executions:
+                self._resize(attachment.executions[frame.execution], frame.terminal)
+
+    async def _type(self, attachment: Attachment, chunk: Chunk, read_only: bool) -> None:
+        view = attachment.executions.get(chunk.execution)
+        if view is None:
+            raise ProtocolError("typed for an execution that is not attached")
+        reason = _refusal(view, read_only)
+        if reason is None and view.device is not None:
+            typed = Chunk(view.id, view.attempt, attachment.number, chunk.data)
+            try:
+                await self._dispatcher.type(view.device, typed)
+            except Unavailable:
+                reason = "the broker is away"
+        if reason:
+            attachment.notices.append((view.id, f"not typed: {reason}"))
+            attachment.wake.set()
+
+    def _resize(self, view: ExecutionView, terminal: messages.TerminalSize) -> None:
+        if view.device is not None and not view.state.is_outcome:
+            self._dispatcher.tell(view.device, messages.Resize(view.id, view.attempt, terminal))
+
+    def _begin(self, view: ExecutionView, request: Attach) -> int:
+        length = self._streams.length(view.id, view.attempt)
+        offset = min(request.offsets.get(view.id, 0), length)
+        return offset if request.tail is None else max(offset, length - request.tail)
+
+    async def _read(self, run_text: str) -> RunView:
+        return await self._store.transact(lambda session: runs.view(session, runs.number(session, run_text)))
+
+
+def _selected(run: RunView, request: Attach) -> list[ExecutionView]:
+    if request.devices is None:
+        return list(run.executions)
+    chosen = [view for view in run.executions if view.device in request.devices]
+    missing = set(request.devices) - {view.device for view in chosen}
+    if missing:
+        raise UnknownName(f"run {run.id} has no execution on {', '.join(sorted(missing))}")
+    return chosen
+
+
+def _refusal(view: ExecutionView, read_only: bool) -> str | None:
+    if read_only:
+        return "this console only reads"
+    if view.state.is_outcome:
+        return "the program has ended"
+    if view.device is None:
+        return "no device has it yet"
+    return None

@@ -1,0 +1,144 @@
+"""Collecting: what agents report becomes rows, many reports to a transaction, acknowledged after the commit.
+
+While one batch is being committed the next one gathers, so the size of a batch follows the load by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlmodel import Session
+
+from runlet.amqp.consumer import Delivery
+from runlet.backoff import Backoff
+from runlet.controller import devices, executions, outbox, runs
+from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.hub import Hub
+from runlet.controller.outbox import Outgoing
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.errors import ProtocolError, Unavailable
+from runlet.protocol import names
+from runlet.protocol.messages import Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
+from runlet.protocol.views import ExecutionView
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a committed batch means for the world outside the database."""
+
+    changed: list[ExecutionView] = field(default_factory=list)
+    assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
+    known: list[tuple[str, Stored]] = field(
+        default_factory=list
+    )  # outcomes told again though settled: (device, answer)
+    welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
+
+
+class Collector:
+    """Takes the deliveries of the event queue; `run` turns them into transactions."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, streams: Streams, hub: Hub) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._hub = hub
+        self._streams = streams
+        self._arrived: list[Delivery] = []
+        self._completed: list[str] = []  # executions
+        self._wake = asyncio.Event()
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        self._arrived.append(delivery)  # bounded by the queue's prefetch
+        self._wake.set()
+
+    def on_complete(self, execution: str) -> None:
+        """The outcome of this execution is recorded and the last byte of its output stored."""
+        self._completed.append(execution)
+        self._wake.set()
+
+    async def run(self) -> None:
+        backoff = Backoff()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            arrived, self._arrived = self._arrived, []
+            completed, self._completed = self._completed, []
+            messages = [message for delivery in arrived if (message := _decoded(delivery))]
+            while True:
+                try:
+                    await self._commit(messages, completed)
+                    break
+                except Unavailable as error:
+                    delay = backoff.next()
+                    log.error("reports not recorded, next try in %.1f s: %s", delay, error)  # noqa: TRY400
+                    await asyncio.sleep(delay)
+            backoff.reset()
+            for delivery in arrived:
+                delivery.ack()
+
+    async def _commit(self, messages: list[tuple[str, Message]], completed: list[str]) -> None:
+        now = datetime.now(UTC)
+        effects = await self._store.transact(lambda session: self._record(session, messages, completed, now))
+        for view in effects.assigned:
+            assert view.device is not None
+            self._streams.open(view.id, view.attempt, view.device)
+        for view in effects.assigned + effects.changed:
+            self._hub.on_change(view)
+            if view.state.is_outcome:
+                self._streams.finish(view.id, view.output_length)
+        for execution in completed:
+            self._streams.settle(execution)
+        for device, answer in effects.known:
+            self._dispatcher.tell(device, answer)
+        for _, message in messages:
+            if isinstance(message, InputRefused):
+                self._hub.on_refused(message)
+        await asyncio.gather(*(self._dispatcher.welcome(*welcome) for welcome in effects.welcomes))
+
+    def _record(
+        self, session: Session, messages: list[tuple[str, Message]], completed: list[str], now: datetime
+    ) -> Effects:
+        effects = Effects()
+        for device, message in messages:
+            match message:
+                case Report():
+                    self._record_report(session, device, message, now, effects)
+                case Hello():
+                    devices.seen(session, device, now, version=message.agent_version)
+                    effects.assigned += [
+                        view for run in runs.assign_waiting(session, device, now) for view in run.executions
+                    ]
+                    effects.welcomes.append((device, message.id, outbox.for_device(session, device, now)))
+                case Heartbeat() | Goodbye():
+                    devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
+                case InputRefused():
+                    pass  # concerns the console only
+                case _:
+                    log.warning("dropped a %s from %s", message.TYPE, device)
+        for execution in completed:
+            executions.settle(session, execution)
+        return effects
+
+    def _record_report(self, session: Session, device: str, report: Report, now: datetime, effects: Effects) -> None:
+        recorded = executions.record(session, device, report, now)
+        if recorded is None:
+            return
+        if recorded.is_new:
+            effects.changed.append(recorded.view)
+        if recorded.is_settled:
+            answer = Stored(report.execution, report.attempt, recorded.view.output_length, settled=True)
+            effects.known.append((device, answer))
+
+
+def _decoded(delivery: Delivery) -> tuple[str, Message] | None:
+    try:
+        device, _ = names.parse_key(delivery.key)
+        return device, decode(delivery.body)
+    except ProtocolError as error:
+        log.warning("dropped an event: %s", error)
+        return None

@@ -1,0 +1,82 @@
+"""Sending: durable commands until they are answered, control messages at once or never."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from runlet.amqp.consumer import Consumer
+from runlet.amqp.publisher import Publisher
+from runlet.controller import outbox
+from runlet.controller.outbox import Outgoing
+from runlet.controller.store import Store
+from runlet.controller.topology import for_devices
+from runlet.errors import BrokerUnavailable, ProtocolError, Unavailable, Unroutable
+from runlet.protocol import names
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.messages import Cancel, Message, Welcome, encode
+
+# How often the outbox is searched for commands that were not answered in time.
+SWEEP_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The controller's voice."""
+
+    def __init__(self, store: Store, publisher: Publisher, consumer: Consumer, workspace: str) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._consumer = consumer
+        self._workspace = workspace
+
+    async def send(self, outgoing: Iterable[Outgoing]) -> None:
+        """Publish commands. What fails stays in the outbox and is due again."""
+        await asyncio.gather(*(self._send_one(one) for one in outgoing))
+
+    async def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
+        """Everything a device must know, and then its welcome: the lane keeps this order."""
+        sending = [self._send_one(one) for one in outgoing]
+        await asyncio.gather(*sending, self._publish(device, Welcome(hello)))
+
+    def tell(self, device: str, message: Message) -> None:
+        """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
+        self._publisher.offer(names.key(device, names.CONTROL), encode(message))
+
+    async def type(self, device: str, chunk: Chunk) -> None:
+        """Typed bytes; raises BrokerUnavailable when they cannot be on their way now."""
+        await self._publisher.post(names.key(device, names.INPUT), chunk.encode())
+
+    async def run(self) -> None:
+        """Send again what was not answered."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if not self._publisher.connected.is_set():
+                continue
+            try:
+                await self.send(await self._store.transact(lambda session: outbox.due(session, datetime.now(UTC))))
+            except Unavailable as error:
+                log.warning("outbox not swept: %s", error)
+
+    async def _send_one(self, one: Outgoing) -> None:
+        await self._publish(one.device, one.message)
+        if isinstance(one.message, Cancel):
+            self.tell(one.device, one.message)  # the durable lane may be long; this one is not
+
+    async def _publish(self, device: str, message: Message) -> None:
+        key = names.key(device, names.COMMAND)
+        try:
+            body = encode(message)
+            try:
+                await self._publisher.publish(key, body)
+            except Unroutable:
+                # The broker lost its queues, or the device is new since we connected.
+                await self._consumer.declare(for_devices(self._workspace, [device]))
+                await self._publisher.publish(key, body)
+        except BrokerUnavailable as error:
+            log.warning("%s for %s not sent: %s", message.TYPE, device, error)
+        except ProtocolError:
+            log.exception("%s for %s cannot be sent", message.TYPE, device)

@@ -1,0 +1,96 @@
+"""Attached consoles: who follows which executions, and what woke them.
+
+A console holds no queue here. It is woken, looks at what changed and at how far its transcript has grown, and reads
+from its own offsets: late, slow and returning consoles are all the same case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
+from runlet.protocol.views import ExecutionView
+
+
+@dataclass(eq=False, slots=True)
+class Attachment:
+    """One console's hold on some executions of a run. `number` tells the agent which console types."""
+
+    number: int
+    executions: dict[str, ExecutionView]
+    offsets: dict[str, int]
+    changed: set[str] = field(default_factory=set)
+    notices: list[tuple[str, str]] = field(default_factory=list)  # (execution, words)
+    drained: set[str] = field(default_factory=set)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+# Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
+NOTICE_LIMIT = 100
+
+
+class Hub:
+    """Every attachment of this controller. `tell` sends a message to a device."""
+
+    def __init__(self, tell: Callable[[str, Watch], None]) -> None:
+        self._tell = tell
+        self._following: dict[str, set[Attachment]] = {}
+        # Consoles of several controllers, or of one before and after a restart, must not share a number.
+        self._numbers = itertools.count(random.SystemRandom().getrandbits(62))
+
+    def attach(self, executions: Iterable[ExecutionView], offsets: dict[str, int]) -> Attachment:
+        """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
+        attachment = Attachment(next(self._numbers), {view.id: view for view in executions}, offsets)
+        for view in attachment.executions.values():
+            self._following.setdefault(view.id, set()).add(attachment)
+            self._watch(view, watched=True)
+        return attachment
+
+    def detach(self, attachment: Attachment) -> None:
+        for view in attachment.executions.values():
+            following = self._following[view.id]
+            following.discard(attachment)
+            if not following:
+                del self._following[view.id]
+                self._watch(view, watched=False)
+
+    def close(self) -> None:
+        """Wake everyone: the controller stops."""
+        for attachment in set().union(*self._following.values()):
+            attachment.wake.set()
+
+    def on_output(self, execution: str) -> None:
+        for attachment in self._following.get(execution, ()):
+            attachment.wake.set()
+
+    def on_change(self, view: ExecutionView) -> None:
+        """An execution has a newer version or now has a device."""
+        following = self._following.get(view.id, ())
+        for attachment in following:
+            attachment.executions[view.id] = view
+            attachment.changed.add(view.id)
+            attachment.wake.set()
+        if following:
+            self._watch(view, watched=True)
+
+    def on_refused(self, refused: InputRefused) -> None:
+        """Tell the console that typed, and no other."""
+        for attachment in self._following.get(refused.execution, ()):
+            if attachment.number == refused.console and len(attachment.notices) < NOTICE_LIMIT:
+                attachment.notices.append((refused.execution, f"not typed: {refused.reason}"))
+                attachment.wake.set()
+
+    async def run(self) -> None:
+        """Repeat what would lapse: a Watch that was lost, or is getting old."""
+        while True:
+            await asyncio.sleep(WATCH_REPEAT_SECONDS)
+            for execution, following in self._following.items():
+                self._watch(next(iter(following)).executions[execution], watched=True)
+
+    def _watch(self, view: ExecutionView, *, watched: bool) -> None:
+        if view.device is not None and not view.state.is_outcome:
+            self._tell(view.device, Watch(view.id, view.attempt, watched))

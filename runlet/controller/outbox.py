@@ -1,0 +1,101 @@
+"""The outbox: commands that devices have not answered yet, and when each is due to be sent (again).
+
+A command is put here in the transaction that causes it and leaves when the agent's answer is recorded, so a crash
+between the two repeats it, and the agent dedupes. Nothing is sent to a device that is not connected: its Hello makes
+everything due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, delete, select
+
+from runlet.controller import devices
+from runlet.controller.tables import Execution, Outbox, Run
+from runlet.protocol.messages import Cancel, Execute, TerminalSize
+
+EXECUTE = "execute"
+CANCEL = "cancel"
+
+# An unanswered command goes out again after these many seconds, the last repeating.
+RESEND_SECONDS = (5.0, 15.0, 60.0)
+# One sweep sends at most this many, so that a returning fleet does not stop everything else.
+SWEEP_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A command to publish now."""
+
+    device: str
+    message: Execute | Cancel
+
+
+def enqueue(
+    session: Session, kind: str, execution: Execution, run: Run, now: datetime, connected: bool
+) -> list[Outgoing]:
+    """Put a command into the outbox; it comes back to be sent at once when its device is connected."""
+    assert execution.device is not None
+    row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
+    session.add(row)
+    return [_send(row, execution, run, now)] if connected else []
+
+
+def due(session: Session, now: datetime) -> list[Outgoing]:
+    """What is due for connected devices, counted as sent."""
+    reachable = [name for name, connected in devices.connected(session, now).items() if connected]
+    rows = select(Outbox).where(Outbox.due_at <= now, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
+    return _send_rows(session, session.exec(rows.limit(SWEEP_LIMIT)), now)
+
+
+def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
+    """Everything that one device has not answered, counted as sent."""
+    rows = select(Outbox).where(Outbox.device == device).order_by(col(Outbox.id))
+    return _send_rows(session, session.exec(rows), now)
+
+
+def is_unsent(session: Session, execution: str) -> bool:
+    """Whether the command to execute still waits here, never having left the controller."""
+    row = session.exec(select(Outbox).where(Outbox.execution == execution, Outbox.kind == EXECUTE)).first()
+    return row is not None and row.tries == 0
+
+
+def answered(session: Session, execution: str, *, ended: bool) -> None:
+    """The agent has the execution, or has ended it: drop what that answers."""
+    rows = delete(Outbox).where(col(Outbox.execution) == execution)
+    session.exec(rows if ended else rows.where(col(Outbox.kind) == EXECUTE))
+
+
+def _send_rows(session: Session, rows: Iterable[Outbox], now: datetime) -> list[Outgoing]:
+    outgoing = []
+    for row in list(rows):
+        execution = session.get_one(Execution, row.execution)
+        outgoing.append(_send(row, execution, session.get_one(Run, execution.run), now))
+    return outgoing
+
+
+def _send(row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoing:
+    delay = RESEND_SECONDS[min(row.tries, len(RESEND_SECONDS) - 1)]
+    row.tries += 1
+    row.due_at = now + timedelta(seconds=delay)
+    if row.kind == CANCEL:
+        return Outgoing(row.device, Cancel(execution.id, execution.attempt))
+    assert run.id is not None
+    return Outgoing(
+        row.device,
+        Execute(
+            execution=execution.id,
+            attempt=execution.attempt,
+            run=run.id,
+            job=run.job or "exec",
+            script=run.script,
+            entrypoint=None if run.entrypoint is None else tuple(run.entrypoint),
+            arguments=tuple(run.args),
+            cwd=run.cwd,
+            terminal=TerminalSize(run.columns, run.rows),
+            term=run.term,
+        ),
+    )

@@ -1,0 +1,240 @@
+"""Runs: launching, listing, cancelling. A run's state is derived from its executions, never stored."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from runlet.controller import devices, jobs, outbox
+from runlet.controller.outbox import Outgoing
+from runlet.controller.tables import Execution, Run
+from runlet.errors import Conflict, InvalidInput, UnknownName
+from runlet.model.execution import Event, State, advance
+from runlet.model.run import derived_state, is_settled
+from runlet.model.target import Target, Where, resolve
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.views import ExecutionView, RunView
+from runlet.spec import template
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an operator asks to run: a declared job by name, or a bare command. `target` None is the job's own."""
+
+    job: str | None
+    command: tuple[str, ...] | None
+    args: tuple[str, ...]
+    target: Target | None
+    origin: str | None  # the device that asks, if it is one
+    terminal: TerminalSize
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A new run, and the commands to publish for it now."""
+
+    run: RunView
+    outgoing: list[Outgoing]
+
+
+def launch(session: Session, request: Request, now: datetime) -> Launched:
+    """Resolve the target, render the script and write down the run with one execution per device.
+
+    Raises UnknownName, InvalidInput or Conflict; then nothing was written.
+    """
+    run = _prepare(session, request, now)
+    target = Target(run.where, tuple(run.where_custom))
+    reachable = devices.connected(session, now)
+    chosen = resolve(target, reachable, origin=request.origin, barred=frozenset(run.barred))
+    session.add(run)
+    session.flush()
+    assert run.id is not None
+    executions = [
+        Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
+    ]
+    session.add_all(executions)
+    session.flush()  # the outbox refers to them
+    outgoing = []
+    for execution in executions:
+        if execution.device is not None:
+            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, reachable[execution.device])
+    return Launched(_view(run, executions), outgoing)
+
+
+def _prepare(session: Session, request: Request, now: datetime) -> Run:
+    """The row of the run, not yet added: everything its executions are made from."""
+    job = jobs.find(session, request.job) if request.job else None
+    if job is None and not request.command:
+        raise InvalidInput("neither a job nor a command is given")
+    target = request.target or (job.target if job else None)
+    if target is None:
+        raise InvalidInput("a command needs a target", "name a device, or say all, any or local")
+    entrypoint = job.entrypoint if job else request.command
+    return Run(
+        job=job.name if job else None,
+        revision=job.revision if job else None,
+        command=None if job else list(request.command or ()),
+        script=template.render(job.script, [job.name, *request.args]) if job else None,
+        entrypoint=None if entrypoint is None else list(entrypoint),
+        args=list(request.args),
+        cwd=job.cwd if job else None,
+        where=target.where,
+        where_custom=list(target.patterns),
+        barred=sorted(job.barred) if job else [],
+        show_duration=job.show_duration if job else False,
+        columns=request.terminal.columns,
+        rows=request.terminal.rows,
+        term=request.term,
+        created_at=now,
+    )
+
+
+def assign_waiting(session: Session, device: str, now: datetime) -> list[RunView]:
+    """A device connected: give it the executions that wait for any device. The runs that changed."""
+    rows = session.exec(
+        select(Execution, Run)
+        .join(Run)
+        .where(col(Execution.device).is_(None), Execution.state == State.QUEUED)
+        .order_by(col(Execution.run))
+    )
+    changed = []
+    for execution, run in list(rows):
+        if device not in run.barred:
+            execution.device = device
+            # Its Hello, which brought us here, sends everything in the outbox.
+            outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
+            changed.append(_view(run, [execution]))
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A run after a cancel: `ended` were cancelled before they left the controller, `outgoing` go to their agents."""
+
+    run: RunView
+    ended: list[ExecutionView]
+    outgoing: list[Outgoing]
+
+
+def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: datetime) -> Cancelled:
+    """Ask the open executions on these devices (all when None) to end.
+
+    What never left the controller is cancelled at once; for the rest the agent has the last word.
+    """
+    run = _find(session, run_id)
+    executions = _executions(session, run_id)
+    chosen = _on_devices(executions, run_id, names)
+    still_open = [execution for execution in chosen if not execution.state.is_outcome]
+    if not still_open:
+        raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
+    reachable = devices.connected(session, now)
+    ended, outgoing = [], []
+    for execution in still_open:
+        if execution.device is None or (execution.state is State.QUEUED and outbox.is_unsent(session, execution.id)):
+            execution.state = advance(execution.state, Event.CANCEL)
+            execution.detail = "cancelled before it was sent"
+            execution.ended_at = now
+            execution.settled = True
+            outbox.answered(session, execution.id, ended=True)
+            ended.append(execution_view(execution))
+        elif not execution.cancel_requested:
+            execution.cancel_requested = True
+            outgoing += outbox.enqueue(session, outbox.CANCEL, execution, run, now, reachable[execution.device])
+    return Cancelled(_view(run, executions), ended, outgoing)
+
+
+def _on_devices(executions: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
+    if names is None:
+        return executions
+    by_device = {execution.device: execution for execution in executions}
+    for name in names:
+        if name not in by_device:
+            raise UnknownName(f"run {run_id} has no execution on {name!r}", f"see where it runs: runlet show {run_id}")
+    return [by_device[name] for name in names]
+
+
+def number(session: Session, text: str) -> int:
+    """The number of the run that `text` names: a number, or the word latest."""
+    if text == LATEST:
+        latest = session.exec(select(Run.id).order_by(col(Run.id).desc()).limit(1)).first()
+        if latest is None:
+            raise UnknownName("there are no runs yet", "start one with: runlet run JOB")
+        return latest
+    if not text.isdecimal() or len(text) > 18:
+        raise UnknownName(f"{text!r} is not the number of a run", "see them with: runlet ps")
+    return int(text)
+
+
+def view(session: Session, run_id: int) -> RunView:
+    return _view(_find(session, run_id), _executions(session, run_id))
+
+
+def views(session: Session, limit: int, before: int | None) -> list[RunView]:
+    """The newest runs, newest first; older than `before` when given."""
+    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(Run.id) < before)
+    runs = list(session.exec(query))
+    of_runs = session.exec(select(Execution).where(col(Execution.run).in_([run.id for run in runs])))
+    by_run: dict[int, list[Execution]] = {}
+    for execution in of_runs:
+        by_run.setdefault(execution.run, []).append(execution)
+    return [_view(run, by_run[run.id]) for run in runs if run.id is not None]
+
+
+def execution_view(row: Execution) -> ExecutionView:
+    return ExecutionView(
+        id=row.id,
+        device=row.device,
+        state=row.state,
+        attempt=row.attempt,
+        version=row.version,
+        exit_code=row.exit_code,
+        signal=row.signal,
+        detail=row.detail,
+        cancel_requested=row.cancel_requested,
+        queued_at=row.queued_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        seconds=row.seconds,
+        output_length=row.output_length,
+    )
+
+
+def _find(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise UnknownName(f"there is no run {run_id}", "see them with: runlet ps")
+    return run
+
+
+def _executions(session: Session, run_id: int) -> list[Execution]:
+    return list(session.exec(select(Execution).where(Execution.run == run_id)))
+
+
+def _view(run: Run, executions: Sequence[Execution]) -> RunView:
+    assert run.id is not None
+    states = [execution.state for execution in executions]
+    return RunView(
+        id=run.id,
+        job=run.job,
+        command=None if run.command is None else tuple(run.command),
+        args=tuple(run.args),
+        where=Where(run.where),
+        where_custom=tuple(run.where_custom),
+        revision=run.revision,
+        show_duration=run.show_duration,
+        created_at=run.created_at,
+        state=derived_state(states),
+        settled=is_settled(states),
+        executions=tuple(
+            execution_view(execution) for execution in sorted(executions, key=lambda row: row.device or "")
+        ),
+    )

@@ -1,0 +1,125 @@
+"""The controller's end of every open stream: stores what arrives, acknowledges it, tells who follows.
+
+The transcript on disk is the buffer: a console that is slow, late or new reads from its own offset, so nothing is
+queued for it here. Acknowledgements are by offset and may be lost: the agent sends again, and the overlap is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from runlet.amqp.consumer import Delivery
+from runlet.controller.transcripts import Transcripts
+from runlet.errors import ProtocolError
+from runlet.protocol import names
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.messages import Stored
+
+# Acknowledge after this many bytes: an eighth of what an agent may have in flight.
+ACKNOWLEDGE_BYTES = 128 * 1024
+# ... or after this long, well before an agent takes its bytes for lost.
+ACKNOWLEDGE_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Stream:
+    """One execution's stream: `stored` bytes are in the transcript, `final` is its whole length once that is known."""
+
+    execution: str
+    attempt: int
+    device: str
+    stored: int
+    acknowledged: int
+    final: int | None = None
+    hole_told_at: int = -1  # the offset of the last hole told, so that one lost chunk is not asked for many times
+
+
+class Streams:
+    """All streams that are not settled. `tell` sends a message to a device."""
+
+    def __init__(self, transcripts: Transcripts, tell: Callable[[str, Stored], None]) -> None:
+        self._transcripts = transcripts
+        self._tell = tell
+        self._streams: dict[str, Stream] = {}
+        self._unacknowledged: set[str] = set()
+        # Whom to tell that an execution has new output, and that an ended one's last byte is stored.
+        self.on_output: Callable[[str], None] = lambda _execution: None
+        self.on_complete: Callable[[str], None] = lambda _execution: None
+
+    def open(self, execution: str, attempt: int, device: str) -> None:
+        """Take output of this execution from this device and no other."""
+        if execution not in self._streams:
+            stored = self._transcripts.length(execution, attempt)
+            self._streams[execution] = Stream(execution, attempt, device, stored, stored)
+
+    def finish(self, execution: str, length: int) -> None:
+        """The program ended after `length` bytes; `on_complete` tells when all of them are stored."""
+        stream = self._streams.get(execution)
+        if stream is not None:
+            stream.final = length
+            self._check_complete(stream)
+
+    def settle(self, execution: str) -> None:
+        """The outcome is recorded and the stream complete: make it durable and let the agent forget it."""
+        stream = self._streams.pop(execution, None)
+        if stream is None:
+            return
+        self._unacknowledged.discard(execution)
+        self._transcripts.sync(execution, stream.attempt)
+        self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, settled=True))
+
+    def length(self, execution: str, attempt: int) -> int:
+        """How many bytes are stored, open or settled."""
+        stream = self._streams.get(execution)
+        return stream.stored if stream else self._transcripts.length(execution, attempt)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """A chunk from the output queue. What does not fit is dropped: the agent still has it."""
+        try:
+            device, _ = names.parse_key(delivery.key)
+            self._take(device, Chunk.decode(delivery.body))
+        except ProtocolError as error:
+            log.warning("dropped output: %s", error)
+        delivery.ack()
+
+    async def run(self) -> None:
+        """Acknowledge what trickles in too slowly to be acknowledged by its size."""
+        while True:
+            await asyncio.sleep(ACKNOWLEDGE_SECONDS)
+            self._acknowledge([self._streams[execution] for execution in self._unacknowledged])
+
+    def _take(self, device: str, chunk: Chunk) -> None:
+        stream = self._streams.get(chunk.execution)
+        if stream is None or stream.attempt != chunk.attempt:
+            return  # settled: the agent learns so when it repeats the outcome
+        if stream.device != device:
+            raise ProtocolError(f"{device} sent output of an execution on {stream.device}")
+        new = chunk.data[max(0, stream.stored - chunk.position) :]
+        if chunk.position > stream.stored:
+            if stream.hole_told_at != stream.stored:
+                stream.hole_told_at = stream.stored
+                self._tell(device, Stored(stream.execution, stream.attempt, stream.stored, hole=True))
+            return
+        if new:
+            self._transcripts.append(stream.execution, stream.attempt, new)
+            stream.stored += len(new)
+            self.on_output(stream.execution)
+        self._unacknowledged.add(stream.execution)
+        if stream.stored - stream.acknowledged >= ACKNOWLEDGE_BYTES:
+            self._acknowledge([stream])
+        self._check_complete(stream)
+
+    def _check_complete(self, stream: Stream) -> None:
+        if stream.final is not None and stream.stored >= stream.final:
+            self.on_complete(stream.execution)
+
+    def _acknowledge(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            stream.acknowledged = stream.stored
+            self._unacknowledged.discard(stream.execution)
+            self._tell(stream.device, Stored(stream.execution, stream.attempt, stream.stored))

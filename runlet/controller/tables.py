@@ -1,0 +1,112 @@
+"""The tables of the store. Instants are aware UTC datetimes; what a job said at its launch is kept with the run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Index
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from runlet.model.execution import State
+from runlet.model.target import Where
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime; SQLite has none, so it is kept there as naive UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _instant(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
+
+
+def _enum(kind: type[StrEnum], **options: Any) -> Any:
+    """Kept as its value in a text column: a new member needs no change of the table."""
+    values = Enum(
+        kind, native_enum=False, length=32, values_callable=lambda members: [member.value for member in members]
+    )
+    return Field(sa_column=Column(values, nullable=False), **options)
+
+
+class Device(SQLModel, table=True):
+    """An enrolled device and its agent's last sign of life."""
+
+    name: str = Field(primary_key=True)
+    connected: bool = False  # said hello, and not goodbye since
+    last_seen: datetime | None = _instant(nullable=True)
+    agent_version: str | None = None
+
+
+class Job(SQLModel, table=True):
+    """The present revision of a declared job."""
+
+    name: str = Field(primary_key=True)
+    revision: str
+    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))  # model.job.Job.to_mapping
+    applied_at: datetime = _instant()
+
+
+class Run(SQLModel, table=True):
+    """One launch, with everything its executions are made from: it never changes after."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str | None = Field(default=None, index=True)
+    revision: str | None = None
+    command: list[str] | None = Field(default=None, sa_column=Column(JSON))
+    script: str | None = None  # rendered
+    entrypoint: list[str] | None = Field(default=None, sa_column=Column(JSON))
+    args: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    cwd: str | None = None
+    where: Where = _enum(Where)
+    where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    barred: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    show_duration: bool = False
+    columns: int
+    rows: int
+    term: str
+    created_at: datetime = _instant()
+
+
+class Execution(SQLModel, table=True):
+    """The part of a run on one device. `state` moves by model.execution.advance only."""
+
+    id: str = Field(primary_key=True)
+    run: int = Field(foreign_key="run.id", index=True)
+    device: str | None = Field(default=None, foreign_key="device.name", index=True)
+    attempt: int = 1
+    state: State = _enum(State, default=State.QUEUED)
+    version: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+    detail: str = ""
+    cancel_requested: bool = False
+    queued_at: datetime = _instant()
+    started_at: datetime | None = _instant(nullable=True)
+    ended_at: datetime | None = _instant(nullable=True)
+    seconds: float | None = None
+    output_length: int = 0
+    settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
+
+    __table_args__ = (Index("execution_unsettled", "settled", "device"),)
+
+
+class Outbox(SQLModel, table=True):
+    """A command that a device has not answered yet. Committed with the transition that causes it."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    execution: str = Field(foreign_key="execution.id", index=True)
+    device: str = Field(foreign_key="device.name", index=True)
+    kind: str  # "execute" or "cancel"
+    tries: int = 0
+    due_at: datetime = _instant()

@@ -1,0 +1,29 @@
+"""What the controller declares on the broker, for itself and for the devices, who may declare nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from runlet.amqp.consumer import Queue, Topology
+from runlet.protocol import names
+
+_EVERY = "*"
+
+
+def for_workspace(workspace: str, devices: Iterable[str]) -> Topology:
+    """The exchange, the controller's own queues, and those of every device."""
+    topology = for_devices(workspace, devices)
+    events = (names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT))
+    topology.queues.append(Queue(names.event_queue(workspace), events, quorum=True))
+    topology.queues.append(Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),)))
+    return topology
+
+
+def for_devices(workspace: str, devices: Iterable[str]) -> Topology:
+    """The two queues of each device."""
+    queues = []
+    for device in devices:
+        control = (names.key(device, names.CONTROL), names.key(device, names.INPUT))
+        queues.append(Queue(names.device_queue(workspace, device), (names.key(device, names.COMMAND),)))
+        queues.append(Queue(names.control_queue(workspace, device), control))
+    return Topology(names.exchange(workspace), queues)

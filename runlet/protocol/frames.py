@@ -1,0 +1,139 @@
+"""Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
+
+    console -> controller     Attach first and once; then Resize, and Chunk for typed bytes
+    controller -> console     RunSnapshot first; then ExecutionChanged, Notice, Drained, and Chunk for output;
+                              Settled last, then the controller closes the WebSocket with code 1000
+
+A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, get_args
+
+from runlet.errors import ProtocolError
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.values import from_json, to_json
+from runlet.protocol.views import ExecutionView, RunView
+
+# --- from a console -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Bind this console to a run; `devices` None means all of them.
+
+    Output begins at `offsets` (by execution, 0 when absent); with `tail`, at most that many bytes before the present
+    end. A read-only console's typing and resizing are refused.
+    """
+
+    TYPE: ClassVar[str] = "attach"
+
+    devices: tuple[str, ...] | None = None
+    offsets: dict[str, int] = field(default_factory=dict)
+    tail: int | None = None
+    read_only: bool = False
+    terminal: TerminalSize | None = None  # the console's window; None leaves the executions' terminals as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The console's window has this size now."""
+
+    TYPE: ClassVar[str] = "resize"
+
+    execution: str
+    terminal: TerminalSize
+
+
+# --- from the controller ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """The run at the moment of attaching; every later change of the selected executions follows."""
+
+    TYPE: ClassVar[str] = "run"
+
+    run: RunView
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionChanged:
+    """An execution has a newer version, or now has a device."""
+
+    TYPE: ClassVar[str] = "execution"
+
+    execution: ExecutionView
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Words for the operator: typed bytes were refused, say."""
+
+    TYPE: ClassVar[str] = "notice"
+
+    execution: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """This execution has ended and its last byte of output has been sent."""
+
+    TYPE: ClassVar[str] = "drained"
+
+    execution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Every selected execution has ended and is drained: the last frame."""
+
+    TYPE: ClassVar[str] = "settled"
+
+
+ConsoleFrame = Attach | Resize
+ControllerFrame = RunSnapshot | ExecutionChanged | Notice | Drained | Settled
+Frame = ConsoleFrame | ControllerFrame
+
+_FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}
+_FROM_CONTROLLER: dict[str, type[ControllerFrame]] = {kind.TYPE: kind for kind in get_args(ControllerFrame)}
+
+# What a console may send in one frame: a paste of a screenful is far below, and a terminal reads no faster.
+MAX_CONSOLE_FRAME_BYTES = 1024 * 1024
+# What the controller may send: the snapshot of a run on 10,000 devices is 4 MiB of JSON.
+MAX_CONTROLLER_FRAME_BYTES = 16 * 1024 * 1024
+
+
+def encode(frame: Frame) -> str:
+    """The text of a frame."""
+    return json.dumps({"type": frame.TYPE, **to_json(frame)}, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode_from_console(text: str) -> ConsoleFrame:
+    """Raises ProtocolError for anything that is not exactly a frame a console may send."""
+    content, kind = _read(text)
+    if kind not in _FROM_CONSOLE:
+        raise ProtocolError(f"a console sends no frame of type {kind!r}")
+    return from_json(_FROM_CONSOLE[kind], content, kind)
+
+
+def decode_from_controller(text: str) -> ControllerFrame:
+    """Raises ProtocolError for anything that is not exactly a frame the controller may send."""
+    content, kind = _read(text)
+    if kind not in _FROM_CONTROLLER:
+        raise ProtocolError(f"the controller sends no frame of type {kind!r}")
+    return from_json(_FROM_CONTROLLER[kind], content, kind)
+
+
+def _read(text: str) -> tuple[dict[str, Any], str]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a frame that is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ProtocolError("a frame must be a JSON object")
+    return content, str(content.get("type"))

@@ -1,0 +1,98 @@
+"""Dataclasses as JSON values and back: the one decoder of what the HTTP API and an attachment's frames carry.
+
+A value is checked once, here, against the annotations of its dataclass; behind this rim there are only typed values.
+Unknown fields are ignored, so that a newer peer may add some; anything else that does not fit is a ProtocolError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from runlet.errors import ProtocolError
+
+T = TypeVar("T")
+
+# The key in a field's metadata that holds its name on the wire, where that is not the field's own.
+WIRE_NAME = "wire_name"
+
+
+def to_json(value: Any) -> Any:
+    """`value` (a dataclass, or what one may hold) as JSON values; instants in ISO 8601."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {wire: to_json(getattr(value, name)) for name, wire, _ in _fields(type(value))}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def from_json(kind: type[T], content: Any, where: str) -> T:
+    """A `kind` from JSON values; `where` names the place for the ProtocolError that anything unfit raises."""
+    if not isinstance(content, dict):
+        raise ProtocolError(f"{where} must be an object")
+    values = {
+        name: _value(annotation, content[wire], f"{where}.{wire}")
+        for name, wire, annotation in _fields(kind)  # type: ignore[arg-type]  # a type is hashable: python/mypy#11470
+        if wire in content
+    }
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ProtocolError(f"{where}: {error}") from None
+
+
+@cache
+def _fields(kind: type[Any]) -> list[tuple[str, str, Any]]:
+    """(name, name on the wire, annotation) of each field, resolved once: annotations are strings until then."""
+    hints = get_type_hints(kind)
+    return [(item.name, item.metadata.get(WIRE_NAME, item.name), hints[item.name]) for item in fields(kind)]
+
+
+def _value(annotation: Any, value: Any, where: str) -> Any:
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        inner, none = get_args(annotation)
+        assert none is type(None), annotation
+        return None if value is None else _value(inner, value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ProtocolError(f"{where} must be a list")
+        return tuple(_value(get_args(annotation)[0], item, where) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{where} must be an object")
+        return {key: _value(get_args(annotation)[1], item, f"{where}.{key}") for key, item in value.items()}
+    if is_dataclass(annotation):
+        return from_json(annotation, value, where)  # type: ignore[arg-type]
+    return _scalar(annotation, value, where)
+
+
+def _scalar(annotation: type[Any], value: Any, where: str) -> Any:
+    if annotation is float and type(value) is int:
+        return float(value)
+    try:
+        if issubclass(annotation, StrEnum):
+            return annotation(value)
+        if annotation is datetime:
+            return _instant(value)
+    except (TypeError, ValueError):
+        raise ProtocolError(f"{where}: {value!r} is no {annotation.__name__.lower()}") from None
+    if type(value) is not annotation:  # exact: JSON true is not the integer 1
+        raise ProtocolError(f"{where} must be {annotation.__name__}, not {type(value).__name__}")
+    return value
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant names its time zone")
+    return instant

@@ -1,0 +1,121 @@
+"""What the controller shows of its store, over HTTP and to attached consoles: the JSON objects of the API, typed.
+
+A view is a picture at one instant, never a thing to change. values.py turns it into JSON and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from runlet.model.execution import State
+from runlet.model.target import Target, Where
+from runlet.protocol.values import WIRE_NAME
+
+
+class Presence(StrEnum):
+    """Whether a device can be reached, derived from its heartbeats."""
+
+    ONLINE = "online"
+    STALE = "stale"
+    OFFLINE = "offline"
+
+
+class ChangeKind(StrEnum):
+    """What `apply` did with a job."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionView:
+    """An execution; `device` is None while a run on `any` waits for a device to connect."""
+
+    id: str
+    device: str | None
+    state: State
+    attempt: int
+    version: int
+    exit_code: int | None
+    signal: int | None
+    detail: str
+    cancel_requested: bool
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None  # how long the program ran
+    output_length: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run of a job, or of a bare command (`job` is None)."""
+
+    id: int
+    job: str | None
+    command: tuple[str, ...] | None
+    args: tuple[str, ...]
+    where: Where
+    where_custom: tuple[str, ...] = field(metadata={WIRE_NAME: "whereCustom"})
+    revision: str | None
+    show_duration: bool
+    created_at: datetime
+    state: State  # derived from the executions
+    settled: bool
+    executions: tuple[ExecutionView, ...]
+
+    @property
+    def target(self) -> Target:
+        return Target(self.where, self.where_custom)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """The revision of a job that the controller holds."""
+
+    name: str
+    description: str
+    revision: str
+    where: Where
+    where_custom: tuple[str, ...] = field(metadata={WIRE_NAME: "whereCustom"})
+    every: str | None
+    applied_at: datetime
+
+    @property
+    def target(self) -> Target:
+        return Target(self.where, self.where_custom)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device and the last sign of life from its agent."""
+
+    name: str
+    presence: Presence
+    last_seen: datetime | None
+    agent_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What applying one job did."""
+
+    job: str
+    change: ChangeKind
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The controller's own word on its parts: "ok", or why not."""
+
+    status: str
+    database: str
+    broker: str
+
+    @property
+    def is_ok(self) -> bool:
+        return self.status == "ok"

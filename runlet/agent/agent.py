@@ -264,10 +264,13 @@ class Agent:
             self._tell(refused)
 
     def _stored(self, held: Held, message: Stored) -> None:
-        held.output.acknowledge(message.offset, hole=message.hole)
-        if message.settled and held.state in OUTCOMES:
-            del self._held[message.execution, message.attempt]
-            self._journal.settle(message.execution, message.attempt)
+        if not (message.settled and held.state in OUTCOMES):
+            held.output.acknowledge(message.offset, hole=message.hole)
+            return
+        # Not by its offset: after a crash the controller may have more of the output than this journal knows of.
+        held.output.acknowledge(held.output.buffer.end, hole=False)
+        del self._held[message.execution, message.attempt]
+        self._journal.settle(message.execution, message.attempt)
 
     # --- running ----------------------------------------------------------------------------------------------------
 

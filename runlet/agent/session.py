@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ WRITER_SECONDS = 3.0
 INTERRUPT_SECONDS = 2.0
 # ... then after this SIGKILL to everything the execution started.
 TERMINATE_SECONDS = 5.0
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ def write_script(directory: Path, command: Execute) -> Path | None:
         return None
     home = directory / f"{command.execution}.{command.attempt}"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = home / command.job
+    path = home / _UNSAFE.sub("_", command.job)  # what the program sees as $0
     path.write_text(command.script, encoding="utf-8")
     path.chmod(0o600)
     return path

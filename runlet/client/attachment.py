@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from runlet.client.address import check_url, is_loopback, websocket_url
 from runlet.client.api import CONNECT_SECONDS, RunId
-from runlet.client.failures import from_body, unavailable
+from runlet.client.failures import from_body, lost, unavailable
+from runlet.errors import ControllerUnavailable
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 from runlet.protocol.frames import (
     MAX_CONTROLLER_FRAME_BYTES,
@@ -27,6 +28,7 @@ from runlet.protocol.messages import TerminalSize
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
 
 ConsoleEvent = ControllerFrame | Chunk
 
@@ -52,7 +54,7 @@ class Attachment:
             try:
                 frame = await self._connection.recv()
             except ConnectionClosed as error:
-                raise unavailable(self._url, f"the connection was lost ({error})") from None
+                raise self._lost(error) from None
             if isinstance(frame, bytes):
                 yield Chunk.decode(frame)
                 continue
@@ -76,7 +78,10 @@ class Attachment:
         try:
             await self._connection.send(frame)
         except ConnectionClosed as error:
-            raise unavailable(self._url, f"the connection was lost ({error})") from None
+            raise self._lost(error) from None
+
+    def _lost(self, error: ConnectionClosed) -> ControllerUnavailable:
+        return lost(self._url, error.rcvd.reason if error.rcvd else None)
 
 
 @asynccontextmanager

@@ -19,6 +19,11 @@ def unavailable(url: str, why: str) -> ControllerUnavailable:
     return ControllerUnavailable(f"the controller at {url} does not answer: {why}", "is it up? see: runlet status")
 
 
+def lost(url: str, reason: str | None) -> ControllerUnavailable:
+    """A connection to `url` that was open and is no more; `reason` is the controller's, if it gave one."""
+    return ControllerUnavailable(f"the connection to the controller at {url} was lost: {reason or 'no reason given'}")
+
+
 def from_body(status: int, body: bytes) -> RunletError:
     """The error that an HTTP answer of 400 and above stands for."""
     try:

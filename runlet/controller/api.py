@@ -85,8 +85,7 @@ def build(
 
     @api.exception_handler(RunletError)
     async def on_error(_request: Request, error: RunletError) -> JSONResponse:
-        status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-        return _error(status, error.code, error.message, error.hint)
+        return _answer(error)
 
     @api.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -161,7 +160,10 @@ def build(
 
     @api.websocket("/v1/runs/{run}/attach")
     async def attach(socket: WebSocket, run: str) -> None:
-        await attaching.serve(socket, run)
+        try:
+            await attaching.serve(socket, run)
+        except RunletError as error:  # before the handshake: the console is told as over HTTP
+            await socket.send_denial_response(_answer(error))
 
     return api
 
@@ -177,6 +179,11 @@ def _launch_request(body: RunBody) -> runs.Request:
         terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
         term=body.term,
     )
+
+
+def _answer(error: RunletError) -> JSONResponse:
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    return _error(status, error.code, error.message, error.hint)
 
 
 def _error(status: int, code: str, message: str, hint: str | None) -> JSONResponse:

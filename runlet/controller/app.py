@@ -31,6 +31,8 @@ from runlet.protocol import frames, names
 EVENT_PREFETCH = 1000
 # Chunks of output that wait for the disk: at most 16 MiB.
 OUTPUT_PREFETCH = 256
+# Connections the kernel completes while we are busy: a fleet of consoles that come back at once.
+BACKLOG = 1024
 # Consoles get this long to take the close frame before their sockets are cut.
 LEAVE_SECONDS = 2
 
@@ -117,9 +119,17 @@ class Controller:
 
 def _listen(host: str, port: int) -> socket.socket:
     """Bound before anything else starts, so that a taken port is told at once."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    # Not create_server: its sockets do not name TCP as their protocol, and asyncio sets TCP_NODELAY only on those that
+    # do; without it every answer waits 40 ms for a delayed acknowledgement.
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        return listener
     except OSError as error:
+        listener.close()
         raise InvalidInput(
             f"cannot listen on {host}:{port}: {error.strerror}", "choose another port, or 0 for any that is free"
         ) from None

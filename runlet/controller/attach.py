@@ -43,14 +43,15 @@ class Attaching:
         self._hub.close()
 
     async def serve(self, socket: WebSocket, run_text: str) -> None:
-        """One WebSocket, from its handshake to its close."""
+        """One WebSocket, from its handshake to its close. Raises what `runs.number` and `runs.view` do, before it."""
+        run = await self._read(run_text)
         await socket.accept()
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
                 request = frames.decode_from_console(await socket.receive_text())
             if not isinstance(request, Attach):
                 raise ProtocolError("the first frame must be attach")
-            await self._attached(socket, run_text, request)
+            await self._attached(socket, run, request)
         except (WebSocketDisconnect, TimeoutError):
             return
         except KeyError:
@@ -58,27 +59,27 @@ class Attaching:
         except RunletError as error:
             await socket.close(CLOSE_PROTOCOL, error.message[:120])  # a close frame holds 123 bytes
 
-    async def _attached(self, socket: WebSocket, run_text: str, request: Attach) -> None:
-        run = await self._read(run_text)
+    async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
         attachment = self._hub.attach(_selected(run, request), {})
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
             for view in _selected(run, request):
                 attachment.executions[view.id] = view
                 attachment.offsets[view.id] = self._begin(view, request)
-            await socket.send_text(frames.encode(RunSnapshot(run)))
             if request.terminal and not request.read_only:
                 for view in attachment.executions.values():
                     self._resize(view, request.terminal)
-            await self._both_ways(socket, attachment, request.read_only)
+            await self._both_ways(socket, attachment, run, request.read_only)
         finally:
             self._hub.detach(attachment)
 
-    async def _both_ways(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
+    async def _both_ways(self, socket: WebSocket, attachment: Attachment, run: RunView, read_only: bool) -> None:
         taking = asyncio.create_task(self._take(socket, attachment, read_only))
-        giving = asyncio.create_task(self._give(socket, attachment))
+        giving = asyncio.create_task(self._give(socket, attachment, run))
         try:
             await asyncio.wait((taking, giving), return_when=asyncio.FIRST_COMPLETED)
+            if giving.done() and isinstance(giving.exception(), WebSocketDisconnect):
+                await taking  # it left, but what it typed before may still wait to be taken
             for task in (taking, giving):
                 if task.done():
                     task.result()
@@ -87,8 +88,9 @@ class Attaching:
             giving.cancel()
             await asyncio.gather(taking, giving, return_exceptions=True)
 
-    async def _give(self, socket: WebSocket, attachment: Attachment) -> None:
+    async def _give(self, socket: WebSocket, attachment: Attachment, run: RunView) -> None:
         """What changed, then output, in turn over the executions so that a chatty one does not starve the others."""
+        await socket.send_text(frames.encode(RunSnapshot(run)))
         while not self._stopping:
             attachment.wake.clear()
             for execution in list(attachment.changed):
@@ -106,17 +108,18 @@ class Attaching:
         await socket.close(CLOSE_RESTART, "the controller stops")
 
     async def _give_output(self, socket: WebSocket, attachment: Attachment, execution: str) -> bool:
-        """One chunk at most; whether there is more."""
+        """One chunk at most, or the news that there will be no more; whether to look again without being woken."""
         view, offset = attachment.executions[execution], attachment.offsets[execution]
         length = self._streams.length(execution, view.attempt)
         if offset < length:
             data = self._transcripts.read(execution, view.attempt, offset, MAX_CHUNK_BYTES)
             await socket.send_bytes(Chunk(execution, view.attempt, offset, data).encode())
             attachment.offsets[execution] = offset + len(data)
-        elif view.state.is_outcome and length >= view.output_length and execution not in attachment.drained:
+            return True
+        if view.state.is_outcome and length >= view.output_length and execution not in attachment.drained:
             attachment.drained.add(execution)
             await socket.send_text(frames.encode(Drained(execution)))
-        return attachment.offsets[execution] < length
+        return False
 
     async def _take(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
         while True:

@@ -49,16 +49,16 @@ class Collector:
         self._hub = hub
         self._streams = streams
         self._arrived: list[Delivery] = []
-        self._completed: list[str] = []  # executions
+        self._completed: dict[str, int] = {}  # the stored length of executions whose last byte has come
         self._wake = asyncio.Event()
 
     def on_delivery(self, delivery: Delivery) -> None:
         self._arrived.append(delivery)  # bounded by the queue's prefetch
         self._wake.set()
 
-    def on_complete(self, execution: str) -> None:
+    def on_complete(self, execution: str, length: int) -> None:
         """The outcome of this execution is recorded and the last byte of its output stored."""
-        self._completed.append(execution)
+        self._completed[execution] = length
         self._wake.set()
 
     async def run(self) -> None:
@@ -67,7 +67,7 @@ class Collector:
             await self._wake.wait()
             self._wake.clear()
             arrived, self._arrived = self._arrived, []
-            completed, self._completed = self._completed, []
+            completed, self._completed = self._completed, {}
             messages = [message for delivery in arrived if (message := _decoded(delivery))]
             while True:
                 try:
@@ -81,7 +81,7 @@ class Collector:
             for delivery in arrived:
                 delivery.ack()
 
-    async def _commit(self, messages: list[tuple[str, Message]], completed: list[str]) -> None:
+    async def _commit(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
         now = datetime.now(UTC)
         effects = await self._store.transact(lambda session: self._record(session, messages, completed, now))
         for view in effects.assigned:
@@ -101,7 +101,7 @@ class Collector:
         await asyncio.gather(*(self._dispatcher.welcome(*welcome) for welcome in effects.welcomes))
 
     def _record(
-        self, session: Session, messages: list[tuple[str, Message]], completed: list[str], now: datetime
+        self, session: Session, messages: list[tuple[str, Message]], completed: dict[str, int], now: datetime
     ) -> Effects:
         effects = Effects()
         for device, message in messages:
@@ -120,8 +120,8 @@ class Collector:
                     pass  # concerns the console only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
-        for execution in completed:
-            executions.settle(session, execution)
+        for execution, length in completed.items():
+            executions.settle(session, execution, length)
         return effects
 
     def _record_report(self, session: Session, device: str, report: Report, now: datetime, effects: Effects) -> None:

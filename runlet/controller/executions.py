@@ -60,9 +60,14 @@ def _advance(row: Execution, report: Report, now: datetime) -> bool:
     return True
 
 
-def settle(session: Session, execution: str) -> None:
-    """The outcome is recorded and the whole output stored."""
-    session.get_one(Execution, execution).settled = True
+def settle(session: Session, execution: str, length: int) -> None:
+    """The outcome is recorded and the whole output stored: `length` bytes.
+
+    That may be more than the agent reported: one that crashed does not know what it had sent before.
+    """
+    row = session.get_one(Execution, execution)
+    row.settled = True
+    row.output_length = length
 
 
 def unsettled(session: Session) -> Iterable[ExecutionView]:

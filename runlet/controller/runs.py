@@ -21,6 +21,8 @@ from runlet.protocol.views import ExecutionView, RunView
 from runlet.spec import template
 
 LATEST = "latest"
+# Linux takes no single argument longer than this; together they keep a command below the size of a message.
+MAX_ARGUMENTS_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 
 def _prepare(session: Session, request: Request, now: datetime) -> Run:
     """The row of the run, not yet added: everything its executions are made from."""
+    _check_arguments((*(request.command or ()), *request.args))
     job = jobs.find(session, request.job) if request.job else None
     if job is None and not request.command:
         raise InvalidInput("neither a job nor a command is given")
@@ -94,6 +97,19 @@ def _prepare(session: Session, request: Request, now: datetime) -> Run:
         term=request.term,
         created_at=now,
     )
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    try:
+        size = sum(len(argument.encode()) for argument in arguments)
+    except UnicodeEncodeError:
+        raise InvalidInput("an argument is not text that UTF-8 can hold") from None
+    if any("\0" in argument for argument in arguments):
+        raise InvalidInput("an argument holds a NUL character, which no program can be given")
+    if size > MAX_ARGUMENTS_BYTES:
+        raise InvalidInput(
+            f"{size} bytes of arguments are over the limit of {MAX_ARGUMENTS_BYTES}", "pass a file's name"
+        )
 
 
 def assign_waiting(session: Session, device: str, now: datetime) -> list[RunView]:

@@ -49,7 +49,7 @@ class Streams:
         self._unacknowledged: set[str] = set()
         # Whom to tell that an execution has new output, and that an ended one's last byte is stored.
         self.on_output: Callable[[str], None] = lambda _execution: None
-        self.on_complete: Callable[[str], None] = lambda _execution: None
+        self.on_complete: Callable[[str, int], None] = lambda _execution, _length: None
 
     def open(self, execution: str, attempt: int, device: str) -> None:
         """Take output of this execution from this device and no other."""
@@ -116,7 +116,7 @@ class Streams:
 
     def _check_complete(self, stream: Stream) -> None:
         if stream.final is not None and stream.stored >= stream.final:
-            self.on_complete(stream.execution)
+            self.on_complete(stream.execution, stream.stored)
 
     def _acknowledge(self, streams: Iterable[Stream]) -> None:
         for stream in streams:

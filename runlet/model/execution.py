@@ -81,6 +81,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.SKIP: State.SKIPPED,
         Event.START: State.RUNNING,  # the report of ACCEPT was lost
         Event.ASK: State.AWAITING_INPUT,  # the reports of ACCEPT and START were lost
+        Event.RESUME: State.RUNNING,  # and that of ASK
         **_ENDS,
     },
     State.DELIVERED: {
@@ -88,10 +89,19 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.SKIP: State.SKIPPED,
         Event.START: State.RUNNING,
         Event.ASK: State.AWAITING_INPUT,
+        Event.RESUME: State.RUNNING,
         **_ENDS,
     },
-    State.RUNNING: {Event.ASK: State.AWAITING_INPUT, **_ENDS},
-    State.AWAITING_INPUT: {Event.RESUME: State.RUNNING, **_ENDS},
+    State.RUNNING: {
+        Event.ASK: State.AWAITING_INPUT,
+        Event.RESUME: State.RUNNING,  # the report of ASK was lost
+        **_ENDS,
+    },
+    State.AWAITING_INPUT: {
+        Event.RESUME: State.RUNNING,
+        Event.ASK: State.AWAITING_INPUT,  # the report of RESUME was lost
+        **_ENDS,
+    },
     **{outcome: {} for outcome in OUTCOMES},
 }
 

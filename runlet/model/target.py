@@ -56,7 +56,7 @@ def resolve(
     """The devices of a run, one execution each, in order of name; None stands for the next device to connect.
 
     `devices` maps each enrolled device to whether it is connected; `origin` is the device that asks, if it is one;
-    `barred` holds devices that the playbook's settings exclude.
+    `barred` holds devices that the playbook's settings exclude; the next to connect must not be one of them either.
     Raises UnknownName for a name that no device has, Conflict when nothing is left to run on.
     """
     match target.where:
@@ -72,13 +72,13 @@ def resolve(
         case Where.CUSTOM:
             chosen = [_known(name, devices) for name in target.patterns]
     allowed = [name for name in chosen if name not in barred]
+    if target.where is Where.ANY:
+        return [allowed[0] if allowed else None]
     if chosen and not allowed:
         raise Conflict(
             f"settings.daemons bars {', '.join(chosen)} from this job",
             "set enabled: true there, or choose another device with --on",
         )
-    if target.where is Where.ANY:
-        return [allowed[0] if allowed else None]
     if not allowed:
         raise Conflict("no device is connected", "see them with: runlet devices")
     return list(allowed)

@@ -10,6 +10,7 @@ Every message may come twice, late or never; what each side does then is written
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
@@ -17,8 +18,8 @@ from runlet.errors import ProtocolError
 from runlet.model.execution import Event
 from runlet.protocol.values import from_json, to_json
 
-# A command carries a whole script; half a mebibyte is twice the largest script a playbook may hold, escaped as JSON.
-MAX_MESSAGE_BYTES = 512 * 1024
+# A command carries a script of 256 KiB and arguments of 128 KiB at most, either of which JSON may escape sixfold.
+MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,9 @@ Command = Execute | Cancel | Welcome | Resize | Watch | Stored
 AgentEvent = Report | Hello | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 
+# An execution's id names files on the device and is packed into chunks: nothing else may stand in its place.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}
 
 # --- timing both sides must agree on, in seconds --------------------------------------------------------------------
@@ -213,6 +217,8 @@ def decode(body: bytes) -> Message:
         raise ProtocolError(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
     try:
         content = json.loads(body)
+        if b"\\u" in body:
+            json.dumps(content, ensure_ascii=False).encode()  # JSON can spell text that UTF-8 cannot
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(content, dict):
@@ -220,4 +226,7 @@ def decode(body: bytes) -> Message:
     kind = _BY_TYPE.get(str(content.get("type")))
     if kind is None:
         raise ProtocolError(f"unknown message type {content.get('type')!r}")
-    return from_json(kind, content, kind.TYPE)
+    message = from_json(kind, content, kind.TYPE)
+    if hasattr(message, "execution") and not _UUID.fullmatch(message.execution):
+        raise ProtocolError(f"{kind.TYPE}.execution must be a UUID in lower case")
+    return message

@@ -77,14 +77,14 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(annotation: type[Any], value: Any, where: str) -> Any:
-    if annotation is float and type(value) is int:
-        return float(value)
     try:
+        if annotation is float and type(value) is int:
+            return float(value)
         if issubclass(annotation, StrEnum):
             return annotation(value)
         if annotation is datetime:
             return _instant(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ProtocolError(f"{where}: {value!r} is no {annotation.__name__.lower()}") from None
     if type(value) is not annotation:  # exact: JSON true is not the integer 1
         raise ProtocolError(f"{where} must be {annotation.__name__}, not {type(value).__name__}")

@@ -1,0 +1,49 @@
+# Needs Python 3.11 with venv and pip, git and make; installs the rest. `make` alone lists the targets.
+
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup rabbitmq test-tools demo check test test-unit bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(INSTALLED) ## Make the virtual environment
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Runlet needs Python 3.11 or later; name one with: make PY=python3.11" >&2; exit 1; }
+	$(PY) -m venv $(VENV) || \
+	  { echo "install venv with: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+rabbitmq: ## Install RabbitMQ if it is missing (Debian and Ubuntu)
+	@scripts/install-rabbitmq
+
+test-tools: ## Install the programs that the tests drive if they are missing (Debian and Ubuntu)
+	@scripts/install-test-tools
+
+demo: setup rabbitmq ## Three local devices, one job that asks on each, three answers
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
+
+check: setup ## Formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup rabbitmq test-tools ## All tests, against a real RabbitMQ
+	$(BIN)/pytest
+
+test-unit: setup ## The tests that start nothing
+	$(BIN)/pytest tests/unit tests/cases
+
+bench: setup rabbitmq ## The benchmarks; writes docs/reference/performance.md
+	$(BIN)/python -m bench
+
+clean: ## Remove what the targets above made, installed packages excepted
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

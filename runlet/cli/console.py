@@ -1,0 +1,245 @@
+"""An attached console: a view, the operator's terminal and an attachment, put together.
+
+The terminal is written to from several tasks and read from one. A key goes to the controller as soon as it is read,
+whatever the screen is doing. Nothing here outlives the context of the terminal, which puts it back as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+from enum import Enum, auto
+
+from runlet.cli.endpoint import Endpoint
+from runlet.cli.follow import goes_on
+from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
+from runlet.cli.options import colours_on_stdout
+from runlet.cli.picture import Picture
+from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
+from runlet.cli.views import LinesView, RawView, Switch, View
+from runlet.client.attachment import Attachment, attach
+from runlet.errors import ControllerUnavailable, RunletError
+
+
+class Ending(Enum):
+    """How a console came to its end."""
+
+    SETTLED = auto()  # every execution it was for has ended
+    DETACHED = auto()  # the operator left
+    TERMINAL_GONE = auto()  # the terminal left
+    TIMED_OUT = auto()
+
+
+class Console:
+    """A console for the executions of `picture`, in one terminal."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        picture: Picture,
+        terminal: Terminal,
+        *,
+        read_only: bool,
+        from_start: bool,
+        timeout: float | None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._picture = picture
+        self._terminal = terminal
+        self._read_only = read_only
+        self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        self._from_start = from_start
+        self._keys = Keys()
+        self._resized = asyncio.Event()
+        self._stirred = asyncio.Event()  # output came that time may turn into a question
+        self._left = asyncio.Event()  # the terminal hung up, or somebody ends us
+        self._redraw = False  # words of ours stand in the program's screen
+        self._told_read_only = False
+
+    async def show(self, words: list[str]) -> Ending:
+        """Show the run until the console ends; `words` are said first."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGWINCH, self._resized.set)
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._left.set)
+        lines = LinesView(
+            self._picture,
+            terminal_size().columns,
+            colours=colours_on_stdout(),
+            read_only=self._read_only,
+            from_start=self._from_start,
+        )
+        several = len(self._picture.executions) > 1
+        shown = Switch(None if several else self._picture.executions[0].id)
+        while True:
+            view: View = lines if shown.to is None else await self._raw_view(shown.to)
+            await self._terminal.write(view.greeting() + (view.say(*words) if words else b""))
+            words = []
+            try:
+                ended = await self._show(view)
+            finally:
+                full_screen = self._terminal.full_screen
+                if shown.to is not None:
+                    lines.zoomed(shown.to, full_screen=full_screen)
+                self._terminal.reset()
+                if not full_screen:  # else the cursor is back where the program's screen was entered
+                    await self._terminal.write(view.leave())
+            if isinstance(ended, Ending) and not (ended is Ending.SETTLED and several and view is not lines):
+                return ended
+            shown = ended if isinstance(ended, Switch) else Switch(None)  # a zoomed device has ended: back to all
+
+    async def _raw_view(self, execution: str) -> RawView:
+        device = self._picture[execution].device
+        stored = 0
+        from_start, self._from_start = self._from_start, False  # a device shown later has its tail
+        if device is not None and not from_start:
+            with self._endpoint.api() as api:
+                stored = await asyncio.to_thread(api.transcript_length, self._picture.run.id, device)
+        return RawView(self._picture, execution, stored, read_only=self._read_only)
+
+    async def _show(self, view: View) -> Ending | Switch:
+        """Show one view; the first of its tasks to end decides what comes next."""
+        run = self._picture.run.id
+        try:
+            async with attach(
+                self._endpoint.url, self._endpoint.token, run, view.request(terminal_size())
+            ) as attachment:
+                tasks = [
+                    asyncio.create_task(work)
+                    for work in (
+                        self._receive(attachment, view),
+                        self._type(attachment, view),
+                        self._resize(attachment, view),
+                        self._tick(view),
+                        self._leave(),
+                    )
+                ]
+                try:
+                    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+                return next(task for task in tasks if task in done).result()
+        except ControllerUnavailable as error:
+            raise goes_on(error, run) from None
+
+    async def _receive(self, attachment: Attachment, view: View) -> Ending:
+        async for event in attachment.events():
+            self._picture.take(event)
+            if shown := view.take(event, time.monotonic()):
+                await self._terminal.write(shown)
+                self._stirred.set()
+        return Ending.SETTLED
+
+    async def _type(self, attachment: Attachment, view: View) -> Ending | Switch:
+        while True:
+            for typed in self._keys.feed(await self._terminal.read()):
+                if isinstance(typed, bytes):
+                    await self._send(attachment, view, typed)
+                elif ended := await self._act(attachment, view, typed):
+                    return ended
+
+    async def _send(self, attachment: Attachment, view: View, typed: bytes) -> None:
+        if view.selected is None:
+            return
+        if self._read_only:
+            if not self._told_read_only:
+                self._told_read_only = True
+                await self._terminal.write(view.say("read-only: nothing typed here reaches the program"))
+            return
+        if self._redraw:
+            self._redraw = False
+            await self._redraw_now(attachment, view)
+        await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
+
+    async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
+        match command:
+            case Action.DETACH:
+                return Ending.DETACHED
+            case Action.HELP:
+                await self._say(attachment, view, *HELP)
+            case Action.ASK_CANCEL:
+                await self._say(attachment, view, f"cancel on {self._selected_name(view)}? y/n")
+            case Action.KEEP:
+                await self._say(attachment, view, "not cancelled")
+            case Action.CANCEL:
+                await self._say(attachment, view, await self._cancel(view))
+            case Action() | Choose():
+                shown = view.act(command)
+                if isinstance(shown, Switch):
+                    return shown
+                await self._terminal.write(shown)
+        return None
+
+    async def _say(self, attachment: Attachment, view: View, *lines: str) -> None:
+        """Say something, and have the program draw again: a line editor at once, a full screen with the next key."""
+        await self._terminal.write(view.say(*lines))
+        self._redraw = self._terminal.full_screen
+        if isinstance(view, RawView) and not self._redraw:
+            await self._redraw_now(attachment, view)
+
+    async def _redraw_now(self, attachment: Attachment, view: View) -> None:
+        if view.selected and not self._read_only:
+            await attachment.resize(view.selected, terminal_size())
+
+    def _selected_name(self, view: View) -> str:
+        device = self._picture[view.selected].device if view.selected else None
+        return device or "every device"
+
+    async def _cancel(self, view: View) -> str:
+        """Cancel on the selected device; what came of it, in words."""
+        device = self._picture[view.selected].device if view.selected else None
+        try:
+            with self._endpoint.api() as api:
+                await asyncio.to_thread(api.cancel, self._picture.run.id, None if device is None else [device])
+        except RunletError as error:
+            return error.message
+        return f"cancelling on {self._selected_name(view)}"
+
+    async def _resize(self, attachment: Attachment, view: View) -> Ending:
+        while True:
+            await self._resized.wait()
+            self._resized.clear()
+            await self._terminal.write(view.resize(terminal_size()))
+            if isinstance(view, RawView):
+                await self._redraw_now(attachment, view)
+
+    async def _tick(self, view: View) -> Ending:
+        while True:
+            delay = view.next_tick(time.monotonic())
+            if delay is None:
+                self._stirred.clear()
+                await self._stirred.wait()
+            else:
+                await asyncio.sleep(delay)
+                await self._terminal.write(view.tick(time.monotonic()))
+
+    async def _leave(self) -> Ending:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._left.wait()
+        except TimeoutError:
+            return Ending.TIMED_OUT
+        return Ending.TERMINAL_GONE
+
+
+async def attach_terminal(
+    endpoint: Endpoint,
+    picture: Picture,
+    words: list[str],
+    *,
+    read_only: bool,
+    from_start: bool,
+    timeout: float | None,
+) -> Ending:
+    """Give this terminal to the executions of `picture`, until they end, the operator leaves or time is up.
+
+    A run that was just started is shown `from_start`, any other from its last screenfuls on.
+    """
+    with Terminal() as terminal, suppress(TerminalGone):
+        console = Console(endpoint, picture, terminal, read_only=read_only, from_start=from_start, timeout=timeout)
+        return await console.show(words)
+    return Ending.TERMINAL_GONE

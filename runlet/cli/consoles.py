@@ -1,0 +1,160 @@
+"""The commands that look into programs' terminals: attach, logs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import click
+
+from runlet.cli import watch
+from runlet.cli.endpoint import Endpoint
+from runlet.cli.follow import Follower, follow, follow_raw
+from runlet.cli.options import Options, RunType, colours_on_stdout, pass_options
+from runlet.cli.picture import Picture, waiting_words
+from runlet.cli.printers import InertPrinter, LinePrinter
+from runlet.cli.replay import CurrentLine
+from runlet.cli.terminal import is_interactive
+from runlet.client.api import RunId
+from runlet.errors import InvalidInput, UnknownName
+from runlet.protocol.frames import Attach
+from runlet.protocol.views import ExecutionView, RunView
+
+# How far back the line that a program is asking on may have begun; older output is in `logs`.
+_CURRENT_LINE_BYTES = 4096
+
+_run_argument = click.argument("run", type=RunType(), default="latest")
+_device_option = click.option("--device", metavar="DEVICE", help="Only this device of the run.")
+
+
+@click.command()
+@_run_argument
+@_device_option
+@click.option("--read-only", is_flag=True, help="Look only: nothing typed reaches the program.")
+@pass_options
+def attach(options: Options, run: RunId, device: str | None, read_only: bool) -> int:
+    """Take the terminals of a run. RUN is a number or `latest`, the default.
+
+    One device: its terminal, as if you sat there. Several: their lines, and at the bottom the one you type to. Ctrl-] d
+    detaches and the run goes on; Ctrl-] ? shows the other keys. When stdin is no terminal, its bytes are typed on one
+    device, and the output follows until the program ends. The exit code is that of `run`.
+
+    \b
+    Examples:
+      runlet attach
+      runlet attach 12 --device pi-2
+      printf 'y\\n' | runlet attach 12 --device pi-2
+    """
+    endpoint = options.endpoint()
+    with endpoint.api() as api:
+        found = api.run(run)
+        selected = _selected(found, device)
+        picture = Picture(found, selected)
+        words = waiting_words(picture.executions, api.devices())
+    if is_interactive():
+        return watch.attach(endpoint, found, selected, words, read_only=read_only, from_start=False)
+    if os.isatty(0) or read_only:
+        return watch.stream(endpoint, found, selected, words)
+    for line in words:
+        click.echo(line, err=True)
+    return _type_stdin(endpoint, picture)
+
+
+@click.command()
+@_run_argument
+@_device_option
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
+@click.option("--raw", is_flag=True, help="The exact bytes of one device; not to a terminal.")
+@pass_options
+def logs(options: Options, run: RunId, device: str | None, following: bool, raw: bool) -> None:
+    """Print what a run's programs wrote. RUN is a number or `latest`, the default.
+
+    What could act on your terminal is taken out, all but colours; --raw keeps everything, for a file or a pipe.
+
+    \b
+    Examples:
+      runlet logs
+      runlet logs 12 --device pi-1 -f
+      runlet logs 12 --device pi-1 --raw > session.bin
+    """
+    endpoint = options.endpoint()
+    with endpoint.api() as api:
+        found = api.run(run)
+    picture = Picture(found, _selected(found, device))
+    if raw and os.isatty(1):
+        raise InvalidInput(
+            "raw output could do anything to your terminal", "send it to a file or a pipe, or leave out --raw"
+        )
+    if raw:
+        _print_raw(endpoint, picture, following)
+    elif following:
+        _follow(endpoint, picture)
+    else:
+        _print_stored(endpoint, picture)
+
+
+def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
+    """The devices that --device selects, None for all. Raises UnknownName when the run is not there."""
+    if device is None:
+        return None
+    if all(execution.device != device for execution in run.executions):
+        raise UnknownName(f"run {run.id} has no execution on {device!r}", f"see where it runs: runlet show {run.id}")
+    return (device,)
+
+
+def _only_one(picture: Picture, why: str) -> ExecutionView:
+    if len(picture.executions) != 1:
+        names = ", ".join(execution.device or "(any)" for execution in picture.executions)
+        raise InvalidInput(f"run {picture.run.id} is on several devices: {names}", f"{why}: choose one with --device")
+    return picture.executions[0]
+
+
+def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
+    """Type stdin's bytes on the one device, and print what comes from now on."""
+    execution = _only_one(picture, "stdin is typed on one device")
+    stored = 0
+    if execution.device is not None:
+        with endpoint.api() as api:
+            stored = api.transcript_length(picture.run.id, execution.device)
+    printer = InertPrinter(terminal=os.isatty(1), colours=colours_on_stdout())
+    follower = Follower(picture, printer, with_trailer=True, current=CurrentLine(stored))
+    request = Attach(
+        devices=None if execution.device is None else (execution.device,),
+        offsets={execution.id: max(0, stored - _CURRENT_LINE_BYTES)},
+    )
+    asyncio.run(follow(endpoint, follower, request, typing_for=execution.id))
+    return picture.exit_code
+
+
+def _print_stored(endpoint: Endpoint, picture: Picture) -> None:
+    executions = [execution for execution in picture.executions if execution.device is not None]
+    printer = LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=len(picture.executions) > 1)
+    with endpoint.api() as api:
+        for execution in executions:
+            for page in api.transcript(picture.run.id, str(execution.device)):
+                sys.stdout.write(printer.output(execution.id, page))
+            sys.stdout.write(printer.finish(execution.id))
+
+
+def _follow(endpoint: Endpoint, picture: Picture) -> None:
+    colours = colours_on_stdout()
+    several = len(picture.executions) > 1
+    follower = Follower(
+        picture,
+        LinePrinter(picture.run, colours=colours, prefixed=True)
+        if several
+        else InertPrinter(terminal=os.isatty(1), colours=colours),
+        with_trailer=False,
+    )
+    asyncio.run(follow(endpoint, follower, Attach(picture.devices, read_only=True)))
+
+
+def _print_raw(endpoint: Endpoint, picture: Picture, following: bool) -> None:
+    execution = _only_one(picture, "raw bytes are those of one device")
+    if following:
+        asyncio.run(follow_raw(endpoint, picture.run.id, Attach(picture.devices, read_only=True)))
+    elif execution.device is not None:
+        with endpoint.api() as api:
+            for page in api.transcript(picture.run.id, execution.device):
+                sys.stdout.buffer.write(page)

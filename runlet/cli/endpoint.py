@@ -1,0 +1,67 @@
+"""Which controller the command line talks to, and as which device.
+
+In this order: --controller or RUNLET_CONTROLLER with the token in RUNLET_TOKEN; what `runlet up` left in
+$RUNLET_HOME/endpoint.json. The token is never an argument: other people on the machine can read those.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from runlet.client.api import Api
+from runlet.errors import ControllerUnavailable, InvalidInput
+
+CONTROLLER_VARIABLE = "RUNLET_CONTROLLER"
+TOKEN_VARIABLE = "RUNLET_TOKEN"  # noqa: S105  # the variable's name, not a token
+HOME_VARIABLE = "RUNLET_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A controller, and the device that `where: local` means here, if this machine is one."""
+
+    url: str
+    token: str
+    device: str | None = None
+
+    def api(self) -> Api:
+        return Api(self.url, self.token)
+
+
+def home() -> Path:
+    """$RUNLET_HOME; by default, the place for state that the XDG base directories name."""
+    if named := os.environ.get(HOME_VARIABLE):
+        return Path(named)
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "runlet"
+
+
+def find(controller: str | None) -> Endpoint:
+    """The controller to use; `controller` is what --controller or its variable says.
+
+    Raises InvalidInput when a token is missing, ControllerUnavailable when no controller is known.
+    """
+    if controller is None:
+        return _left_by_up(home() / "endpoint.json")
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        raise InvalidInput(f"no token for {controller}", f"put the controller's token into {TOKEN_VARIABLE}")
+    return Endpoint(controller, token)
+
+
+def _left_by_up(path: Path) -> Endpoint:
+    try:
+        content = json.loads(path.read_text())
+        return Endpoint(content["url"], content["token"], content["device"])
+    except FileNotFoundError:
+        raise ControllerUnavailable(
+            "no controller is known",
+            f"start one here with: runlet up; or name one with --controller or {CONTROLLER_VARIABLE}",
+        ) from None
+    except OSError as error:
+        raise ControllerUnavailable(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ControllerUnavailable(f"{path} is not what `runlet up` writes: {error}") from None

@@ -1,0 +1,93 @@
+"""The commands that only look: ps, show, devices, jobs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from runlet.cli import render
+from runlet.cli.options import Options, Output, RunType, output_option, pass_options
+from runlet.client.api import RunId
+
+
+@click.command()
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list."
+)
+@output_option
+@pass_options
+def ps(options: Options, limit: int, output: Output) -> None:
+    """List runs, the newest first.
+
+    \b
+    Examples:
+      runlet ps
+      runlet ps -n 5 --output jsonl
+    """
+    with options.endpoint().api() as api:
+        runs = api.runs(limit)
+    if output is not Output.TABLE:
+        render.print_json(runs, output)
+    elif runs:
+        render.print_runs(runs, datetime.now(UTC))
+    else:
+        click.echo("no runs yet; start one with: runlet run JOB", err=True)
+
+
+@click.command()
+@click.argument("run", type=RunType(), default="latest")
+@output_option
+@pass_options
+def show(options: Options, run: RunId, output: Output) -> None:
+    """Show a run and its executions. RUN is a number or `latest`, the default.
+
+    \b
+    Examples:
+      runlet show
+      runlet show 12 --output json
+    """
+    with options.endpoint().api() as api:
+        found = api.run(run)
+    if output is not Output.TABLE:
+        render.print_json(found, output)
+    else:
+        render.print_run(found, datetime.now(UTC))
+
+
+@click.command()
+@output_option
+@pass_options
+def devices(options: Options, output: Output) -> None:
+    """List the devices and their presence.
+
+    \b
+    Example:
+      runlet devices
+    """
+    with options.endpoint().api() as api:
+        found = api.devices()
+    if output is not Output.TABLE:
+        render.print_json(found, output)
+    else:
+        render.print_devices(found, datetime.now(UTC))
+
+
+@click.command()
+@output_option
+@pass_options
+def jobs(options: Options, output: Output) -> None:
+    """List the jobs that the controller holds.
+
+    \b
+    Example:
+      runlet jobs
+    """
+    with options.endpoint().api() as api:
+        found = api.jobs()
+    if output is not Output.TABLE:
+        render.print_json(found, output)
+    elif found:
+        render.print_jobs(found, datetime.now(UTC))
+    else:
+        click.echo("no jobs yet; bring some with: runlet apply PLAYBOOK", err=True)

@@ -1,0 +1,90 @@
+"""Options that commands share, and what they were set to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+
+from runlet.cli.endpoint import Endpoint, find
+from runlet.client.api import RunId
+from runlet.model.target import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Exit status 130: ended by Ctrl-C, as shells say it (128 + SIGINT).
+INTERRUPTED = 130
+
+MOST_RUN_DIGITS = 18  # a signed 64-bit number holds any of so many digits
+
+
+class Output(StrEnum):
+    """How a command prints what it found."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+@dataclass
+class Options:
+    """The options of this invocation that others need: the endpoint, and how errors are to be printed."""
+
+    controller: str | None = None
+    output: Output = Output.TABLE
+
+    def endpoint(self) -> Endpoint:
+        return find(self.controller)
+
+
+pass_options = click.make_pass_decorator(Options)
+
+
+def output_option(command: F) -> F:
+    """--output; remembered in Options, because an error is printed in the same form."""
+
+    def remember(context: click.Context, _: click.Parameter, value: str) -> Output:
+        context.find_object(Options).output = Output(value)  # type: ignore[union-attr]  # main() made it
+        return Output(value)
+
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Choice([form.value for form in Output]),
+        default=Output.TABLE.value,
+        show_default=True,
+        callback=remember,
+        help="How to print: for people, as one JSON value, or one JSON object a line.",
+    )(command)
+
+
+class RunType(click.ParamType[RunId]):
+    """The number of a run, or the word latest."""
+
+    name = "run"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> RunId:
+        if value == "latest":
+            return "latest"
+        text = str(value)
+        if not text.isascii() or not text.isdecimal() or len(text) > MOST_RUN_DIGITS:
+            self.fail(f"{text!r} is neither the number of a run nor the word latest. See them with: runlet ps")
+        return int(text)
+
+
+class TargetType(click.ParamType[Target]):
+    """Device names, comma-separated, or one of all, any, local."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        return value if isinstance(value, Target) else Target.parse(str(value))
+
+
+def colours_on_stdout() -> bool:
+    """Colours are for terminals, unless NO_COLOR is set (no-color.org) or the terminal has none."""
+    return os.isatty(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,219 @@
+"""Views as tables for people and as JSON for programs. Whatever came from elsewhere is made inert on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from runlet.cli.inert import plain
+from runlet.cli.options import Output, colours_on_stdout
+from runlet.cli.prefix import device_name
+from runlet.cli.terminal import terminal_size
+from runlet.cli.trailer import signal_name
+from runlet.cli.width import keep_start
+from runlet.model.execution import State
+from runlet.model.run import summary
+from runlet.protocol.values import to_json
+from runlet.protocol.views import Change, ChangeKind, DeviceView, ExecutionView, JobView, Presence, RunView
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_STATE_STYLES = {
+    State.AWAITING_INPUT: "bold yellow",
+    State.RUNNING: "cyan",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.TIMED_OUT: "red",
+    State.REJECTED: "red",
+    State.INTERRUPTED: "red",
+    State.CANCELLED: "yellow",
+    State.EXPIRED: "yellow",
+    State.SKIPPED: "yellow",
+}
+_PRESENCE_STYLES = {Presence.ONLINE: "green", Presence.STALE: "yellow", Presence.OFFLINE: "red"}
+_CHANGE_STYLES = {ChangeKind.CREATED: "green", ChangeKind.CHANGED: "yellow", ChangeKind.UNCHANGED: "dim"}
+
+_REVISION_CHARACTERS = 12  # enough to tell revisions of one job apart
+_AGES = (
+    ("d", timedelta(days=1)),
+    ("h", timedelta(hours=1)),
+    ("min", timedelta(minutes=1)),
+    ("s", timedelta(seconds=1)),
+)
+_OLDEST_AGE = timedelta(days=7)  # beyond it a date says more
+_BYTES_UNIT = 1024
+_MOST_COLUMNS = 10_000  # wider than any row
+# What the other columns of `ps` take, and what a title gets even when they then wrap.
+_OTHER_COLUMNS = 56
+_LEAST_TITLE_COLUMNS = 20
+
+
+def print_json(content: Any, output: Output) -> None:
+    """`content` (a view or a list of them): one JSON value, or one line for each."""
+    value = to_json(content)
+    if output is Output.JSON:
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+        return
+    for item in value if isinstance(value, list) else [value]:
+        print(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
+
+
+def print_runs(runs: Sequence[RunView], now: datetime) -> None:
+    table = _table("RUN", "JOB", "WHERE", "STATE", "STARTED")
+    for run in runs:
+        states = [execution.state for execution in run.executions]
+        table.add_row(
+            _text(str(run.id), "bold"),
+            _text(_short_title(run)),
+            _text(str(run.target)),
+            _text(summary(states), _STATE_STYLES.get(run.state, "")),
+            _text(age(run.created_at, now)),
+        )
+    _print(table)
+
+
+def print_run(run: RunView, now: datetime) -> None:
+    """One run: what it is, and its executions."""
+    created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    print(f"run {run.id}: {plain(run_title(run))}")
+    print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)})")
+    print(f"state {summary(execution.state for execution in run.executions)}")
+    print()
+    table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
+    for execution in run.executions:
+        table.add_row(
+            _text(device_name(execution)),
+            _text(_state_words(execution), _STATE_STYLES.get(execution.state, "")),
+            _text(_exit_words(execution)),
+            _text("" if execution.seconds is None else duration(execution.seconds)),
+            _text(_output_words(execution)),
+            _text(execution.detail),
+        )
+    _print(table)
+
+
+def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
+    table = _table("DEVICE", "PRESENCE", "LAST SEEN", "AGENT")
+    for device in devices:
+        table.add_row(
+            _text(device.name, "bold"),
+            _text(device.presence.value, _PRESENCE_STYLES[device.presence]),
+            _text("never" if device.last_seen is None else age(device.last_seen, now)),
+            _text(device.agent_version or ""),
+        )
+    _print(table)
+
+
+def print_jobs(jobs: Sequence[JobView], now: datetime) -> None:
+    table = _table("JOB", "WHERE", "REVISION", "APPLIED", "DESCRIPTION")
+    for job in jobs:
+        table.add_row(
+            _text(job.name, "bold"),
+            _text(str(job.target)),
+            _text(job.revision[:_REVISION_CHARACTERS], "dim"),
+            _text(age(job.applied_at, now)),
+            _text(job.description),
+        )
+    _print(table)
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    table = _table("JOB", "CHANGE", "REVISION")
+    for change in changes:
+        table.add_row(
+            _text(change.job, "bold"),
+            _text(change.change.value, _CHANGE_STYLES[change.change]),
+            _text(change.revision[:_REVISION_CHARACTERS], "dim"),
+        )
+    _print(table)
+
+
+def run_title(run: RunView) -> str:
+    """The job with its arguments, or the command, as one would type it."""
+    words = [run.job] if run.job is not None else list(run.command or ())
+    return shlex.join([*words, *run.args])
+
+
+def _short_title(run: RunView) -> str:
+    """A command may be a whole script: as much as a terminal's row has room for. `show` has all of it."""
+    title = plain(run_title(run))
+    room = max(_LEAST_TITLE_COLUMNS, terminal_size().columns - _OTHER_COLUMNS) if os.isatty(1) else _MOST_COLUMNS
+    return keep_start(title, room)
+
+
+def age(instant: datetime, now: datetime) -> str:
+    """How long ago: "3 min ago"; the date when that is more than a week."""
+    passed = now - instant
+    if passed > _OLDEST_AGE:
+        return instant.astimezone().strftime("%Y-%m-%d")
+    for unit, length in _AGES:
+        if passed >= length:
+            return f"{passed // length} {unit} ago"
+    return "now"
+
+
+def duration(seconds: float) -> str:
+    """ "1.204 s"; "12 min 3 s" where nobody asks for milliseconds."""
+    if seconds < 60:
+        return f"{seconds:.3f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def size(length: int) -> str:
+    """A number of bytes: "312 B", "4.2 MiB"."""
+    amount = float(length)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < _BYTES_UNIT:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _BYTES_UNIT
+    return f"{amount:.1f} GiB"
+
+
+def _state_words(execution: ExecutionView) -> str:
+    words = execution.state.value.replace("_", " ")
+    return f"{words}, cancelling" if execution.cancel_requested and not execution.state.is_outcome else words
+
+
+def _output_words(execution: ExecutionView) -> str:
+    """The length is known when the program has ended."""
+    return size(execution.output_length) if execution.started_at and execution.state.is_outcome else ""
+
+
+def _exit_words(execution: ExecutionView) -> str:
+    if execution.signal is not None:
+        return signal_name(execution.signal)
+    return "" if execution.exit_code is None else str(execution.exit_code)
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _text(text: str, style: str = "") -> Any:
+    from rich.text import Text
+
+    return Text(plain(text), style=style)
+
+
+def _print(table: Table) -> None:
+    """At the terminal's width; as wide as it gets elsewhere, where a program or a file takes the lines."""
+    from rich.console import Console
+
+    width = None if os.isatty(1) else _MOST_COLUMNS
+    console = Console(width=width, color_system="auto" if colours_on_stdout() else None, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        print(line.rstrip())

@@ -1,0 +1,144 @@
+"""The commands that start and end runs: run, exec, cancel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from runlet.cli import render, watch
+from runlet.cli.inert import plain
+from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options
+from runlet.cli.picture import waiting_words
+from runlet.cli.prefix import device_name
+from runlet.cli.terminal import is_interactive, terminal_size
+from runlet.client.api import DEFAULT_TERM, RunId
+from runlet.model.run import ExitCode
+from runlet.model.target import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_detach = click.option("--detach", "-d", is_flag=True, help="Start it and come back at once.")
+_timeout = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Wait no longer than this; then exit with 124, while the run goes on.",
+)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("args", metavar="[ARG...]", nargs=-1)
+@click.option(
+    "--on", "target", type=TargetType(), help="Where, instead of the job's own: device,... or all, any, local."
+)
+@_detach
+@_timeout
+@output_option
+@pass_options
+def run(
+    options: Options,
+    job: str,
+    args: tuple[str, ...],
+    target: Target | None,
+    detach: bool,
+    timeout: float | None,
+    output: Output,
+) -> int:
+    """Run a job with arguments.
+
+    On a terminal it takes the programs' terminals, as `attach` does. Elsewhere it streams their output, each line
+    behind its device's name. It exits with 0 when all succeeded, 4 when some failed, 5 when some expired or were never
+    delivered, 6 when it still awaits input, 124 when it waited too long. Put -- before arguments that begin with a
+    dash.
+
+    \b
+    Examples:
+      runlet run upgrade
+      runlet run backup /var/lib --on pi-1,pi-2
+      runlet run backup --detach -- --full
+    """
+    return _launch(
+        options, detach=detach, timeout=timeout, output=output, request={"job": job, "args": args, "target": target}
+    )
+
+
+@click.command("exec")
+@click.argument("target", type=TargetType())
+@click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
+@_detach
+@_timeout
+@output_option
+@pass_options
+def exec_(
+    options: Options, target: Target, command: tuple[str, ...], detach: bool, timeout: float | None, output: Output
+) -> int:
+    """Run a command on devices, without a job.
+
+    TARGET names devices, comma-separated, or is one of all, any, local. COMMAND is not given to a shell. Terminals,
+    streaming and exit codes are as with `run`.
+
+    \b
+    Examples:
+      runlet exec all -- uname -a
+      runlet exec pi-1 -- htop
+      runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
+    """
+    return _launch(
+        options, detach=detach, timeout=timeout, output=output, request={"command": command, "target": target}
+    )
+
+
+@click.command()
+@click.argument("run", type=RunType())
+@click.option("--device", "devices", metavar="DEVICE", multiple=True, help="Only there; may be given several times.")
+@pass_options
+def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
+    """End a run, or its executions on some devices.
+
+    Its programs get Ctrl-C, then SIGTERM, then SIGKILL with everything they have started.
+
+    \b
+    Examples:
+      runlet cancel 12
+      runlet cancel latest --device pi-2
+    """
+    with options.endpoint().api() as api:
+        found = api.cancel(run, devices or None)
+    asked = [one for one in found.executions if one.cancel_requested and not one.state.is_outcome]
+    names = ", ".join(device_name(execution) for execution in asked)
+    click.echo(f"cancelling run {found.id} on {names}" if names else f"run {found.id} is cancelled")
+
+
+def _launch(options: Options, *, detach: bool, timeout: float | None, output: Output, request: dict[str, Any]) -> int:
+    """Start the run that `request` describes, and stay with it unless told otherwise."""
+    endpoint = options.endpoint()
+    interactive = is_interactive() and not detach and output is Output.TABLE
+    with endpoint.api() as api:
+        started = api.start_run(
+            **request,
+            origin=endpoint.device,
+            terminal=terminal_size() if interactive else None,
+            term=_own_term() if interactive else DEFAULT_TERM,
+        )
+        words = waiting_words(started.executions, api.devices())
+    if detach:
+        if output is not Output.TABLE:
+            render.print_json(started, output)
+        else:
+            names = ", ".join(device_name(execution) for execution in started.executions)
+            click.echo(f"run {started.id} of {plain(render.run_title(started))} on {names}")
+        for line in words:
+            click.echo(line, err=True)
+        return ExitCode.SUCCEEDED
+    if interactive:
+        return watch.attach(endpoint, started, None, words, read_only=False, from_start=True, timeout=timeout)
+    return watch.stream(endpoint, started, None, words, output=output, timeout=timeout)
+
+
+def _own_term() -> str:
+    """This terminal's type; programs on devices draw for it."""
+    return os.environ.get("TERM") or DEFAULT_TERM

@@ -1,0 +1,34 @@
+"""What is said of an execution when it has ended, in the words of the dissertation (figure 23)."""
+
+from __future__ import annotations
+
+import signal as signals
+
+from runlet.cli.inert import plain
+from runlet.model.execution import State
+from runlet.protocol.views import ExecutionView
+
+
+def trailer(execution: ExecutionView, *, show_duration: bool) -> list[str]:
+    """Its lines: the exit code and the signal of a program that ran, and why it ended when that does not say it."""
+    lines = []
+    if execution.exit_code is not None or execution.signal is not None:
+        code = "none" if execution.exit_code is None else execution.exit_code
+        lines.append(f"Exited with code: {code} signal: {signal_name(execution.signal)}")
+        if show_duration and execution.seconds is not None:
+            lines.append(f"Duration: {execution.seconds:.3f} s")
+    explained = execution.state in (State.SUCCEEDED, State.FAILED)
+    if not lines or not explained or execution.detail:
+        word = execution.state.value.replace("_", " ").capitalize()
+        lines.insert(0, f"{word}: {plain(execution.detail)}" if execution.detail else word)
+    return lines
+
+
+def signal_name(number: int | None) -> str:
+    """SIGTERM for 15; the number itself where this machine knows no name for it."""
+    if number is None:
+        return "none"
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -1,0 +1,259 @@
+"""What an attached console shows: one device's raw terminal, or the lines of all. Without I/O and without a clock.
+
+A view is asked which attachment it needs, is given its events and the operator's commands, and returns the bytes to
+write to the terminal, which is in raw mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runlet.cli.keys import PREFIX_NAME, Action, Choose
+from runlet.cli.merged import MergedView
+from runlet.cli.picture import Picture
+from runlet.cli.prefix import Prefixes, device_name
+from runlet.cli.replay import Replay, from_safe_place
+from runlet.cli.trailer import trailer
+from runlet.client.attachment import ConsoleEvent
+from runlet.model.execution import State
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RunSnapshot
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.views import ExecutionView
+
+# How much stored output a console is shown when it attaches: some screenfuls of the busiest program ...
+RAW_TAIL_BYTES = 256 * 1024
+# ... and a screenful of lines for each of several devices.
+MERGED_TAIL_BYTES = 4 * 1024
+
+_KEYS_HINT = f"{PREFIX_NAME} d detaches, {PREFIX_NAME} ? shows keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Show something else: one execution's raw terminal, or all executions' lines."""
+
+    to: str | None
+
+
+class View(Protocol):
+    """What the console needs of a view. `selected` is the execution that typing goes to."""
+
+    selected: str | None
+
+    def greeting(self) -> bytes: ...
+
+    def request(self, size: TerminalSize) -> Attach: ...
+
+    def take(self, event: ConsoleEvent, now: float) -> bytes: ...
+
+    def act(self, command: Action | Choose) -> bytes | Switch: ...
+
+    def say(self, *lines: str) -> bytes: ...
+
+    def resize(self, size: TerminalSize) -> bytes: ...
+
+    def tick(self, now: float) -> bytes: ...
+
+    def next_tick(self, now: float) -> float | None: ...
+
+    def leave(self) -> bytes: ...
+
+
+class RawView:
+    """One execution's terminal, byte for byte. `stored` is the length of its transcript when the console attaches."""
+
+    def __init__(self, picture: Picture, execution: str, stored: int, *, read_only: bool) -> None:
+        self.selected: str | None = execution
+        self._picture = picture
+        self._execution = execution
+        self._read_only = read_only
+        self._offset = max(0, stored - RAW_TAIL_BYTES)
+        self._replay = Replay(stored)
+        self._at_line_start = True
+
+    def greeting(self) -> bytes:
+        name = device_name(self._picture[self._execution])
+        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode()
+
+    def request(self, size: TerminalSize) -> Attach:
+        device = self._picture[self._execution].device
+        return Attach(
+            devices=None if device is None else (device,),
+            offsets={self._execution: self._offset},
+            read_only=self._read_only,
+            terminal=None if self._read_only else size,
+        )
+
+    def take(self, event: ConsoleEvent, now: float) -> bytes:
+        match event:
+            case Chunk(self._execution, _, position, data):
+                return self._show(position, data)
+            case Notice(self._execution | None, message):
+                return self.say(message)
+            case _:
+                return b""
+
+    def act(self, command: Action | Choose) -> bytes | Switch:
+        executions = [execution.id for execution in self._picture.executions]
+        if len(executions) == 1:
+            return self.say("this run has one device only")
+        chosen = None if command is Action.SWITCH_VIEW else _chosen(executions, self._execution, command)
+        return b"" if chosen == self._execution else Switch(chosen)
+
+    def say(self, *lines: str) -> bytes:
+        before = "" if self._at_line_start else "\r\n"
+        self._at_line_start = True
+        return (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+
+    def resize(self, size: TerminalSize) -> bytes:
+        return b""  # the program draws again by itself
+
+    def tick(self, now: float) -> bytes:
+        return b""
+
+    def next_tick(self, now: float) -> float | None:
+        return None
+
+    def leave(self) -> bytes:
+        return b"" if self._at_line_start else b"\r\n"
+
+    def _show(self, position: int, data: bytes) -> bytes:
+        if position < self._offset:
+            data = data[self._offset - position :]  # output may come twice
+            position = self._offset
+        if not data:
+            return b""
+        self._offset = position + len(data)
+        shown = self._replay.feed(position, data)
+        if shown:
+            self._at_line_start = shown.endswith(b"\n")
+        return shown
+
+
+class LinesView:
+    """The lines of all executions of the picture, and who of them is typed to. It may be left and shown again."""
+
+    def __init__(self, picture: Picture, columns: int, *, colours: bool, read_only: bool, from_start: bool) -> None:
+        self.selected: str | None = None
+        self._picture = picture
+        self._read_only = read_only
+        self._tail = None if from_start else MERGED_TAIL_BYTES
+        self._prefixes = Prefixes(picture.executions, colours=colours)
+        self._merged = MergedView(self._prefixes, columns)
+        self._offsets: dict[str, int] = {}
+        self._told: set[str] = set()  # executions whose end was shown
+
+    def greeting(self) -> bytes:
+        names = ", ".join(device_name(execution) for execution in self._picture.executions)
+        words = f"attached to run {self._picture.run.id} on {names} - {_KEYS_HINT}\r\n"
+        return (words + self._merged.repaint()).encode()
+
+    def request(self, size: TerminalSize) -> Attach:
+        tail, self._tail = self._tail, MERGED_TAIL_BYTES  # shown again, after a raw terminal, it skips what is old
+        return Attach(self._picture.devices, dict(self._offsets), tail, self._read_only, terminal=None)
+
+    def take(self, event: ConsoleEvent, now: float) -> bytes:
+        match event:
+            case Chunk(execution, _, position, data):
+                shown = self._merged.output(execution, self._new(execution, position, data), now)
+            case RunSnapshot():
+                shown = self._follow_typing()
+            case ExecutionChanged(execution):
+                self._prefixes.update(execution)
+                shown = self._follow_typing()
+            case Drained(execution):
+                shown = self._end(self._picture[execution]) + self._follow_typing()
+            case Notice(None, message):
+                shown = self._merged.say(message)
+            case Notice(str(execution), message):
+                shown = self._merged.say(f"{self._prefixes.name(execution)}: {message}")
+            case _:
+                shown = ""
+        return shown.encode()
+
+    def act(self, command: Action | Choose) -> bytes | Switch:
+        if command is Action.SWITCH_VIEW:
+            return Switch(self.selected) if self.selected else self.say("no device is left to show")
+        executions = [execution.id for execution in self._picture.executions]
+        chosen = _chosen(executions, self.selected, command)
+        if self._picture[chosen].state.is_outcome:
+            return self.say(f"{self._prefixes.name(chosen)} has ended")
+        self.selected = chosen
+        return self._merged.select(chosen).encode()
+
+    def say(self, *lines: str) -> bytes:
+        return self._merged.say(*lines).encode()
+
+    def resize(self, size: TerminalSize) -> bytes:
+        return self._merged.resize(size.columns).encode()
+
+    def tick(self, now: float) -> bytes:
+        return self._merged.tick(now).encode()
+
+    def next_tick(self, now: float) -> float | None:
+        return self._merged.next_tick(now)
+
+    def leave(self) -> bytes:
+        return self._merged.leave().encode()
+
+    def zoomed(self, execution: str, *, full_screen: bool) -> None:
+        """This execution was shown raw, and its program has a screen of its own or not; its lines may have a gap."""
+        self._merged.set_full_screen(execution, full_screen)
+
+    def _new(self, execution: str, position: int, data: bytes) -> bytes:
+        """The part of a chunk to show: output may come twice, and a tail begins anywhere."""
+        seen = self._offsets.get(execution, 0)
+        self._offsets[execution] = max(seen, position + len(data))
+        if position > seen:
+            return from_safe_place(data, position)[0]
+        return data[seen - position :]
+
+    def _end(self, execution: ExecutionView) -> str:
+        if execution.id in self._told:
+            return ""
+        self._told.add(execution.id)
+        return self._merged.end(execution.id, trailer(execution, show_duration=self._picture.run.show_duration))
+
+    def _follow_typing(self) -> str:
+        """Type to a device that runs: stay while the selected one does or its end is not shown, else take the next."""
+        before = self.selected
+        if before is not None and (_runs(self._picture[before]) or self._is_ending(before)):
+            return ""
+        after = self._next_to_type_to(before)
+        if after == before:
+            return ""
+        self.selected = after
+        words = ""
+        if before is not None and after is not None and self._picture[before].state.is_outcome:
+            name = self._prefixes.name(before)
+            words = self._merged.say(f"{name} has ended; typing goes to {self._prefixes.name(after)}")
+        return words + self._merged.select(after)
+
+    def _is_ending(self, execution: str) -> bool:
+        return self._picture[execution].state.is_outcome and execution not in self._told
+
+    def _next_to_type_to(self, before: str | None) -> str | None:
+        """The next running execution; else an open one, `before` itself when it is; else none."""
+        executions = self._picture.executions
+        at = [execution.id for execution in executions].index(before) if before is not None else 0
+        in_turn = executions[at:] + executions[:at]
+        open_ones = [execution for execution in in_turn if not execution.state.is_outcome]
+        return next((one.id for one in [*filter(_runs, open_ones), *open_ones]), None)
+
+
+def _runs(execution: ExecutionView) -> bool:
+    return execution.state in (State.RUNNING, State.AWAITING_INPUT)
+
+
+def _chosen(executions: list[str], selected: str | None, command: Action | Choose) -> str:
+    """The execution that a command chooses, counted from the selected one; itself when there is no such."""
+    at = executions.index(selected) if selected is not None else 0
+    match command:
+        case Choose(number):
+            return executions[number - 1] if number <= len(executions) else executions[at]
+        case Action.PREVIOUS:
+            return executions[at - 1]
+        case _:
+            return executions[(at + 1) % len(executions)]

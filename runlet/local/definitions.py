@@ -1,0 +1,136 @@
+"""What a private broker is told at boot, in RabbitMQ's definitions format: users, their rights, and bounds of queues.
+
+A device's user can do what a device does and nothing else: it configures nothing, reads its own two queues, and writes
+under its own routing keys. So a device that is taken over cannot speak for another, nor hear what another is told.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from runlet.protocol import names
+from runlet.protocol.messages import CONTROL_TTL_SECONDS
+
+VHOST = "/"
+# The dot keeps it apart from every device: a device's name holds none.
+CONTROLLER_USER = "runlet.controller"
+
+# Commands wait for a device that is away. At the bound the publisher is refused and the controller keeps the command in
+# its store; dropping the oldest would lose what was confirmed.
+DEVICE_QUEUE_MESSAGES = 10_000
+# Typing, resizing and acknowledging: ten seconds of a fast typist on every terminal of a device are far fewer.
+CONTROL_QUEUE_MESSAGES = 1_000
+# Bytes of terminals while no controller reads them. Agents keep each byte until it is stored and send by offset again.
+OUTPUT_QUEUE_BYTES = 256 * 1024 * 1024
+# RabbitMQ 4's default; 3.x has none, and a message that kills its reader would come back for ever.
+EVENT_DELIVERIES = 20
+# An agent has two connections with a channel or two; the others are half-open ones that wait for their AMQP heartbeat.
+DEVICE_CONNECTIONS = 6
+DEVICE_CHANNELS = 12
+
+_NOTHING = "^$"
+_SALT_BYTES = 4  # what rabbit_password_hashing_sha256 expects before the digest
+
+
+def definitions(workspace: str, controller_password: str, devices: Mapping[str, str]) -> dict[str, Any]:
+    """Everything a broker of one workspace needs; `devices` maps their names to their passwords."""
+    return {
+        "vhosts": [{"name": VHOST}],
+        "users": [
+            _user(CONTROLLER_USER, controller_password),
+            *(
+                _user(name, password)
+                | {"limits": {"max-connections": DEVICE_CONNECTIONS, "max-channels": DEVICE_CHANNELS}}
+                for name, password in devices.items()
+            ),
+        ],
+        "permissions": [_controller_rights(), *(_device_rights(workspace, name) for name in devices)],
+        "topic_permissions": [_device_topics(workspace, name) for name in devices],
+        "policies": _policies(workspace),
+    }
+
+
+def _user(name: str, password: str) -> dict[str, Any]:
+    salt = secrets.token_bytes(_SALT_BYTES)
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    return {
+        "name": name,
+        "password_hash": base64.b64encode(salt + digest).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [],
+    }
+
+
+def _controller_rights() -> dict[str, str]:
+    ours = r"^runlet\."
+    return {"user": CONTROLLER_USER, "vhost": VHOST, "configure": ours, "write": ours, "read": ours}
+
+
+def _device_rights(workspace: str, device: str) -> dict[str, str]:
+    queues = (names.device_queue(workspace, device), names.control_queue(workspace, device))
+    return {
+        "user": device,
+        "vhost": VHOST,
+        "configure": _NOTHING,
+        "write": _exactly(names.exchange(workspace)),
+        "read": _exactly(*queues),
+    }
+
+
+def _device_topics(workspace: str, device: str) -> dict[str, str]:
+    """Without this a right to write on the exchange would be a right to write under any key.
+
+    It may name an exchange that the controller has not declared yet.
+    """
+    keys = (names.key(device, lane) for lane in (names.EVENT, names.HEARTBEAT, names.OUTPUT))
+    return {
+        "user": device,
+        "vhost": VHOST,
+        "exchange": names.exchange(workspace),
+        "write": _exactly(*keys),
+        "read": _NOTHING,
+    }
+
+
+def _policies(workspace: str) -> list[dict[str, Any]]:
+    """Bounds by policy, not by queue argument: a queue's arguments cannot change once it is declared."""
+    any_device = "DEVICE"
+    control = _exactly(names.control_queue(workspace, any_device)).replace(any_device, r"[^.]+")
+    device = _exactly(names.device_queue(workspace, any_device)).replace(any_device, r"[^.]+")
+    bounds: dict[str, tuple[str, dict[str, Any]]] = {
+        "control": (
+            control,
+            {
+                "message-ttl": int(CONTROL_TTL_SECONDS * 1000),
+                "max-length": CONTROL_QUEUE_MESSAGES,
+                "overflow": "drop-head",
+            },
+        ),
+        "device": (device, {"max-length": DEVICE_QUEUE_MESSAGES, "overflow": "reject-publish"}),
+        "output": (
+            _exactly(names.output_queue(workspace)),
+            {"max-length-bytes": OUTPUT_QUEUE_BYTES, "overflow": "drop-head"},
+        ),
+        "events": (_exactly(names.event_queue(workspace)), {"delivery-limit": EVENT_DELIVERIES}),
+    }
+    return [
+        {
+            "vhost": VHOST,
+            "name": f"runlet.{workspace}.{name}",
+            "pattern": pattern,
+            "apply-to": "queues",
+            "priority": 0,
+            "definition": bound,
+        }
+        for name, (pattern, bound) in bounds.items()
+    ]
+
+
+def _exactly(*texts: str) -> str:
+    """The pattern that matches these texts and no other."""
+    return f"^({'|'.join(re.escape(text) for text in texts)})$"

@@ -1,0 +1,240 @@
+"""What `runlet up` does: starts broker, controller and devices in this order, keeps them running, stops them.
+
+A child that crashes is started again, a few times; after that something is wrong that starting again does not mend, and
+all is stopped. They stop in the opposite order: devices first, while there is a broker to say goodbye through; then the
+controller, which records it; the broker last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from runlet.backoff import Backoff
+from runlet.errors import LocalFleetError
+from runlet.local import broker, processes, rabbitmq
+from runlet.local.child import Child, Program
+from runlet.local.definitions import CONTROLLER_USER
+from runlet.local.home import Endpoint, Home, Up
+from runlet.local.ports import LOOPBACK, check_free, free_ports
+
+WORKSPACE = "default"
+_SECRET_BYTES = 24
+
+# A child that crashes more often within this time is not going to work.
+CRASHES = 5
+CRASHES_WITHIN_SECONDS = 60.0
+
+# The broker's own deadlines come first: killed before them, it could not end its node.
+_BROKER_STOP_SECONDS = broker.NODE_STOP_SECONDS + broker.EPMD_STOP_SECONDS + 4.0
+_PROBE_SECONDS = 0.5  # somebody who only asks whether the lock is held holds it for an instant
+_START_SECONDS = 30.0  # each takes about a second on an idle machine
+_STOP_SECONDS = 10.0
+_BROKER = Program(
+    "broker", "runlet.local.broker", broker.PREDECESSOR_SECONDS + broker.BOOT_SECONDS + 5.0, _BROKER_STOP_SECONDS
+)
+_CONTROLLER = Program("controller", "runlet.controller", _START_SECONDS, _STOP_SECONDS)
+
+# A whole fleet, one after the other: devices together, controller, broker.
+STOP_SECONDS = _STOP_SECONDS + _STOP_SECONDS + _BROKER_STOP_SECONDS
+
+# Tells a person what has happened: (which part, what).
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start. Port 0 lets the system choose the controller's port."""
+
+    devices: tuple[str, ...]
+    port: int = 0
+
+
+class Supervisor:
+    """The fleet of one home, from its start to its end."""
+
+    def __init__(self, home: Home, plan: Plan, tell: Tell) -> None:
+        self._home = home
+        self._plan = plan
+        self._tell = tell
+        self._token = secrets.token_urlsafe(_SECRET_BYTES)
+        self._passwords = {name: secrets.token_hex(_SECRET_BYTES) for name in (CONTROLLER_USER, *plan.devices)}
+        self._broker_port = 0
+        self._broker = self._child(_BROKER)
+        self._controller = self._child(_CONTROLLER)
+        self._devices = {
+            name: self._child(Program(f"device-{name}", "runlet.agent", _START_SECONDS, _STOP_SECONDS))
+            for name in plan.devices
+        }
+
+    def _child(self, program: Program) -> Child:
+        return Child(program, self._home.config(program.name), self._home.log(program.name))
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[Endpoint], None]) -> None:
+        """Run the fleet until `stop`; `ready` is called once.
+
+        Raises LocalFleetError when another `up` holds the home, or when the fleet cannot be started or kept running.
+        """
+        # What is missing or in the way is told before anything is begun.
+        rabbitmq.find()
+        lock = self._home.lock()
+        if not lock.acquire(_PROBE_SECONDS):
+            raise _held(self._home)
+        try:
+            self._home.tell_up(Up(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), list(self._devices)))
+            await end_leftovers(self._home)
+            if self._plan.port:
+                check_free(self._plan.port, "the controller")
+            await self._work_until(stop, ready)
+        finally:
+            await self._stop()
+            self._home.forget()
+            lock.release()
+
+    async def _work_until(self, stop: asyncio.Event, ready: Callable[[Endpoint], None]) -> None:
+        working = asyncio.create_task(self._work(ready))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
+            self._tell("stopping", f"{len(self._devices)} devices, controller, broker")
+        if not working.cancelled():
+            await working
+
+    async def _work(self, ready: Callable[[Endpoint], None]) -> None:
+        try:
+            async with asyncio.TaskGroup() as keepers:
+                await self._start(keepers, ready)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # the first failure ended the others
+
+    async def _start(self, keepers: asyncio.TaskGroup, ready: Callable[[Endpoint], None]) -> None:
+        begin = time.monotonic()
+        [self._broker_port] = free_ports(1)
+        self._broker.configure(self._broker_config())
+        await self._begin([self._broker])
+        keepers.create_task(self._keep(self._broker))
+        self._tell("broker", f"ready in {time.monotonic() - begin:.1f} s")
+
+        self._controller.configure(self._controller_config(self._plan.port))
+        [answer] = await self._begin([self._controller])
+        url: str = answer["url"]
+        # Started again, it must be found where it was.
+        self._controller.configure(self._controller_config(int(url.rpartition(":")[2])))
+        keepers.create_task(self._keep(self._controller))
+        self._tell("controller", url)
+
+        for name, child in self._devices.items():
+            child.configure(self._device_config(name))
+        await self._begin(list(self._devices.values()))
+        for child in self._devices.values():
+            keepers.create_task(self._keep(child))
+        self._tell("devices", " ".join(self._devices))
+
+        endpoint = Endpoint(url, self._token, self._plan.devices[0], os.getpid())
+        self._home.tell_ready(endpoint)
+        self._tell("ready", f"in {time.monotonic() - begin:.1f} s")
+        ready(endpoint)
+
+    async def _begin(self, children: list[Child]) -> list[dict[str, Any]]:
+        """Launch them all, then wait until all are ready; what each says then."""
+        for child in children:
+            await child.launch()
+        self._write_down()
+        return await asyncio.gather(*(child.ready() for child in children))
+
+    async def _keep(self, child: Child) -> None:
+        """Start a child again whenever it ends. Raises LocalFleetError when it ends too often."""
+        crashes: deque[float] = deque(maxlen=CRASHES)
+        backoff = Backoff(base=0.2, cap=5.0)
+        failure = await child.ended()
+        while True:
+            now = time.monotonic()
+            if len(crashes) == CRASHES and now - crashes[0] < CRASHES_WITHIN_SECONDS:
+                raise LocalFleetError(
+                    f"gave up on {child.program.name} after {CRASHES} restarts within {CRASHES_WITHIN_SECONDS:g} s: "
+                    f"{failure.message}",
+                    failure.hint,
+                )
+            if crashes and now - crashes[-1] > CRASHES_WITHIN_SECONDS:
+                backoff.reset()
+            crashes.append(now)
+            self._tell(child.program.name, f"{failure.message.splitlines()[0].rstrip(':')}; starting it again")
+            await asyncio.sleep(backoff.next())
+            failure = await self._again(child)
+
+    async def _again(self, child: Child) -> LocalFleetError:
+        """Start it once more; returns what is to be told at its next end."""
+        await child.launch()
+        self._write_down()
+        try:
+            await child.ready()
+        except LocalFleetError as failure:
+            await child.stop()
+            return failure
+        self._tell(child.program.name, "runs again")
+        return await child.ended()
+
+    def _write_down(self) -> None:
+        children = [self._broker, self._controller, *self._devices.values()]
+        processes.write_down(self._home.processes, [child.process for child in children if child.process])
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(child.stop() for child in self._devices.values()))
+        await self._controller.stop()
+        await self._broker.stop()
+
+    def _broker_config(self) -> dict[str, Any]:
+        return {
+            "folder": str(self._home.broker),
+            "port": self._broker_port,
+            "workspace": WORKSPACE,
+            "controller_password": self._passwords[CONTROLLER_USER],
+            "devices": {name: self._passwords[name] for name in self._devices},
+        }
+
+    def _controller_config(self, port: int) -> dict[str, Any]:
+        folder = self._home.controller()
+        return {
+            "workspace": WORKSPACE,
+            "listen": {"host": LOOPBACK, "port": port},
+            "database": f"sqlite:///{folder / 'runlet.db'}",
+            "transcripts": str(folder / "transcripts"),
+            "broker": self._broker_url(CONTROLLER_USER),
+            "token": self._token,
+            "devices": list(self._devices),
+        }
+
+    def _device_config(self, name: str) -> dict[str, Any]:
+        return {
+            "device": name,
+            "workspace": WORKSPACE,
+            "broker": self._broker_url(name),
+            "state": str(self._home.device(name)),
+        }
+
+    def _broker_url(self, user: str) -> str:
+        return f"amqp://{user}:{self._passwords[user]}@{LOOPBACK}:{self._broker_port}/%2F"
+
+
+async def end_leftovers(home: Home) -> None:
+    """End the children of an `up` that was killed. They stop by themselves; this waits for it, and for so long only."""
+    await processes.end(processes.written_down(home.processes), _BROKER_STOP_SECONDS)
+
+
+def _held(home: Home) -> LocalFleetError:
+    up = home.up()
+    holder = f" by process {up.pid}, since {up.since}" if up else ""
+    return LocalFleetError(
+        f"a fleet runs already in {home.path}{holder}",
+        "stop it with: runlet down; or start another one beside it with another folder in RUNLET_HOME",
+    )

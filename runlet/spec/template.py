@@ -1,0 +1,50 @@
+"""Scripts as templates: Jinja2 places a run's arguments, and nothing else.
+
+A script without `{{` and `{%` is used as it is, and jinja2 is not even imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runlet.errors import InvalidInput
+
+# A script travels in one message to each device and is kept in its journal. A quarter of a mebibyte is some 6,000
+# lines; larger things are files, not scripts. It bounds a script as written and as rendered.
+MAX_SCRIPT_BYTES = 256 * 1024
+
+_TEMPLATE = re.compile(r"\{\{|\{%")
+
+
+def check(script: str) -> list[tuple[int, str]]:
+    """What is wrong with a script as a template: (line from 1, message). Nothing is evaluated."""
+    if not _TEMPLATE.search(script):
+        return []
+    from runlet.spec import jinja
+
+    return jinja.check(script)
+
+
+def render(script: str, args: Sequence[str]) -> str:
+    """The script with the run's arguments placed; `args[0]` is the job's name.
+
+    Raises InvalidInput when the template asks for an argument that is not there, or cannot be rendered.
+    """
+    for index, argument in enumerate(args):
+        _check_argument(index, argument)
+    if not _TEMPLATE.search(script):
+        return script
+    from runlet.spec import jinja
+
+    return jinja.render(script, tuple(args), MAX_SCRIPT_BYTES)
+
+
+def _check_argument(index: int, argument: str) -> None:
+    """Arguments become the script's argv too, which cannot hold everything a Python string can."""
+    if "\0" in argument:
+        raise InvalidInput(f"args[{index}] holds the character NUL, which no program can be given")
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"args[{index}] is not text in UTF-8") from None

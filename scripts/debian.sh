@@ -1,0 +1,16 @@
+# Sourced by the scripts beside it: installing packages on Debian and its derivatives.
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# install_packages PACKAGE...: where there is no apt-get, says what to install and ends the script.
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    echo "install these with this system's package manager, then try again: $*" >&2
+    exit 1
+  fi
+  echo "installing $* ..." >&2
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
+}

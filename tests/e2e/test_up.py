@@ -1,0 +1,253 @@
+"""`runlet up`, `down` and `status` as a person uses them, and what becomes of the fleet when something is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.harness import processes_marked, wait_until
+
+RUNLET = Path(sys.executable).with_name("runlet")
+COMMAND_SECONDS = 90.0
+
+
+class Site:
+    """A home of its own, and the commands in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environment = {**os.environ, "RUNLET_HOME": str(path)}
+
+    def runlet(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [RUNLET, *arguments],
+            env=self.environment | changed,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def up(self, *arguments: str) -> None:
+        started = self.runlet("up", "--detach", *arguments)
+        assert started.returncode == 0, started.stdout + started.stderr
+
+    def foreground(self, *arguments: str) -> subprocess.Popen[str]:
+        """`up` in the foreground, once it is ready."""
+        process = subprocess.Popen(
+            [RUNLET, "up", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: (self.path / "endpoint.json").exists() or process.poll() is not None, "up to be ready")
+        assert process.poll() is None, process.communicate()[0]
+        return process
+
+    def status(self) -> dict[str, object]:
+        return json.loads(self.runlet("status", "--output", "json").stdout)
+
+    def child(self, config: str) -> int:
+        """The number of the child with this configuration."""
+        [pid] = [entry["pid"] for entry in json.loads((self.path / "processes.json").read_text())
+                 if entry["mark"].endswith(f"/{config}.json")]  # fmt: skip
+        return pid
+
+    def processes(self) -> list[int]:
+        return processes_marked(str(self.path))
+
+
+@pytest.fixture
+def new_site(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
+    sites: list[Site] = []
+
+    def new(name: str) -> Site:
+        sites.append(Site(tmp_path / name))
+        return sites[-1]
+
+    yield new
+    for site in sites:
+        site.runlet("down")
+        wait_until(lambda site=site: not site.processes(), f"all of {site.path} to be gone")
+
+
+@pytest.fixture
+def site(new_site: Callable[[str], Site]) -> Site:
+    return new_site("home of a fleet")  # with spaces: a person's folder may have some
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_up_status_down(site: Site) -> None:
+    started = site.runlet("up", "-d", "--devices", "pi-1,pi-2")
+    assert started.returncode == 0, started.stderr
+    steps = [line.split()[0] for line in started.stdout.splitlines() if line]
+    assert steps[:4] == ["broker", "controller", "devices", "ready"]
+
+    status = site.status()
+    assert (status["running"], status["devices"]) == (True, ["pi-1", "pi-2"])
+    assert status["health"] == {"status": "ok", "database": "ok", "broker": "ok"}
+    assert site.runlet("status").returncode == 0
+    broker_port = json.loads((site.path / "config" / "broker.json").read_text())["port"]
+    assert listens(broker_port)
+
+    stopped = site.runlet("down")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert site.processes() == []
+    assert not listens(broker_port)
+    assert not (site.path / "endpoint.json").exists()
+    assert site.status() == {"home": str(site.path), "running": False}
+    assert site.runlet("status").returncode == 1
+
+
+def test_down_of_nothing(site: Site) -> None:
+    stopped = site.runlet("down")
+    assert (stopped.returncode, stopped.stdout) == (0, f"nothing runs in {site.path}\n")
+
+
+def test_secrets_are_for_their_owner(site: Site) -> None:
+    site.up("--devices", "1")
+    secret = [site.path / "endpoint.json", *(site.path / "config").iterdir(), site.path / "broker" / "definitions.json"]
+    assert {path.stat().st_mode & 0o777 for path in secret} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (site.path, site.path / "broker")} == {0o700}
+
+
+def test_ctrl_c_ends_the_foreground_in_order(site: Site) -> None:
+    process = site.foreground("--devices", "2")
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 0
+    assert [line.split()[0] for line in told.splitlines() if line][-2:] == ["stopping", "stopped"]
+    assert site.processes() == []
+
+
+def test_ctrl_c_while_starting(site: Site) -> None:
+    process = subprocess.Popen([RUNLET, "up"], env=site.environment, stdout=subprocess.PIPE, text=True)
+    wait_until((site.path / "broker" / "processes.json").exists, "the broker to be started")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 0
+    assert site.processes() == []
+
+
+def test_a_second_up_names_the_first(site: Site) -> None:
+    site.up("--devices", "1")
+    second = site.runlet("up")
+    assert second.returncode == 1
+    assert f"a fleet runs already in {site.path} by process {site.status()['pid']}" in second.stderr
+    assert "hint: stop it with: runlet down" in second.stderr
+    assert site.status()["running"], "the first goes on"
+
+
+def test_two_homes_side_by_side(new_site: Callable[[str], Site]) -> None:
+    one, other = new_site("one"), new_site("other")
+    one.up("--devices", "pi-1")
+    other.up("--devices", "pi-1")
+    assert one.status()["url"] != other.status()["url"]
+    one.runlet("down")
+    assert other.status()["health"] == {"status": "ok", "database": "ok", "broker": "ok"}
+
+
+def test_a_killed_up_leaves_nothing_and_the_next_works(site: Site) -> None:
+    process = site.foreground("--devices", "2")
+    process.kill()
+    process.communicate()
+    site.up("--devices", "2")
+    assert site.status()["health"] == {"status": "ok", "database": "ok", "broker": "ok"}
+
+
+def test_children_of_a_killed_up_stop_by_themselves(site: Site) -> None:
+    process = site.foreground("--devices", "2")
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not site.processes(), "the children to stop")
+
+
+@pytest.mark.parametrize("child", ["broker", "controller", "device-pi-1"])
+def test_a_killed_child_is_started_again(site: Site, child: str) -> None:
+    site.up("--devices", "pi-1")
+    before = site.child(child)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: site.child(child) != before, f"{child} to be started again")
+    ran = wait_until(
+        lambda: done if (done := site.runlet("exec", "pi-1", "--", "echo", "still here")).returncode == 0 else None,
+        "the fleet to work again",
+    )
+    assert "still here" in ran.stdout
+
+
+def test_a_child_that_goes_on_crashing_ends_all_with_a_reason(site: Site) -> None:
+    process = site.foreground("--devices", "pi-1")
+    (site.path / "config" / "device-pi-1.json").write_text("not JSON")
+    os.kill(site.child("device-pi-1"), signal.SIGKILL)
+    told, _ = process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 1
+    assert "gave up on device-pi-1 after 5 restarts" in told
+    assert "ended with exit code 1" in told
+    assert "not an agent's configuration" in told, "the child's last words"
+    assert site.processes() == []
+
+
+def test_the_jobs_of_the_last_up_are_still_there(site: Site) -> None:
+    playbook = site.path.parent / "hello.yaml"
+    playbook.write_text("hello: echo hello\n")
+    site.up("--devices", "pi-1")
+    assert site.runlet("apply", str(playbook)).returncode == 0
+    site.runlet("down")
+    site.up("--devices", "pi-1")
+    assert "hello" in site.runlet("jobs").stdout
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_taken_port(site: Site, detach: list[str]) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        refused = site.runlet("up", "--port", str(port), *detach)
+    assert refused.returncode == 1
+    assert f"error: port {port} for the controller is taken" in refused.stderr
+    assert site.processes() == []
+
+
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_missing_rabbitmq(site: Site, detach: list[str], tmp_path: Path) -> None:
+    refused = site.runlet("up", *detach, RUNLET_RABBITMQ_HOME=str(tmp_path))
+    assert refused.returncode == 1
+    assert "error: RabbitMQ is not installed" in refused.stderr
+    assert "hint: install it with: sudo apt-get install rabbitmq-server" in refused.stderr
+
+
+def test_the_enabled_devices_of_an_inventory(site: Site, tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text("devices:\n  pi-1:\n  pi-2: {enabled: false}\n  pi-3:\n")
+    site.up("--inventory", str(inventory))
+    assert site.status()["devices"] == ["pi-1", "pi-3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--devices", "pi.1"], "'pi.1' cannot name a device"),
+        (["--devices", "pi-1,pi-1"], "named twice: pi-1"),
+        (["--devices", "0"], "0 devices"),
+        (["--devices", "1", "--inventory", "x.yaml"], "exclude each other"),
+    ],
+)
+def test_wrong_devices(site: Site, arguments: list[str], complaint: str) -> None:
+    refused = site.runlet("up", *arguments)
+    assert refused.returncode == 1
+    assert complaint in refused.stderr

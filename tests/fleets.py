@@ -1,0 +1,30 @@
+"""The fleet that integration and fault tests share: a controller and three agents, for the whole session."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Broker, Fleet
+
+_SPARE = [f"dev-{number:02}" for number in range(1, 61)]
+_next_spare = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def fleet(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """pi-1, pi-2 and pi-3 are connected: tests leave them as they found them. More devices are enrolled, not there."""
+    shared = Fleet(tmp_path_factory.mktemp("fleet"), broker, ["pi-1", "pi-2", "pi-3"], enrolled=_SPARE).start()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def device(fleet: Fleet) -> Iterator[str]:
+    """An enrolled device that no other test uses; its agent is not started."""
+    name = _SPARE[next(_next_spare)]
+    yield name
+    if name in fleet.agents:
+        fleet.agents.pop(name).stop()

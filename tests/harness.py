@@ -1,0 +1,214 @@
+"""Real processes for tests: a controller and agents against a real broker, and what tests ask of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from runlet.client.api import Api
+from runlet.client.attachment import Attachment, attach
+from runlet.model.target import Target
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.frames import Attach, ExecutionChanged, RunSnapshot
+from runlet.protocol.views import ExecutionView, RunView
+
+# Every wait in the tests is for a condition; this is when it is given up. Generous: CI machines are slow and shared.
+PATIENCE_SECONDS = 30.0
+_STEP_SECONDS = 0.01
+T = TypeVar("T")
+TOKEN = "token-of-the-tests"
+
+
+class Broker(Protocol):
+    """What the tests need of a broker: addresses with the rights that production gives."""
+
+    controller_url: str
+
+    def device_url(self, name: str) -> str: ...
+
+
+def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE_SECONDS) -> T:
+    """The first true value of `condition`."""
+    give_up = time.monotonic() + patience
+    while not (value := condition()):
+        if time.monotonic() > give_up:
+            raise AssertionError(f"waited {patience:g} s in vain for {what}")
+        time.sleep(_STEP_SECONDS)
+    return value
+
+
+@dataclass
+class Process:
+    """A child of the tests, its log, and its end."""
+
+    popen: subprocess.Popen[str]
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        code = self.popen.wait(PATIENCE_SECONDS)
+        assert self.popen.stdout
+        self.popen.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+
+@dataclass
+class Fleet:
+    """A controller and agents with a folder of their own."""
+
+    home: Path
+    broker: Broker
+    devices: list[str]
+    enrolled: list[str] = field(default_factory=list)  # beyond `devices`, their agents not started
+    controller: Process | None = None
+    agents: dict[str, Process] = field(default_factory=dict)
+    url: str = ""
+
+    def start(self) -> Fleet:
+        self.start_controller()
+        for device in self.devices:
+            self.start_agent(device)
+        return self
+
+    def start_controller(self) -> None:
+        config = {
+            "workspace": "default",
+            "listen": {"host": "127.0.0.1", "port": int(self.url.rpartition(":")[2]) if self.url else 0},
+            "database": f"sqlite:///{self.home}/controller.db",
+            "transcripts": str(self.home / "transcripts"),
+            "broker": self.broker.controller_url,
+            "token": TOKEN,
+            "devices": self.devices + self.enrolled,
+        }
+        self.controller, ready = self._start("controller", "runlet.controller", config)
+        self.url = ready["url"]
+
+    def start_agent(self, device: str) -> None:
+        config = {
+            "device": device,
+            "workspace": "default",
+            "broker": self.broker.device_url(device),
+            "state": str(self.home / device),
+        }
+        self.agents[device], _ = self._start(device, "runlet.agent", config)
+
+    def _start(self, name: str, module: str, config: dict[str, object]) -> tuple[Process, dict[str, str]]:
+        path = self.home / f"{name}.json"
+        path.write_text(json.dumps(config))
+        log = self.home / f"{name}.log"
+        with log.open("a") as stderr:
+            command = [sys.executable, "-m", module, "--config", str(path)]
+            popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True)
+        assert popen.stdout
+        line = popen.stdout.readline()
+        assert line, f"{name} did not start: {log.read_text()}"
+        return Process(popen, log), json.loads(line)
+
+    def stop(self) -> None:
+        for process in [*self.agents.values(), self.controller]:
+            if process:
+                process.stop()
+
+    def api(self) -> Api:
+        return Api(self.url, TOKEN)
+
+    def exec(self, command: Iterable[str], on: str | None = None, **options: object) -> RunView:
+        """Launch a command on a device (the first by default)."""
+        with self.api() as api:
+            return api.start_run(command=list(command), target=Target.parse(on or self.devices[0]), **options)  # type: ignore[arg-type]
+
+    def sh(self, script: str, on: str | None = None) -> RunView:
+        return self.exec(["bash", "-c", script], on)
+
+    def settled(self, run: RunView) -> RunView:
+        with self.api() as api:
+            return wait_until(lambda: view if (view := api.run(run.id)).settled else None, f"run {run.id} to settle")
+
+    def until(self, run: RunView, condition: Callable[[ExecutionView], object]) -> ExecutionView:
+        """The run's only execution once it satisfies `condition`."""
+        with self.api() as api:
+            return wait_until(
+                lambda: view if condition(view := api.run(run.id).executions[0]) else None, f"run {run.id} to get there"
+            )
+
+    def transcript(self, run: RunView, device: str | None = None) -> bytes:
+        with self.api() as api:
+            return b"".join(api.transcript(run.id, device or self.devices[0]))
+
+    def until_printed(self, run: RunView, text: bytes, device: str | None = None) -> bytes:
+        return wait_until(
+            lambda: printed if text in (printed := self.transcript(run, device)) else b"", f"{text!r} in run {run.id}"
+        )
+
+
+class Typist:
+    """An attached console that remembers what it has seen."""
+
+    def __init__(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        self._events = attachment.events()
+        self.seen: dict[str, bytes] = {}
+        self.run: RunView | None = None
+        self.states: dict[str, ExecutionView] = {}
+        self.events: list[object] = []
+
+    async def until(self, condition: Callable[[Typist], object]) -> None:
+        """Take events until `condition` holds."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition(self):
+                event = await anext(self._events)
+                self.events.append(event)
+                match event:
+                    case Chunk():
+                        self.seen[event.execution] = self.seen.get(event.execution, b"") + event.data
+                    case RunSnapshot():
+                        self.run = event.run
+                        self.states = {view.id: view for view in event.run.executions}
+                    case ExecutionChanged():
+                        self.states[event.execution.id] = event.execution
+
+    async def until_seen(self, text: bytes, execution: str | None = None) -> None:
+        await self.until(lambda self: self.run and text in self.seen.get(execution or self.run.executions[0].id, b""))
+
+    async def type(self, data: bytes, execution: ExecutionView) -> None:
+        await self._attachment.send_input(execution.id, execution.attempt, data)
+
+    async def rest(self) -> None:
+        """Everything until the controller closes."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            async for event in self._events:
+                self.events.append(event)
+                if isinstance(event, Chunk):
+                    self.seen[event.execution] = self.seen.get(event.execution, b"") + event.data
+
+
+def attached(fleet: Fleet, run: RunView, request: Attach | None = None):
+    """An attachment to `run`, as an async context."""
+    return attach(fleet.url, TOKEN, run.id, request or Attach())
+
+
+def processes_marked(mark: str) -> list[int]:
+    """Processes whose environment holds `mark`."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                environ = Path(entry.path, "environ").read_bytes()
+            except OSError:
+                continue
+            if mark.encode() in environ:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,53 @@
+"""Runs and executions to test with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from runlet.model.execution import State
+from runlet.model.run import derived_state, is_settled
+from runlet.model.target import Where
+from runlet.protocol.views import ExecutionView, RunView
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def execution(device: str | None, state: State = State.RUNNING, **changes: Any) -> ExecutionView:
+    view = ExecutionView(
+        id=f"id of {device}",
+        device=device,
+        state=state,
+        attempt=1,
+        version=1,
+        exit_code=0 if state is State.SUCCEEDED else None,
+        signal=None,
+        detail="",
+        cancel_requested=False,
+        queued_at=NOON,
+        started_at=NOON,
+        ended_at=None,
+        seconds=1.2044,
+        output_length=0,
+    )
+    return replace(view, **changes)
+
+
+def run(*executions: ExecutionView, **changes: Any) -> RunView:
+    states = [execution.state for execution in executions]
+    view = RunView(
+        id=12,
+        job="upgrade",
+        command=None,
+        args=(),
+        where=Where.CUSTOM,
+        where_custom=tuple(execution.device or "" for execution in executions),
+        revision="ab" * 32,
+        show_duration=False,
+        created_at=NOON,
+        state=derived_state(states),
+        settled=is_settled(states),
+        executions=executions,
+    )
+    return replace(view, **changes)

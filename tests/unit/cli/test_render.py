@@ -1,0 +1,70 @@
+"""runlet/cli/render.py: words for people."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from runlet.cli.options import Output
+from runlet.cli.render import age, duration, print_json, print_run, print_runs, run_title, size
+from runlet.model.execution import State
+from tests.unit.cli.runs import NOON, execution, run
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        (timedelta(seconds=-5), "now"),
+        (timedelta(), "now"),
+        (timedelta(seconds=3), "3 s ago"),
+        (timedelta(minutes=61), "1 h ago"),
+        (timedelta(days=2, hours=3), "2 d ago"),
+        (timedelta(days=30), "2026-03-01"),
+    ],
+)
+def test_age(passed: timedelta, words: str) -> None:
+    assert age(NOON, NOON + passed) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0021, "0.002 s"), (59.9, "59.900 s"), (723.4, "12 min 3 s"), (7260, "2 h 1 min")]
+)
+def test_duration(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 2**20, "5.0 MiB"), (3 * 2**30, "3.0 GiB")],
+)
+def test_size(length: int, words: str) -> None:
+    assert size(length) == words
+
+
+def test_a_title_is_as_typed() -> None:
+    assert run_title(run(args=("/var/my files",))) == "upgrade '/var/my files'"
+    assert run_title(run(job=None, command=("uname", "-a"))) == "uname -a"
+
+
+def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = run(execution("pi-1", State.SUCCEEDED), execution("pi-2", State.FAILED))
+    print_runs([ended], NOON + timedelta(minutes=3))
+    assert capsys.readouterr().out.splitlines() == [
+        "RUN  JOB      WHERE      STATE                  STARTED",
+        "12   upgrade  pi-1,pi-2  1 succeeded, 1 failed  3 min ago",
+    ]
+
+
+def test_what_devices_say_cannot_act(capsys: pytest.CaptureFixture[str]) -> None:
+    print_run(run(execution("pi-1", State.REJECTED, detail="\x1b]0;title\x07[red]no[/red]")), NOON)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert "[red]no[/red]" in out
+
+
+def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json([run(id=1), run(id=2)], Output.JSONL)
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [1, 2]

@@ -1,0 +1,106 @@
+"""runlet/cli/views.py: what an attached console shows, and who is typed to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runlet.cli.keys import Action, Choose
+from runlet.cli.picture import Picture
+from runlet.cli.views import LinesView, RawView, Switch
+from runlet.client.attachment import ConsoleEvent
+from runlet.model.execution import State
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.frames import Drained, ExecutionChanged, Notice, RunSnapshot
+from runlet.protocol.messages import TerminalSize
+from runlet.protocol.views import RunView
+from tests.unit.cli.runs import execution, run
+
+SIZE = TerminalSize(80, 24)
+ONE, TWO, THREE = execution("pi-1"), execution("pi-2"), execution("pi-3", State.QUEUED)
+
+
+def lines_view(view: RunView) -> tuple[Picture, LinesView]:
+    picture = Picture(view)
+    lines = LinesView(picture, 80, colours=False, read_only=False, from_start=True)
+    take(picture, lines, RunSnapshot(view))
+    return picture, lines
+
+
+def take(picture: Picture, view: LinesView | RawView, event: ConsoleEvent) -> str:
+    picture.take(event)
+    return view.take(event, 0.0).decode()
+
+
+def raw_view(*executions_: object, stored: int = 0) -> RawView:
+    return RawView(Picture(run(ONE, TWO)), ONE.id, stored, read_only=False)
+
+
+def test_typing_goes_to_a_device_that_runs() -> None:
+    _, lines = lines_view(run(THREE, TWO))
+    assert lines.selected == TWO.id
+
+
+def test_when_it_ends_typing_goes_to_the_next_after_its_end_was_shown() -> None:
+    picture, lines = lines_view(run(ONE, TWO))
+    ended = replace(ONE, state=State.SUCCEEDED, version=2, exit_code=0)
+    take(picture, lines, ExecutionChanged(ended))
+    assert lines.selected == ONE.id
+    shown = take(picture, lines, Drained(ONE.id))
+    assert lines.selected == TWO.id
+    assert shown.index("Exited with code: 0") < shown.index("pi-1 has ended; typing goes to pi-2")
+
+
+def test_a_device_is_chosen_by_number_or_in_turn() -> None:
+    _, lines = lines_view(run(ONE, TWO, THREE))
+    lines.act(Choose(2))
+    assert lines.selected == TWO.id
+    lines.act(Action.NEXT)
+    lines.act(Action.NEXT)
+    assert lines.selected == ONE.id
+    lines.act(Action.PREVIOUS)
+    assert lines.selected == THREE.id
+    lines.act(Choose(9))
+    assert lines.selected == THREE.id
+    assert lines.act(Action.SWITCH_VIEW) == Switch(THREE.id)
+
+
+def test_a_device_that_has_ended_is_not_chosen() -> None:
+    _, lines = lines_view(run(ONE, replace(TWO, state=State.FAILED)))
+    assert b"pi-2 has ended" in bytes(lines.act(Action.NEXT))  # type: ignore[arg-type]
+    assert lines.selected == ONE.id
+
+
+def test_output_that_comes_twice_is_shown_once() -> None:
+    picture, lines = lines_view(run(ONE))
+    take(picture, lines, Chunk(ONE.id, 1, 0, b"one\ntw"))
+    assert "pi-1 | two" in take(picture, lines, Chunk(ONE.id, 1, 4, b"two\n"))
+    assert lines.request(SIZE).offsets == {ONE.id: 8}
+    raw = raw_view()
+    assert raw.take(Chunk(ONE.id, 1, 0, b"one"), 0.0) == b"one"
+    assert raw.take(Chunk(ONE.id, 1, 0, b"one two"), 0.0) == b" two"
+
+
+def test_a_raw_view_passes_its_own_bytes_and_no_others() -> None:
+    raw = raw_view()
+    assert raw.take(Chunk(ONE.id, 1, 0, b"\xff\x00\x1b[6n"), 0.0) == b"\xff\x00\x1b[6n"
+    assert raw.take(Chunk(TWO.id, 1, 0, b"other"), 0.0) == b""
+
+
+def test_a_raw_view_begins_with_the_tail() -> None:
+    request = raw_view(stored=10_000_000).request(SIZE)
+    assert request.devices == ("pi-1",)
+    assert request.offsets == {ONE.id: 10_000_000 - 256 * 1024}
+    assert request.terminal == SIZE
+
+
+def test_words_of_ours_stand_on_their_own_row() -> None:
+    raw = raw_view()
+    raw.take(Chunk(ONE.id, 1, 0, b"$ "), 0.0)
+    assert raw.take(Notice(ONE.id, "not typed: too late"), 0.0) == b"\r\n[runlet] not typed: too late\r\n"
+    assert raw.leave() == b""
+
+
+def test_a_raw_view_switches_to_others() -> None:
+    assert raw_view().act(Action.NEXT) == Switch(TWO.id)
+    assert raw_view().act(Choose(1)) == b""
+    assert raw_view().act(Action.SWITCH_VIEW) == Switch(None)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from runlet.model.job import Job
+from runlet.model.target import Target, Where
+
+FULL = Job(
+    name="backup",
+    script="tar -c /srv\n",
+    description="nightly",
+    show_duration=True,
+    cwd="/srv",
+    target=Target.custom(["pi-1", "pi-2"]),
+    every="6h",
+    entrypoint=("bash", "-e"),
+    barred=frozenset({"mac", "pi-9"}),
+)
+
+CHANGES = {
+    "name": "copy",
+    "script": "tar -c /home\n",
+    "description": "",
+    "show_duration": False,
+    "cwd": None,
+    "target": Target(Where.ALL),
+    "every": None,
+    "entrypoint": None,
+    "barred": frozenset({"mac"}),
+}
+
+
+@pytest.mark.parametrize("job", [FULL, Job("hello", "echo hello")])
+def test_mapping_and_back(job: Job) -> None:
+    assert Job.from_mapping(job.to_mapping()) == job
+
+
+def test_equal_content_has_an_equal_revision() -> None:
+    assert replace(FULL, barred=frozenset({"pi-9", "mac"})).revision == FULL.revision
+    assert len(FULL.revision) == 64
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_every_field_is_part_of_the_revision(field: str) -> None:
+    assert replace(FULL, **{field: CHANGES[field]}).revision != FULL.revision
+
+
+def test_no_field_is_forgotten_here() -> None:
+    assert set(CHANGES) == set(Job.__dataclass_fields__)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from runlet.model.inventory import DEVICE_NAME
+from runlet.model.job import Job
+from runlet.model.target import Where
+from runlet.spec import schema
+
+SCHEMAS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted(schema.folder().glob("*.json"))}
+
+
+def _properties(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict):
+        for name, inner in content.get("properties", {}).items():
+            if "const" not in inner and "not" not in inner:  # a condition, not a declaration
+                yield f"{path}.{name}", inner
+        for key, inner in content.items():
+            yield from _properties(inner, f"{path}/{key}")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas_are_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    assert SCHEMAS[name]["$id"] == f"https://runlet.app/schemas/{name}"
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_field_has_a_description(name: str) -> None:
+    definitions = SCHEMAS["playbook.schema.json"]["$defs"]
+    for path, field in _properties(SCHEMAS[name]):
+        target = definitions[field["$ref"].rsplit("/", 1)[1]] if "$ref" in field else field
+        assert field.get("description") or target.get("description"), path
+
+
+def test_schemas_and_model_agree() -> None:
+    definitions = SCHEMAS["playbook.schema.json"]["$defs"]
+    assert definitions["deviceName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
+    assert definitions["where"]["enum"] == [where.value for where in Where]
+    job = SCHEMAS["job.schema.json"]
+    assert set(job["required"]) == set(job["properties"]) == set(Job("a", "b").to_mapping())
+
+
+@pytest.mark.parametrize(
+    ("every", "fits"),
+    [
+        ("0 16 * * *", True),
+        ("*/5 0-6,12 1 jan-mar mon#1", True),
+        ("6h", True),
+        ("90s", True),
+        ("every weekday at 08:00", True),
+        ("Every 5 minutes", True),
+        ("first monday of the month at 9am", True),
+        ("0h", False),
+        ("6 h", False),
+        ("6y", False),
+        ("* * * *", False),
+        ("* * * * * *", False),
+        ("every ", False),
+        ("6h\n", False),
+        ("noon", False),
+    ],
+)
+def test_the_shape_of_every(every: str, fits: bool) -> None:
+    found = list(schema.violations({"job": {"script": "ls", "every": every}}, "playbook"))
+    assert [violation.address for violation in found] == ([] if fits else [("job", "every")])
+
+
+def test_a_guess_is_offered_for_a_slip_only() -> None:
+    found = schema.violations({"job": {"script": "ls", "wheer": "all", "z" * 200: 1}}, "playbook")
+    slip, noise = (violation.message for violation in found)
+    assert slip == "unknown key 'wheer' in job 'job'; did you mean 'where'?"
+    assert re.fullmatch(r"unknown key 'z{37}\.\.\.' in job 'job'; known are name, .*entrypoint", noise)
+
+
+def test_importing_the_package_loads_no_validator_and_no_template_engine() -> None:
+    modules = "import sys, runlet.spec.playbook, runlet.spec.inventory; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", modules], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"jsonschema", "referencing", "jinja2"} & set(loaded)

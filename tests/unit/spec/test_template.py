@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runlet.errors import InvalidInput
+from runlet.spec import template
+from runlet.spec.template import MAX_SCRIPT_BYTES, check, render
+
+# What a hostile template may cost. Each takes a fifth of this at most, so that a busy machine passes.
+MOST_SECONDS = 1.0
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@pytest.mark.parametrize(
+    ("script", "args", "expected"),
+    [
+        ("echo {{ args[1] }}\n", ["job", "hi"], "echo hi\n"),
+        ("{{ args[0] }}", ["job"], "job"),
+        ("{{ args.1 }}", ["job", "x"], "x"),
+        ("{{ args[1] | q }}", ["job", "it's"], shlex.quote("it's")),
+        ("{{ args[1:] | q }}", ["job", "a b", "c"], "'a b' c"),
+        ("{{ args[1] | default('x') }}", ["job"], "x"),
+        ("{{ args[1] | upper }}{{ args | length }}", ["job", "a"], "A2"),
+        ("{% if args[1] is defined %}y{% else %}n{% endif %}", ["job"], "n"),
+        ("{% for a in args[1:] %}{{ loop.index }}{{ a }};{% endfor %}", ["job", "a", "b"], "1a;2b;"),
+        ("{{ 'all' if args | length == 1 else args[1] }}", ["job"], "all"),
+        ("{% raw %}{{ .Names }}{% endraw %}", ["job"], "{{ .Names }}"),
+        ("${#x} {{ args[0] }} {# not a comment #}", ["job"], "${#x} job {# not a comment #}"),
+        ("<{{ args[1] }}>&", ["job", "<b>"], "<<b>>&"),
+        ("a }} %} b", ["job"], "a }} %} b"),
+        ("{{ args[1] }}\n\n", ["job", "{{ args[0] }}"], "{{ args[0] }}\n\n"),
+    ],
+)
+def test_rendering(script: str, args: list[str], expected: str) -> None:
+    assert check(script) == []
+    assert render(script, args) == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "args", "message", "hint"),
+    [
+        ("a\n\n{{ args[1] }}", ["job"], "line 3: args[1] is not given", "run it with: runlet run job VALUE"),
+        (
+            "{{ args[3] }}",
+            ["job", "a b"],
+            "line 1: args[3] is not given",
+            "run it with: runlet run job 'a b' VALUE VALUE",
+        ),
+        ("{{ args[1] | q }}", ["job"], "line 1: args[1] is not given", "run it with: runlet run job VALUE"),
+        ("{{ args[-3] }}", ["job"], "line 1: args[-3] is not given", None),
+        ("{{ args[1:][0] }}", ["job"], "line 1: these arguments have no [0]", None),
+        ("\n{{ args }}", ["job"], "line 2: the template cannot be rendered: this is a list; choose one", None),
+        ("{{ args[::0] }}", ["job"], "line 1: the template cannot be rendered: slice step", None),
+        ("{{ args[0] + 1 }}", ["job"], "line 1: the template cannot be rendered: can only concat", None),
+        ("{{ '\\ud800' }}", ["job"], "line 1: the template cannot be rendered", None),
+        ("{{ nothing }}", ["job"], "line 1: nothing is not known to a template", None),
+        ("plain", ["job", "a\0b"], "args[1] holds the character NUL", None),
+        ("plain", ["job", "\udc80"], "args[1] is not text in UTF-8", None),
+    ],
+)
+def test_what_cannot_be_rendered(script: str, args: list[str], message: str, hint: str | None) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        render(script, args)
+    assert caught.value.message.startswith(message)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("script", "line", "message"),
+    [
+        ("a\n{{ index .Args 1 }}", 2, "write {{ args[1] }}"),
+        ("{{- index .Args 12 -}}", 1, "write {{ args[12] }}"),
+        ("{{ range .Args }}", 1, "this is a Go template"),
+        ("a\nb {{ user }}", 2, "user is not known to a template"),
+        ("docker ps --format '{{.Names}}'", 1, "put {% raw %} before"),
+        ("{% if args[1] %}", 1, "{% if %} is not closed by {% endif %}"),
+        ("{{ args[1]", 1, "the template breaks off here"),
+        ("{{ args.__class__ }}", 1, "no attributes such as .__class__"),
+        ("{{ args[1].split() }}", 1, "cannot use call"),
+        ("{{ args['__class__'].x }}", 1, "no attributes"),
+        ("{{ 'a' * 50000000 }}", 1, "cannot use mul"),
+        ("{{ 10 ** 10 ** 10 }}", 1, "cannot use pow"),
+        ("{{ '%999999999d' % 1 }}", 1, "cannot use mod"),
+        ("{% set a = 1 %}", 1, "cannot use assign"),
+        ("{% macro m() %}{% endmacro %}", 1, "cannot use macro"),
+        ("{% include 'x' %}", 1, "cannot use include"),
+        ("{% for a in args %}\n{% for b in args %}{% endfor %}{% endfor %}", 2, "a loop inside a loop"),
+        ("{{ args | map('upper') }}", 1, "unknown filter 'map'; known are d, default"),
+        ("{{ 1 is divisibleby 0 }}", 1, "unknown test 'divisibleby'"),
+    ],
+)
+def test_mistakes_are_found_without_arguments(script: str, line: int, message: str) -> None:
+    ((found_line, found),) = check(script)
+    assert found_line == line
+    assert message in found
+
+
+def test_every_go_placeholder_and_unknown_name_is_told() -> None:
+    found = check("{{ index .Args 1 }}\n{{ a }}\n{{ index .Args 2 }} {{ b }}")
+    assert [line for line, _ in found] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "{{ " + "(" * 5_000 + "1" + ")" * 5_000 + " }}",
+        "{{ " + "-" * 100_000 + "1 }}",
+        "{{ " + "9" * 100_000 + " }}",
+        "{{ [" + "1," * 100_000 + "] }}",
+        "{{ args" + "[0]" * 80_000 + " }}",
+        "{{ args[0] }}" * 20_000,
+        "{% if args %}" * 60 + "{% endif %}" * 60,
+        "{%if a%}" * 30_000,
+        "{{" * 100_000,
+        "{{ " + ".Args " * 40_000,
+        "{{ .Args }}\n" * 20_000,
+    ],
+    ids=lambda script: script[:12],
+)
+def test_hostile_templates_are_refused_in_no_time(script: str) -> None:
+    start = time.monotonic()
+    assert check(script)
+    assert time.monotonic() - start < MOST_SECONDS
+
+
+def test_output_is_bounded() -> None:
+    script = "{% for a in args[1] %}" + "x" * 1000 + "{% endfor %}"
+    with pytest.raises(InvalidInput, match="larger than 256 KiB"):
+        render(script, ["job", "a" * 100_000])
+    assert len(render("{{ args[1] }}", ["job", "a" * MAX_SCRIPT_BYTES])) == MAX_SCRIPT_BYTES
+
+
+@given(TEXT)
+def test_quoted_arguments_are_one_word(argument: str) -> None:
+    assert shlex.split(render("{{ args[1] | q }}", ["job", argument])) == [argument]
+
+
+@given(TEXT.filter(lambda text: "{{" not in text and "{%" not in text))
+def test_a_script_without_placeholders_is_used_as_it_is(script: str) -> None:
+    assert check(script) == []
+    assert render(script, ["job"]) == script
+
+
+def test_a_plain_script_does_not_load_the_template_engine() -> None:
+    program = f"import sys; from {template.__name__} import *; check('ls'); render('ls', ['a']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "jinja2" not in loaded

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from runlet import errors
+from runlet.errors import InvalidFiles, Problem, RunletError
+
+
+def _all(kind: type[RunletError]) -> list[type[RunletError]]:
+    return [kind, *(below for child in kind.__subclasses__() for below in _all(child))]
+
+
+def test_problems_are_told_in_order_of_position() -> None:
+    error = InvalidFiles(
+        [Problem("b.yaml", 0, 0, "empty"), Problem("a.yaml", 10, 1, "late"), Problem("a.yaml", 9, 4, "early")]
+    )
+    assert str(error) == "a.yaml:9:4: early\na.yaml:10:1: late\nb.yaml: empty"
+    assert error.message == str(error)
+
+
+def test_every_error_has_a_place_in_the_drawn_tree() -> None:
+    drawing = errors.__doc__ or ""
+    for kind in _all(RunletError):
+        if kind.__module__ == errors.__name__:
+            assert kind.__name__ in drawing
+
+
+def test_a_hint_is_kept_apart_from_the_message() -> None:
+    error = RunletError("no broker", "start it with: runlet up")
+    assert (str(error), error.hint) == ("no broker", "start it with: runlet up")

@@ -115,7 +115,7 @@ def build(
         for execution in launched.run.executions:
             if execution.device is not None:
                 streams.open(execution.id, execution.attempt, execution.device)
-        await dispatcher.send(launched.outgoing)
+        dispatcher.send(launched.outgoing)
         return dict(to_json(launched.run))
 
     @api.get("/v1/runs")
@@ -135,7 +135,7 @@ def build(
         )
         for execution in cancelled.ended:
             hub.on_change(execution)
-        await dispatcher.send(cancelled.outgoing)
+        dispatcher.send(cancelled.outgoing)
         return dict(to_json(cancelled.run))
 
     @api.get("/v1/runs/{run}/transcript")

@@ -129,7 +129,7 @@ class Attaching:
             if message.get("bytes") is not None:
                 await self._type(attachment, Chunk.decode(message["bytes"]), read_only)
                 continue
-            frame = frames.decode_from_console(message["text"])
+            frame = frames.decode_from_console(message.get("text") or "")
             if not isinstance(frame, Resize):
                 raise ProtocolError("only the first frame is attach")
             if not read_only and frame.execution in attachment.executions:
@@ -156,8 +156,8 @@ class Attaching:
 
     def _begin(self, view: ExecutionView, request: Attach) -> int:
         length = self._streams.length(view.id, view.attempt)
-        offset = min(request.offsets.get(view.id, 0), length)
-        return offset if request.tail is None else max(offset, length - request.tail)
+        offset = max(0, min(request.offsets.get(view.id, 0), length))
+        return offset if request.tail is None else max(offset, length - max(0, request.tail))
 
     async def _read(self, run_text: str) -> RunView:
         return await self._store.transact(lambda session: runs.view(session, runs.number(session, run_text)))

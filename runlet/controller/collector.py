@@ -25,6 +25,9 @@ from runlet.protocol import names
 from runlet.protocol.messages import Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
 from runlet.protocol.views import ExecutionView
 
+# Far above any event an honest agent sends.
+MAX_EVENT_BYTES = 16 * 1024
+
 log = logging.getLogger(__name__)
 
 
@@ -121,6 +124,7 @@ class Collector:
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
         for execution, length in completed.items():
+            self._streams.sync(execution)
             executions.settle(session, execution, length)
         return effects
 
@@ -138,6 +142,8 @@ class Collector:
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:
     try:
         device, _ = names.parse_key(delivery.key)
+        if len(delivery.body) > MAX_EVENT_BYTES:
+            raise ProtocolError(f"{len(delivery.body)} bytes from {device} are over the limit of {MAX_EVENT_BYTES}")
         return device, decode(delivery.body)
     except ProtocolError as error:
         log.warning("dropped an event: %s", error)

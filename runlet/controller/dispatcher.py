@@ -32,10 +32,12 @@ class Dispatcher:
         self._publisher = publisher
         self._consumer = consumer
         self._workspace = workspace
+        self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
 
-    async def send(self, outgoing: Iterable[Outgoing]) -> None:
-        """Publish commands. What fails stays in the outbox and is due again."""
-        await asyncio.gather(*(self._send_one(one) for one in outgoing))
+    def send(self, outgoing: Iterable[Outgoing]) -> None:
+        """Publish commands as soon as the broker takes them. What fails stays in the outbox and is due again."""
+        for one in outgoing:
+            self._outgoing.put_nowait(one)
 
     async def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
         """Everything a device must know, and then its welcome: the lane keeps this order."""
@@ -51,13 +53,26 @@ class Dispatcher:
         await self._publisher.post(names.key(device, names.INPUT), chunk.encode())
 
     async def run(self) -> None:
-        """Send again what was not answered."""
+        """Send what is put here, and send again what was not answered."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._send_queued())
+            tasks.create_task(self._sweep())
+
+    async def _send_queued(self) -> None:
+        while True:
+            batch = [await self._outgoing.get()]
+            while not self._outgoing.empty():
+                batch.append(self._outgoing.get_nowait())
+            await asyncio.gather(*(self._send_one(one) for one in batch))
+
+    async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            if not self._publisher.connected.is_set():
+            # Not while some are still to be sent: a broker that takes nothing would make this queue grow for ever.
+            if not self._publisher.connected.is_set() or not self._outgoing.empty():
                 continue
             try:
-                await self.send(await self._store.transact(lambda session: outbox.due(session, datetime.now(UTC))))
+                self.send(await self._store.transact(lambda session: outbox.due(session, datetime.now(UTC))))
             except Unavailable as error:
                 log.warning("outbox not swept: %s", error)
 

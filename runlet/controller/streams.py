@@ -65,13 +65,18 @@ class Streams:
             self._check_complete(stream)
 
     def settle(self, execution: str) -> None:
-        """The outcome is recorded and the stream complete: make it durable and let the agent forget it."""
+        """The outcome is recorded, the transcript complete and on the disk: the agent may forget both."""
         stream = self._streams.pop(execution, None)
         if stream is None:
             return
         self._unacknowledged.discard(execution)
-        self._transcripts.sync(execution, stream.attempt)
         self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, settled=True))
+
+    def sync(self, execution: str) -> None:
+        """Make an open execution's transcript survive a power cut. Slow: called from the store's thread."""
+        stream = self._streams.get(execution)
+        if stream is not None:
+            self._transcripts.sync(execution, stream.attempt)
 
     def length(self, execution: str, attempt: int) -> int:
         """How many bytes are stored, open or settled."""
@@ -106,13 +111,21 @@ class Streams:
                 self._tell(device, Stored(stream.execution, stream.attempt, stream.stored, hole=True))
             return
         if new:
-            self._transcripts.append(stream.execution, stream.attempt, new)
-            stream.stored += len(new)
+            self._store(stream, new)
             self.on_output(stream.execution)
         self._unacknowledged.add(stream.execution)
         if stream.stored - stream.acknowledged >= ACKNOWLEDGE_BYTES:
             self._acknowledge([stream])
         self._check_complete(stream)
+
+    def _store(self, stream: Stream, data: bytes) -> None:
+        try:
+            self._transcripts.append(stream.execution, stream.attempt, data)
+            stream.stored += len(data)
+        except OSError as error:
+            # The agent keeps what we could not store and sends it again; its program waits until there is room.
+            stream.stored = self._transcripts.length(stream.execution, stream.attempt)
+            log.error("the output of %s on %s: %s", stream.execution, stream.device, error)  # noqa: TRY400
 
     def _check_complete(self, stream: Stream) -> None:
         if stream.final is not None and stream.stored >= stream.final:

@@ -42,9 +42,15 @@ class Transcripts:
         return os.pread(self._file(execution, attempt), most, offset)
 
     def sync(self, execution: str, attempt: int) -> None:
-        """Make what is stored survive a power cut."""
-        if self.length(execution, attempt):
-            os.fdatasync(self._file(execution, attempt))
+        """Make what is stored survive a power cut. Slow, and safe to call from another thread."""
+        try:
+            file = os.open(self._path(execution, attempt), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return  # it printed nothing
+        try:
+            os.fdatasync(file)
+        finally:
+            os.close(file)
 
     def close(self) -> None:
         while self._open:

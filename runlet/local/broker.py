@@ -82,22 +82,28 @@ class Broker:
         folder.prepare(self._installation, config.port, content)
         epmd_port, distribution_port = free_ports(2)
         environment = folder.environment(self._installation, config.port, distribution_port, epmd_port)
-        with folder.log.open("w") as log:
-            # A session of its own for each: Ctrl-C in our terminal is ours to handle, and a group can be killed whole.
-            epmd_arguments = ["-port", str(epmd_port), "-address", LOOPBACK]
-            self._epmd = await asyncio.create_subprocess_exec(
-                self._installation.epmd, *epmd_arguments, env=environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=folder.path, start_new_session=True,
-            )  # fmt: skip
-            started = [Process(self._epmd.pid, f"-port {epmd_port} ")]
-            processes.write_down(folder.processes, started)
-            # Erlang ignores options it does not know; this one tells our node from others in a list of processes.
-            self._node = await asyncio.create_subprocess_exec(
-                self._installation.server, "-runlet", folder.name(), env=environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=folder.path, start_new_session=True,
-            )  # fmt: skip
-            processes.write_down(folder.processes, [*started, Process(self._node.pid, folder.name())])
+        epmd_arguments = ("-port", str(epmd_port), "-address", LOOPBACK)
+        self._epmd = await self._launch(self._installation.epmd, *epmd_arguments, environment=environment)
+        started = [Process(self._epmd.pid, f"-port {epmd_port} ")]
+        processes.write_down(folder.processes, started)
+        # Erlang ignores options it does not know; this one tells our node from others in a list of processes.
+        self._node = await self._launch(self._installation.server, "-runlet", folder.name(), environment=environment)
+        processes.write_down(folder.processes, [*started, Process(self._node.pid, folder.name())])
         await self._until_ready(self._node)
+
+    async def _launch(self, program: Path, *arguments: str, environment: dict[str, str]) -> asyncio.subprocess.Process:
+        """In a session of its own: Ctrl-C in our terminal is ours to handle, and its group can be killed whole."""
+        with self._folder.log.open("a") as log:
+            return await asyncio.create_subprocess_exec(
+                program,
+                *arguments,
+                env=environment,
+                cwd=self._folder.path,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     async def _end_leftovers(self) -> None:
         """End what a keeper that was killed left running in this folder: the node's script, its machine, epmd."""
@@ -132,21 +138,16 @@ class Broker:
         for process, seconds in ((self._node, NODE_STOP_SECONDS), (self._epmd, EPMD_STOP_SECONDS)):
             if process is None:
                 continue
-            _signal_group(process, signal.SIGTERM)
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it ended since
+                process.terminate()
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await process.wait()
-            except TimeoutError:
-                pass
-            # Also when its leader has ended: it may have been killed before the virtual machine under it.
-            _signal_group(process, signal.SIGKILL)
+            # Also when it ended: the node is a script, which may have been killed before the machine under it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         self._folder.processes.unlink(missing_ok=True)
-
-
-def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 async def keep(config: BrokerConfig, lifeline: bool) -> None:

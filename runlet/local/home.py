@@ -14,6 +14,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from runlet.errors import LocalFleetError
 from runlet.local.files import FolderLock, make_private, write_private
 
 
@@ -44,7 +45,13 @@ class Home:
 
     @classmethod
     def at(cls, path: Path) -> Home:
-        return cls(make_private(path.absolute()))
+        """The home in this folder, made if missing. Raises LocalFleetError when it cannot be."""
+        try:
+            return cls(make_private(path.absolute()))
+        except OSError as error:
+            raise LocalFleetError(
+                f"{path} cannot hold a fleet: {error.strerror}", "name another folder in RUNLET_HOME"
+            ) from None
 
     @property
     def processes(self) -> Path:

@@ -10,6 +10,7 @@ Every message may come twice, late or never; what each side does then is written
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import ClassVar, get_args
@@ -22,12 +23,20 @@ from runlet.protocol.values import from_json, to_json
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 
 
+# The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
+MAX_WINDOW = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalSize:
     """The window of a terminal, in characters."""
 
     columns: int = 80
     rows: int = 24
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.columns <= MAX_WINDOW and 1 <= self.rows <= MAX_WINDOW):
+            raise ProtocolError(f"no terminal has {self.columns} columns and {self.rows} rows")
 
 
 # --- commands, in the device's durable queue ---------------------------------------------------------------------
@@ -117,6 +126,11 @@ class Stored:
     hole: bool = False
 
 
+# What a database and JSON hold exactly: reports come from devices, which may be hostile.
+MAX_COUNT = 2**53
+# Words for one line of a table.
+MAX_DETAIL = 1000
+
 # --- events ------------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +154,15 @@ class Report:
     detail: str = ""  # why it failed or was rejected, in words
     output_length: int = 0  # bytes the terminal has produced; final with an outcome
     seconds: float | None = None  # how long the program ran, by the device's monotonic clock
+
+    def __post_init__(self) -> None:
+        numbers = (self.attempt, self.version, self.exit_code or 0, self.signal or 0, self.output_length)
+        if not all(0 <= number <= MAX_COUNT for number in numbers):
+            raise ProtocolError("a report's number is out of range")
+        if not all(math.isfinite(number) for number in (self.at, self.seconds or 0.0)):
+            raise ProtocolError("a report's time is not a number")
+        if len(self.detail) > MAX_DETAIL or "\0" in self.detail:
+            raise ProtocolError("a report's detail is too long, or holds a NUL character")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,14 @@ from runlet.protocol.frames import (
     ConsoleFrame,
     ControllerFrame,
     ExecutionChanged,
+    Resize,
     RunSnapshot,
     decode_from_console,
     decode_from_controller,
     encode,
 )
 from runlet.protocol.views import ExecutionView, RunView
+from tests.strategies import TERMINAL_SIZES
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 SECONDS = st.none() | st.floats(allow_nan=False)
@@ -30,6 +32,8 @@ RUNS = st.builds(RunView, created_at=INSTANTS, executions=st.lists(EXECUTIONS, m
 BUILT: dict[Any, st.SearchStrategy[Any]] = {
     ExecutionChanged: st.builds(ExecutionChanged, EXECUTIONS),
     RunSnapshot: st.builds(RunSnapshot, RUNS),
+    Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES),
+    Resize: st.builds(Resize, terminal=TERMINAL_SIZES),
 }
 
 

@@ -9,22 +9,16 @@ from hypothesis import strategies as st
 
 from runlet.errors import ProtocolError
 from runlet.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Heartbeat, Message, Report, decode, encode
+from tests.strategies import MESSAGES
 
-MESSAGES = st.one_of([st.from_type(kind) for kind in get_args(Message)]).filter(
-    lambda message: not any(value != value for value in vars_of(message))
-)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
 TYPES = [kind.TYPE for kind in get_args(Message)]
-REPORT = {"type": "report.v1", "execution": "e", "attempt": 1, "version": 2, "event": "start", "at": 1}
-
-
-def vars_of(message: Message) -> list[object]:
-    """The field values; NaN, which equals nothing, is no duration and no instant."""
-    return [getattr(message, name) for name in type(message).__dataclass_fields__]
+ID = "0b0e6c3c-6a0f-4d0e-9d5a-2f1f8a7f3c11"
+REPORT = {"type": "report.v1", "execution": ID, "attempt": 1, "version": 2, "event": "start", "at": 1}
 
 
 @given(MESSAGES)
@@ -64,10 +58,15 @@ def test_unknown_fields_are_ignored() -> None:
         ([], "must be a JSON object"),
         ({"type": "launch.v9"}, "unknown message type 'launch.v9'"),
         ({"type": "cancel.v1", "execution": "e"}, "attempt"),
-        ({"type": "cancel.v1", "execution": "e", "attempt": True}, "attempt must be int, not bool"),
+        ({"type": "cancel.v1", "execution": ID, "attempt": True}, "attempt must be int, not bool"),
         ({"type": "cancel.v1", "execution": None, "attempt": 1}, "execution must be str"),
         ({**REPORT, "event": "explode"}, "event"),
         ({**REPORT, "at": 10**400}, "at"),
+        ({**REPORT, "at": float("nan")}, "not a number"),
+        ({**REPORT, "exit_code": 2**64}, "out of range"),
+        ({**REPORT, "detail": "\0"}, "NUL"),
+        ({**REPORT, "execution": "../../etc/passwd"}, "must be a UUID"),
+        ({**REPORT, "detail": "\ud800"}, "not JSON"),
     ],
 )
 def test_refusals(content: object, message: str) -> None:

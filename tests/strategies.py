@@ -1,0 +1,35 @@
+"""Values that a well-behaved peer may send, for property tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args, get_type_hints
+
+from hypothesis import strategies as st
+
+from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_WINDOW, Message, TerminalSize
+
+TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
+_COUNTS = st.integers(0, MAX_COUNT)
+_DETAILS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_DETAIL)
+_BY_NAME: dict[str, st.SearchStrategy[Any]] = {
+    "execution": st.uuids().map(str),
+    "terminal": TERMINAL_SIZES,
+    "detail": _DETAILS,
+    "attempt": _COUNTS,
+    "version": _COUNTS,
+    "exit_code": st.none() | _COUNTS,
+    "signal": st.none() | _COUNTS,
+    "output_length": _COUNTS,
+    "at": st.floats(allow_nan=False, allow_infinity=False),
+    "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+}
+
+
+def _messages_of(kind: type[Any]) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    return st.builds(kind, **{name: _BY_NAME.get(name, st.from_type(hints[name])) for name in names})
+
+
+MESSAGES: st.SearchStrategy[Message] = st.one_of([_messages_of(kind) for kind in get_args(Message)])

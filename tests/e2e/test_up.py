@@ -68,6 +68,10 @@ class Site:
     def processes(self) -> list[int]:
         return processes_marked(str(self.path))
 
+    def assert_nothing_runs(self) -> None:
+        """Erlang's small helpers end by themselves an instant after their machine."""
+        wait_until(lambda: not self.processes(), f"all of {self.path} to be gone")
+
 
 @pytest.fixture
 def new_site(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
@@ -80,7 +84,7 @@ def new_site(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
     yield new
     for site in sites:
         site.runlet("down")
-        wait_until(lambda site=site: not site.processes(), f"all of {site.path} to be gone")
+        site.assert_nothing_runs()
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_up_status_down(site: Site) -> None:
 
     stopped = site.runlet("down")
     assert (stopped.returncode, stopped.stderr) == (0, "")
-    assert site.processes() == []
+    site.assert_nothing_runs()
     assert not listens(broker_port)
     assert not (site.path / "endpoint.json").exists()
     assert site.status() == {"home": str(site.path), "running": False}
@@ -133,7 +137,7 @@ def test_ctrl_c_ends_the_foreground_in_order(site: Site) -> None:
     told, _ = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 0
     assert [line.split()[0] for line in told.splitlines() if line][-2:] == ["stopping", "stopped"]
-    assert site.processes() == []
+    site.assert_nothing_runs()
 
 
 def test_ctrl_c_while_starting(site: Site) -> None:
@@ -142,7 +146,7 @@ def test_ctrl_c_while_starting(site: Site) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == 0
-    assert site.processes() == []
+    site.assert_nothing_runs()
 
 
 def test_a_second_up_names_the_first(site: Site) -> None:
@@ -175,7 +179,7 @@ def test_children_of_a_killed_up_stop_by_themselves(site: Site) -> None:
     process = site.foreground("--devices", "2")
     process.kill()
     process.communicate()
-    wait_until(lambda: not site.processes(), "the children to stop")
+    site.assert_nothing_runs()
 
 
 @pytest.mark.parametrize("child", ["broker", "controller", "device-pi-1"])
@@ -200,7 +204,7 @@ def test_a_child_that_goes_on_crashing_ends_all_with_a_reason(site: Site) -> Non
     assert "gave up on device-pi-1 after 5 restarts" in told
     assert "ended with exit code 1" in told
     assert "not an agent's configuration" in told, "the child's last words"
-    assert site.processes() == []
+    site.assert_nothing_runs()
 
 
 def test_the_jobs_of_the_last_up_are_still_there(site: Site) -> None:
@@ -220,7 +224,7 @@ def test_a_taken_port(site: Site, detach: list[str]) -> None:
         refused = site.runlet("up", "--port", str(port), *detach)
     assert refused.returncode == 1
     assert f"error: port {port} for the controller is taken" in refused.stderr
-    assert site.processes() == []
+    site.assert_nothing_runs()
 
 
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
@@ -251,3 +255,10 @@ def test_wrong_devices(site: Site, arguments: list[str], complaint: str) -> None
     refused = site.runlet("up", *arguments)
     assert refused.returncode == 1
     assert complaint in refused.stderr
+
+
+def test_a_home_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused = Site(tmp_path / "file").runlet("up")
+    assert refused.returncode == 1
+    assert f"error: {tmp_path / 'file'} cannot hold a fleet: File exists" in refused.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 
 import pytest
 
@@ -107,19 +107,20 @@ async def test_two_consoles_cannot_interleave_keys(fleet: Fleet):
     assert b"got a\r\n" in one.seen[execution.id]
 
 
-async def test_typing_after_the_end_is_told(fleet: Fleet):
+async def test_typing_before_the_start_is_told(fleet: Fleet):
+    blockers = [fleet.sh(ASK) for _ in range(4)]
     run = fleet.sh(ASK)
+    fleet.until(run, lambda view: view.state is State.DELIVERED)
     async with attached(fleet, run) as attachment:
         console = Typist(attachment)
-        await console.until_seen(b"[Y/n] ")
+        await console.until(lambda self: self.run)
         await console.type(b"y\r", run.executions[0])
-        await console.rest()
-        assert console.states[run.executions[0].id].state in (
-            State.RUNNING,
-            State.QUEUED,
-            State.DELIVERED,
-            State.SUCCEEDED,
-        )
+        await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
+        assert Notice(run.executions[0].id, "not typed: the program has not started") in console.events
+    with fleet.api() as api:
+        for other in (*blockers, run):
+            api.cancel(other.id)
+            fleet.settled(other)
 
 
 async def test_bytes_typed_arrive_unharmed(fleet: Fleet):
@@ -131,8 +132,6 @@ async def test_bytes_typed_arrive_unharmed(fleet: Fleet):
         await console.until_seen(b"ready")
         await console.type(data, run.executions[0])
         await console.rest()
-    import hashlib
-
     assert hashlib.sha256(data).hexdigest().encode() in console.seen[run.executions[0].id]
 
 
@@ -169,4 +168,3 @@ async def test_a_slow_console_does_not_slow_the_program(fleet: Fleet):
         console = Typist(attachment)
         await console.rest()
     assert len(console.seen[run.executions[0].id]) == size
-    assert os.path.exists(fleet.home)

@@ -22,6 +22,7 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
 _CTRL_C = b"\x03"
+_LOCAL_MODES = 3  # their place in what tcgetattr gives
 
 
 class Terminal:
@@ -94,9 +95,15 @@ class Terminal:
             return 0
 
     def interrupt(self) -> None:
-        """Type Ctrl-C, discarding typed input that nobody reads: it would keep the kernel from taking the key."""
-        termios.tcflush(self.master, termios.TCOFLUSH)
-        self.write(_CTRL_C)
+        """What Ctrl-C does: SIGINT to the foreground programs, or the key itself where they read it raw.
+
+        The key is not typed where the terminal would make a signal of it: behind input that nobody reads, the kernel
+        would never come to it.
+        """
+        if termios.tcgetattr(self.master)[_LOCAL_MODES] & termios.ISIG:
+            self._signal_foreground(signal.SIGINT)
+        else:
+            self.write(_CTRL_C)
 
     def terminate(self) -> None:
         """SIGTERM to the foreground programs and to the session's leader."""

@@ -1,0 +1,107 @@
+"""The HTTP API as a stranger and as a careless client would use it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from runlet.model.job import Job
+from tests.harness import TOKEN, Fleet
+
+ROUTES = [
+    ("POST", "/v1/apply"),
+    ("GET", "/v1/jobs"),
+    ("POST", "/v1/runs"),
+    ("GET", "/v1/runs"),
+    ("GET", "/v1/runs/1"),
+    ("POST", "/v1/runs/1/cancel"),
+    ("GET", "/v1/runs/1/transcript"),
+    ("GET", "/v1/devices"),
+    ("GET", "/openapi.json"),
+    ("GET", "/no/such/route"),
+]
+
+
+def ask(fleet: Fleet, method: str, path: str, token: bytes | None = TOKEN.encode(), **options: Any) -> httpx2.Response:
+    headers = {b"Authorization": b"Bearer " + token} if token is not None else {}
+    return httpx2.request(method, fleet.url + path, headers=headers, **options)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("token", [None, b"wrong", TOKEN.encode() + b"x", b"\xff"])
+def test_every_route_is_closed_without_the_token(fleet: Fleet, method: str, path: str, token: bytes | None):
+    answer = ask(fleet, method, path, token)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "unauthorized"
+
+
+def test_health_is_open(fleet: Fleet):
+    answer = ask(fleet, "GET", "/healthz", None)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "broker": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "code"),
+    [
+        ("GET", "/v1/runs/9223372036854775808", {}, 404, "unknown"),
+        ("GET", "/v1/runs/-1", {}, 404, "unknown"),
+        ("GET", "/v1/runs/x", {}, 404, "unknown"),
+        ("GET", "/v1/runs?limit=0", {}, 422, "invalid"),
+        ("GET", "/v1/runs?limit=100000", {}, 422, "invalid"),
+        ("POST", "/v1/runs", {"content": b"{"}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"command": ["true"]}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"command": ["a\0b"], "target": {"where": "all"}}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"command": ["x" * 200_000], "target": {"where": "all"}}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"command": ["true"], "target": {"where": "nowhere"}}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"job": "x", "terminal": {"columns": 0, "rows": 24}}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"json": {"job": "x", "term": "$(id)"}}, 422, "invalid"),
+        ("POST", "/v1/runs", {"content": b'{"command": ["\\ud800"], "target": {"where": "all"}}'}, 422, "invalid"),
+        ("POST", "/v1/apply", {"json": {"jobs": [{"name": "x"}]}}, 422, "invalid"),
+        ("POST", "/v1/apply", {"content": b"x" * (17 * 1024 * 1024)}, 413, "invalid"),
+        ("POST", "/v1/apply", {"content": iter([b"{}"])}, 411, "invalid"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    fleet: Fleet, method: str, path: str, options: dict[str, Any], status: int, code: str
+):
+    answer = ask(fleet, method, path, **options)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["code"] == code
+    assert answer.json()["error"]["message"]
+
+
+def test_nothing_is_applied_when_one_job_is_wrong(fleet: Fleet):
+    good = Job("applied-alone", "true").to_mapping()
+    answer = ask(fleet, "POST", "/v1/apply", json={"jobs": [good, {**good, "name": "bad", "script": 7}]})
+    assert answer.status_code == 422
+    assert "applied-alone" not in ask(fleet, "GET", "/v1/jobs").text
+
+
+def test_apply_tells_what_it_did(fleet: Fleet):
+    def change(script: str) -> str:
+        job = Job("changing", script).to_mapping()
+        return str(ask(fleet, "POST", "/v1/apply", json={"jobs": [job]}).json()["changes"][0]["change"])
+
+    assert [change("true"), change("true"), change("false")] == ["created", "unchanged", "changed"]
+
+
+def test_a_transcript_is_read_by_offset(fleet: Fleet):
+    run = fleet.settled(fleet.exec(["printf", "0123456789"]))
+    fleet.until_printed(run, b"0123456789")
+    answer = ask(fleet, "GET", f"/v1/runs/{run.id}/transcript?device=pi-1&offset=3&limit=4")
+    assert (answer.content, answer.headers["X-Runlet-End"]) == (b"3456", "10")
+    beyond = ask(fleet, "GET", f"/v1/runs/{run.id}/transcript?device=pi-1&offset=99")
+    assert beyond.content == b""
+    assert ask(fleet, "GET", f"/v1/runs/{run.id}/transcript?device=pi-1&offset=-1").status_code == 422
+    assert ask(fleet, "GET", f"/v1/runs/{run.id}/transcript?device=pi-77").status_code == 404
+
+
+def test_listing_pages_from_the_newest(fleet: Fleet):
+    ids = [fleet.exec(["true"]).id for _ in range(3)]
+    listed = [run["id"] for run in ask(fleet, "GET", "/v1/runs?limit=2").json()["runs"]]
+    assert listed == ids[:0:-1]
+    older = ask(fleet, "GET", f"/v1/runs?limit=1&before={listed[-1]}").json()["runs"]
+    assert [run["id"] for run in older] == [ids[0]]

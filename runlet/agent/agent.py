@@ -74,7 +74,7 @@ class Agent:
         self._welcomed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
-        """Work until `stop` is set, then leave in order. `on_ready` is called whenever a Hello was confirmed.
+        """Work until `stop` is set, then leave in order. `on_ready` is called once, after the first Hello.
 
         Raises what ended the agent if that was not `stop`.
         """
@@ -157,6 +157,7 @@ class Agent:
     async def _greeting(self, on_ready: Callable[[], None]) -> None:
         """After each connect: tell everything held, say hello, and wait for the welcome; again until it comes."""
         backoff = Backoff(base=WELCOME_SECONDS)
+        told = False
         while True:
             await self._greet.wait()
             self._greet.clear()
@@ -167,7 +168,9 @@ class Agent:
             except BrokerUnavailable as error:
                 log.warning("hello not sent: %s", error)
                 continue  # the next connect greets again
-            on_ready()
+            if not told:
+                on_ready()
+                told = True
             self._executions.resend_output()
             if await self._is_welcomed():
                 backoff.reset()

@@ -34,6 +34,8 @@ INTERRUPT_SECONDS = 2.0
 TERMINATE_SECONDS = 5.0
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+# They describe the terminal that the agent was started in, and programs trust them more than their own terminal.
+_OTHER_TERMINAL = frozenset({"COLUMNS", "LINES", "TERMCAP"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,11 @@ def remove_script(directory: Path, command: Execute) -> None:
 def _environment(command: Execute, device: str) -> Mapping[str, str]:
     """The program's environment: the agent's own without its settings, a login user's basics, and where it runs."""
     user = pwd.getpwuid(os.getuid())
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNLET_")}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RUNLET_") and name not in _OTHER_TERMINAL
+    }
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",

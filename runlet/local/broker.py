@@ -9,7 +9,6 @@ below; nothing is left behind but the folder. Should this program itself be kill
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -21,6 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from runlet import program
 from runlet.errors import InvalidInput, LocalFleetError
 from runlet.local import processes, rabbitmq
 from runlet.local.definitions import definitions
@@ -150,15 +150,9 @@ class Broker:
         self._folder.processes.unlink(missing_ok=True)
 
 
-async def keep(config: BrokerConfig, lifeline: bool) -> None:
-    """Run a broker until a signal, or the end of standard input with `lifeline`. Raises LocalFleetError if it ends."""
-    installation = rabbitmq.find()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    if lifeline:
-        loop.add_reader(sys.stdin.fileno(), stop.set)  # nothing is ever written to it: readable means ended
+async def keep(path: Path, stop: asyncio.Event) -> None:
+    """Run a broker until `stop`. Raises LocalFleetError if it ends before."""
+    config, installation = BrokerConfig.read(path), rabbitmq.find()
     lock = FolderLock(make_private(config.folder))
     if not await asyncio.to_thread(lock.acquire, PREDECESSOR_SECONDS):
         raise LocalFleetError(f"another broker runs in {config.folder}", "stop it, or use another folder")
@@ -166,7 +160,6 @@ async def keep(config: BrokerConfig, lifeline: bool) -> None:
     try:
         await _run(broker, config.port, stop)
     finally:
-        loop.remove_reader(sys.stdin.fileno())  # an ended input stays readable and would keep the loop awake
         await broker.stop()
         lock.release()
 
@@ -182,9 +175,7 @@ async def _run(broker: Broker, port: int, stop: asyncio.Event) -> None:
             await asyncio.wait([starting])
             return
         await starting
-        ready = {"ready": True, "port": port, "seconds": round(time.monotonic() - begin, 1)}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
+        program.tell_ready(port=port, seconds=round(time.monotonic() - begin, 1))
         ending = asyncio.create_task(broker.until_ended())
         await asyncio.wait([ending, stopping], return_when=asyncio.FIRST_COMPLETED)
         if ending.done():
@@ -195,18 +186,7 @@ async def _run(broker: Broker, port: int, stop: asyncio.Event) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="runlet-broker", description="Keep a private RabbitMQ node running.")
-    parser.add_argument("--config", type=Path, required=True, help="the broker's configuration, a JSON file")
-    parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends: the parent is gone")
-    options = parser.parse_args()
-    try:
-        asyncio.run(keep(BrokerConfig.read(options.config), options.lifeline))
-    except (InvalidInput, LocalFleetError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the command's own output
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+    return program.main("runlet-broker", "Keep a private RabbitMQ node running.", keep)
 
 
 if __name__ == "__main__":

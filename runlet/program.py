@@ -1,0 +1,62 @@
+"""How Runlet's long-running programs are started and stopped: controller, agent and broker keeper alike.
+
+Each is given a configuration file, says `{"ready": true, …}` in one line on standard output once it serves, logs to
+standard error, and stops in order at SIGTERM, SIGINT or SIGHUP. With `--lifeline` it also stops when its standard input
+ends: whoever started it is gone, however that came about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from runlet import __version__
+from runlet.errors import RunletError
+
+
+def main(name: str, description: str, work: Callable[[Path, asyncio.Event], Coroutine[None, None, None]]) -> int:
+    """Parse the arguments and do `work(config, stop)`; the exit status. A RunletError is told, not traced."""
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file")
+    parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends: the parent is gone")
+    parser.add_argument("--version", action="version", version=__version__)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_until_stopped(options.config, options.lifeline, work))
+    except RunletError as error:
+        sys.stderr.write(f"error: {error}\n")
+        if error.hint:
+            sys.stderr.write(f"hint: {error.hint}\n")
+        return 1
+    return 0
+
+
+def tell_ready(**facts: object) -> None:
+    """Tell whoever started this program that it serves now."""
+    sys.stdout.write(json.dumps({"ready": True, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+async def _until_stopped(
+    config: Path, lifeline: bool, work: Callable[[Path, asyncio.Event], Coroutine[None, None, None]]
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+
+    def on_input() -> None:
+        # Nothing is ever written to it: readable means ended, and it stays so.
+        loop.remove_reader(sys.stdin.fileno())
+        stop.set()
+
+    if lifeline:
+        loop.add_reader(sys.stdin.fileno(), on_input)
+    await work(config, stop)

@@ -175,7 +175,9 @@ class Agent:
             if await self._is_welcomed():
                 backoff.reset()
             else:
-                await asyncio.sleep(backoff.next())
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(backoff.next()):
+                        await self._greet.wait()  # a new connection need not wait longer
                 self._greet.set()
 
     async def _say_hello(self) -> None:

@@ -63,5 +63,7 @@ def _left_by_up(path: Path) -> Endpoint:
         ) from None
     except OSError as error:
         raise ControllerUnavailable(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ControllerUnavailable(f"{path} is not what `runlet up` writes: {error}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ControllerUnavailable(
+            f"{path} is not what `runlet up` writes", "write it anew with: runlet down; runlet up"
+        ) from None

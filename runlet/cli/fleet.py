@@ -54,6 +54,11 @@ def up(devices: str | None, inventory: Path | None, port: int, detach: bool) -> 
 
     Needs an installed RabbitMQ, but no root and no configuration. Everything is kept in RUNLET_HOME; with another
     folder there, another fleet runs beside this one.
+
+    \b
+    Examples:
+      runlet up
+      runlet up --devices pi-1,pi-2,pi-3 --detach
     """
     from runlet.local.home import Home
     from runlet.local.supervisor import Plan
@@ -72,7 +77,12 @@ def up(devices: str | None, inventory: Path | None, port: int, detach: bool) -> 
 
 @click.command()
 def down() -> None:
-    """Stop what `up` started here, and wait until it is gone. Data stay for the next `up`."""
+    """Stop what `up` started here, and wait until it is gone. Data stay for the next `up`.
+
+    \b
+    Example:
+      runlet down
+    """
     from runlet.local import control
     from runlet.local.home import Home
 
@@ -87,7 +97,13 @@ def down() -> None:
 @click.command()
 @output_option
 def status(output: Output) -> int:
-    """Tell whether a fleet runs here, and how it is. Exits with 0 when it is ready, with 1 when not."""
+    """Tell whether a fleet runs here, and how it is. Exits with 0 when it is ready, with 1 when not.
+
+    \b
+    Examples:
+      runlet status
+      runlet status --output json
+    """
     from runlet.local import control
     from runlet.local.home import Home
 

@@ -112,7 +112,7 @@ class MergedView:
         return [
             execution
             for execution, stream in self._streams.items()
-            if execution != self._selected and stream.unfinished and now - stream.changed_at >= QUIET_SECONDS
+            if stream.unfinished and now - stream.changed_at >= QUIET_SECONDS
         ]
 
     def _paint(self, lines: list[str]) -> str:

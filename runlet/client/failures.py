@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from runlet.errors import ControllerUnavailable, InvalidFiles, InvalidInput, RunletError
+from runlet.errors import ControllerUnavailable, InvalidFiles, InvalidInput, NotAuthorized, RunletError
 
 # Longer error bodies than this are some proxy's web page, not an answer of a controller.
 _MOST_SHOWN_CHARACTERS = 200
@@ -33,6 +33,8 @@ def from_body(status: int, body: bytes) -> RunletError:
         text = " ".join(body.decode(errors="replace").split())[:_MOST_SHOWN_CHARACTERS]
         return RunletError(f"the controller answered {status}: {text or 'nothing'}")
     kind = _BY_CODE.get(code, RunletError)
+    if hint is None and kind is NotAuthorized:
+        hint = "RUNLET_TOKEN must hold the token of this controller"
     return kind(message, None if hint is None else str(hint))
 
 

@@ -1,0 +1,109 @@
+"""The parts of the documentation that come from the code. `python -m tests.docs.generated` writes them anew."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+
+import click
+
+from runlet.cli.main import cli
+from runlet.controller import api
+from runlet.errors import RunletError
+from runlet.model.execution import TRANSITIONS, Event, State
+from tests.docs import pages
+
+_PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end of generated -->)", re.DOTALL)
+# Wider than any help text: Markdown wraps by itself.
+_WIDTH = 10_000
+
+
+def transitions() -> str:
+    """A row for each state that is no outcome, a column for each event."""
+    lines = [_row("", *(f"`{event}`" for event in Event)), _rule(len(Event) + 1)]
+    for state in State:
+        if not state.is_outcome:
+            after = (TRANSITIONS[state].get(event) for event in Event)
+            lines.append(_row(f"`{state}`", *(f"`{one}`" if one else "" for one in after)))
+    return "\n".join(lines)
+
+
+def errors() -> str:
+    """A row for each code."""
+    lines = [_row("code", "HTTP", "class"), _rule(3)]
+    for kind in error_classes():
+        status = next(api._STATUS[base] for base in kind.__mro__ if base in api._STATUS)
+        lines.append(_row(f"`{kind.code}`", str(status), f"`{kind.__name__}`"))
+    return "\n".join(lines)
+
+
+def error_classes(root: type[RunletError] = RunletError) -> Iterator[type[RunletError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from error_classes(kind)
+
+
+def command(name: str) -> str:
+    """Usage, help and options of a command; `runlet` is the program itself."""
+    context, found = command_context(name)
+    usage = found.get_usage(context).removeprefix("Usage: ")
+    parts = ["```text", " ".join(usage.split()), "```", ""]
+    prose, _, examples = (found.help or "").partition("\b\n")
+    parts += [_prose(prose), ""]
+    if examples:
+        parts += ["```text", textwrap.dedent(examples).rstrip(), "```", ""]
+    rows = [
+        _row(f"`{option}`".replace("|", "\\|"), " ".join(told.split()))
+        for option, told in (parameter.get_help_record(context) or ("", "") for parameter in options(found))
+    ]
+    if rows:
+        parts += [_row("option", "meaning"), _rule(2), *rows]
+    return "\n".join(parts).rstrip()
+
+
+def command_context(name: str) -> tuple[click.Context, click.Command]:
+    root = click.Context(cli, info_name="runlet", max_content_width=_WIDTH, terminal_width=_WIDTH)
+    if name == "runlet":
+        return root, cli
+    found = cli.get_command(root, name)
+    assert found is not None, name
+    return click.Context(found, root, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH), found
+
+
+def options(found: click.Command) -> list[click.Option]:
+    return [parameter for parameter in found.params if isinstance(parameter, click.Option)]
+
+
+def part(name: str) -> str:
+    """The content of one generated part."""
+    kind, _, argument = name.partition(" ")
+    makers: dict[str, Callable[[], str]] = {"transitions": transitions, "errors": errors}
+    return command(argument) if kind == "cli" else makers[kind]()
+
+
+def renewed(text: str) -> str:
+    """The page with every generated part as the code has it now."""
+    return _PART.sub(lambda match: f"{match[1]}{part(match[2])}\n{match[4]}", text)
+
+
+def _prose(text: str) -> str:
+    """Paragraphs of a help text, each on a line; its words in capitals and quotes stay as they are."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rule(columns: int) -> str:
+    return "|" + "---|" * columns
+
+
+if __name__ == "__main__":
+    for path in pages.PATHS:
+        before = path.read_text("utf-8")
+        if (after := renewed(before)) != before:
+            path.write_text(after, "utf-8")
+            sys.stdout.write(f"written: {pages.name(path)}\n")

@@ -1,0 +1,306 @@
+"""The documentation is held to the code: nothing is left out, nothing dangles, nothing has another name."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+
+from runlet.agent.config import AgentConfig
+from runlet.cli.keys import HELP
+from runlet.cli.main import ABSENT, ALIASES, COMMANDS, cli
+from runlet.cli.options import Options
+from runlet.controller.config import ControllerConfig
+from runlet.local.definitions import definitions
+from runlet.model.execution import Event, State
+from runlet.model.run import ExitCode
+from runlet.protocol import frames, messages, views
+from runlet.protocol.values import WIRE_NAME
+from runlet.spec import playbook, schema
+from tests.docs import generated, pages
+
+ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
+NAMES = [name for section in COMMANDS.values() for name in section]
+CLI = pages.read("docs/reference/cli.md")
+STATES = pages.read("docs/reference/states.md")
+HTTP = pages.read("docs/reference/http-api.md")
+
+
+# --- every page ----------------------------------------------------------------------------------------------------
+
+
+@ALL_PAGES
+def test_links_and_their_anchors_lead_somewhere(path: Path) -> None:
+    for link in pages.links(path.read_text("utf-8")):
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.is_file(), link
+        if anchor:
+            assert anchor in pages.anchors(target.read_text("utf-8")), link
+
+
+@ALL_PAGES
+def test_generated_parts_are_as_the_code_has_them(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text == generated.renewed(text), "run: .venv/bin/python -m tests.docs.generated"
+
+
+@ALL_PAGES
+def test_playbooks_load(path: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(pages.blocks(path.read_text("utf-8"))):
+        if block.language == "yaml" and block.title != "broken.yaml":
+            file = tmp_path / f"{number}.yaml"
+            file.write_text(block.text)
+            assert playbook.load([file])
+
+
+@ALL_PAGES
+def test_commands_exist_with_their_options(path: Path) -> None:
+    for block in pages.blocks(path.read_text("utf-8")):
+        if block.language in ("sh", "console"):
+            for step in pages.steps(block):
+                for words in runlet_commands(step.command):
+                    parse(words)
+
+
+@ALL_PAGES
+def test_commands_named_in_prose_exist(path: Path) -> None:
+    known = {*NAMES, *ALIASES, *ABSENT, "COMMAND"}
+    for name in re.findall(r"`runlet ([@a-zA-Z-]+)[^`]*`", path.read_text("utf-8")):
+        assert name in known or name.startswith("--"), name
+
+
+def runlet_commands(line: str) -> list[list[str]]:
+    """The arguments of each `runlet` in a line of shell."""
+    found = []
+    words = shlex.split(line, comments=True)
+    for at, word in enumerate(words):
+        if word == "runlet" and (at == 0 or words[at - 1] in ("|", "&&", ";")):
+            rest = words[at + 1 :]
+            ends = [index for index, one in enumerate(rest) if one in ("|", "&&", ";", ">") or one.startswith("2>")]
+            found.append(rest[: ends[0]] if ends else rest)
+    return found
+
+
+def parse(words: list[str]) -> None:
+    """Raises click's UsageError for a command, an option or an argument that does not exist."""
+    root = cli.make_context("runlet", [*words], resilient_parsing=False, obj=Options())
+    name, command, rest = cli.resolve_command(root, [*root._protected_args, *root.args])
+    assert command is not None, words
+    command.make_context(name, rest, parent=root)
+
+
+# --- reference ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_and_option_has_its_place(name: str) -> None:
+    part = pages.section(CLI, f"### `runlet {name}`")
+    _, command = generated.command_context(name)
+    for option in generated.options(command):
+        for spelling in option.opts:
+            assert spelling in part
+
+
+def test_absent_commands_are_named() -> None:
+    part = pages.section(CLI, "## Not in this version")
+    assert all(f"`{name}`" in part for name in ABSENT)
+    assert all(f"`runlet {name}`" in CLI for name in ALIASES)
+
+
+@pytest.mark.parametrize("name", ["playbook", "inventory"])
+def test_every_key_of_the_schemas_is_described(name: str) -> None:
+    page = pages.read("docs/reference/playbook.md")
+    content = json.loads((schema.folder() / f"{name}.schema.json").read_text("utf-8"))
+    keys = {key for key in all_properties(content) if key != "devices"}
+    for key in keys:
+        assert re.search(rf"`({key}|[\w<>.]+\.{key}|{key}\.[\w<>.]+)`", page), key
+
+
+def all_properties(content: object) -> set[str]:
+    """Every name under `properties`, however deep."""
+    if isinstance(content, list):
+        return {name for item in content for name in all_properties(item)}
+    if not isinstance(content, dict):
+        return set()
+    own = set(content.get("properties", {}))
+    return own | {name for item in content.values() for name in all_properties(item)}
+
+
+@pytest.mark.parametrize("kind", get_args(messages.Message), ids=lambda kind: kind.TYPE)
+def test_every_message_is_described(kind: type[messages.Message]) -> None:
+    page = pages.read("docs/reference/messages.md")
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{kind.TYPE}` |")]
+    described = re.findall(r"`(\w+)`", row.split("|")[2])
+    assert described == [field.name for field in dataclasses.fields(kind)]
+
+
+def test_timing_is_the_code_s() -> None:
+    page = pages.read("docs/reference/messages.md")
+    for row in (
+        f"| heartbeat | {messages.HEARTBEAT_SECONDS:g}, ",
+        f"| a device is stale, offline, after | {messages.STALE_SECONDS:g}, {messages.OFFLINE_SECONDS:g} |",
+        f"| input and control are dropped after | {messages.CONTROL_TTL_SECONDS:g} |",
+        f"| a watch lapses, is repeated | {messages.WATCH_SECONDS:g}, {messages.WATCH_REPEAT_SECONDS:g} |",
+    ):
+        assert row in page
+
+
+LIMITS = {
+    "arguments of a run": ("runlet.controller.runs.MAX_ARGUMENTS_BYTES", 128 * 1024),
+    "body of a request": ("runlet.controller.gate.MAX_BODY_BYTES", 16 * 1024**2),
+    "output that the controller has not stored": ("runlet.protocol.stream.OUTPUT_LIMIT_BYTES", 1024**2),
+    "typed and not read": ("runlet.agent.session.INPUT_LIMIT_BYTES", 64 * 1024),
+    "unanswered commands on the broker": ("runlet.local.definitions.DEVICE_QUEUE_MESSAGES", 10_000),
+    "input and control on the broker": ("runlet.local.definitions.CONTROL_QUEUE_MESSAGES", 1_000),
+    "output on the broker": ("runlet.local.definitions.OUTPUT_QUEUE_BYTES", 256 * 1024**2),
+    "settled executions that an agent remembers": ("runlet.agent.journal.REMEMBERED_SETTLED", 20_000),
+    "programs at once": ("runlet.agent.config.DEFAULT_PARALLEL", 4),
+    "the writer's lease": ("runlet.agent.session.WRITER_SECONDS", 3.0),
+    "cancel: Ctrl-C to SIGTERM": ("runlet.agent.session.INTERRUPT_SECONDS", 2.0),
+    "cancel: SIGTERM to SIGKILL": ("runlet.agent.session.TERMINATE_SECONDS", 5.0),
+    "output after the end": ("runlet.agent.session.DRAIN_BYTES", 256 * 1024),
+    "output held": ("runlet.agent.output.HOLD_SECONDS", 0.25),
+    "output held, bytes": ("runlet.agent.output.HOLD_BYTES", 32 * 1024),
+    "output sent again": ("runlet.agent.output.RESEND_SECONDS", 5.0),
+    "commands sent again": ("runlet.controller.outbox.RESEND_SECONDS", (5.0, 15.0, 60.0)),
+    "attach's first frame": ("runlet.controller.attach.ATTACH_SECONDS", 10.0),
+    "shown of a device on attaching": ("runlet.cli.views.RAW_TAIL_BYTES", 256 * 1024),
+    "quiet lines": ("runlet.cli.merged.QUIET_SECONDS", 0.2),
+    "devices of `up`": ("runlet.cli.fleet.MOST_DEVICES", 200),
+    "crashes": ("runlet.local.supervisor.CRASHES", 5),
+    "crashes within": ("runlet.local.supervisor.CRASHES_WITHIN_SECONDS", 60.0),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_numbers_that_the_pages_state_are_the_code_s(what: str) -> None:
+    """A changed number fails here: change the pages (search for the old one), then this table."""
+    place, stated = LIMITS[what]
+    module, _, constant = place.rpartition(".")
+    assert getattr(importlib.import_module(module), constant) == stated
+
+
+def test_every_error_code_is_in_the_tree() -> None:
+    page = pages.read("docs/reference/errors.md")
+    (tree,) = [block.text for block in pages.blocks(page) if block.language == "text"]
+    codes = [re.match(r"[│├└─ ]*(\w+)", line)[1] for line in tree.splitlines()]  # type: ignore[index]
+    assert codes == [kind.code for kind in generated.error_classes()]
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_its_sentence(state: State) -> None:
+    assert f"\n| `{state}` | " in STATES
+    four = pages.section(STATES, "## The dissertation's four states")
+    assert four.count(f"`{state}`") == 1
+
+
+@pytest.mark.parametrize("event", Event)
+def test_what_no_part_causes_is_said(event: Event) -> None:
+    """Looked up in the source: an event that nothing outside the model names is caused by nobody."""
+    sources = [path.read_text("utf-8") for path in (pages.ROOT / "runlet").rglob("*.py") if "model" not in path.parts]
+    caused = any(f"Event.{event.name}" in source for source in sources)
+    [row] = [line for line in pages.section(STATES, "## Events").splitlines() if line.startswith(f"| `{event}` |")]
+    assert ("nobody yet" in row) == (not caused)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_described(code: ExitCode) -> None:
+    assert f"\n| {code.value} | " in pages.read("docs/reference/exit-codes.md")
+
+
+def test_every_route_is_described() -> None:
+    source = (pages.ROOT / "runlet/controller/api.py").read_text("utf-8")
+    for method, route in re.findall(r'@api\.(get|post|put|delete|websocket)\("([^"]+)"', source):
+        word = "WebSocket" if method == "websocket" else method.upper()
+        assert f"\n| `{word} {route}` | " in HTTP
+
+
+@pytest.mark.parametrize("kind", [views.RunView, views.ExecutionView, views.JobView, views.DeviceView, views.Change])
+def test_every_field_of_the_objects_is_described(kind: type[object]) -> None:
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        assert f"`{field.metadata.get(WIRE_NAME, field.name)}`" in HTTP
+
+
+@pytest.mark.parametrize("kind", get_args(frames.Frame), ids=lambda kind: kind.TYPE)
+def test_every_frame_is_described(kind: type[frames.Frame]) -> None:
+    part = pages.section(HTTP, "## Attach")
+    fields = ", ".join(f"`{field.name}`" for field in dataclasses.fields(kind))
+    assert f"\n| `{kind.TYPE}` | {fields + ' ' if fields else ''}| " in part
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("## Agent", AgentConfig), ("## Controller", ControllerConfig)])
+def test_every_setting_is_described(heading: str, kind: type[object]) -> None:
+    part = pages.section(pages.read("docs/reference/configuration.md"), heading)
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        name = "listen" if field.name in ("host", "port") else field.name
+        assert f"\n| `{name}` | " in part
+
+
+def test_every_variable_is_described() -> None:
+    page = pages.read("docs/reference/configuration.md")
+    for path in (pages.ROOT / "runlet").rglob("*.py"):
+        for variable in re.findall(r'"(RUNLET_[A-Z_]+)"', path.read_text("utf-8")):
+            assert f"| `{variable}` | " in page, variable
+
+
+def test_the_console_s_keys_are_described() -> None:
+    page = pages.read("docs/how-to/attach-and-answer.md")
+    for line in HELP[1:-1]:
+        keys = line.split()[0].rstrip(",")
+        assert f"`{keys.partition('-')[0]}`" in page
+
+
+def test_words_of_the_glossary_come_once_and_in_order() -> None:
+    rows = re.findall(r"^\| (?!word|---)([^|]+) \|", pages.read("docs/reference/glossary.md"), re.MULTILINE)
+    assert rows == sorted(set(rows), key=str.lower)
+
+
+# --- how-to -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_rights_of_a_device_are_those_that_up_gives() -> None:
+    page = pages.read("docs/how-to/run-an-agent-on-another-machine.md")
+    calls = [
+        shlex.split(step.command)
+        for block in pages.blocks(page)
+        if block.language == "sh"
+        for step in pages.steps(block)
+        if step.command.startswith("rabbitmqctl")
+    ]
+    real = definitions("default", "", {"attic-pi": ""})
+    for right in real["permissions"]:
+        wanted = [right["user"], right["configure"], right["write"], right["read"]]
+        assert ["rabbitmqctl", "set_permissions", "-p", "runlet", *wanted] in calls
+    for right in real["topic_permissions"]:
+        wanted = [right["user"], right["exchange"], right["write"], right["read"]]
+        assert ["rabbitmqctl", "set_topic_permissions", "-p", "runlet", *wanted] in calls
+    told = {call[6]: (call[7], json.loads(call[8])) for call in calls if call[1] == "set_policy"}
+    assert told == {policy["name"]: (policy["pattern"], policy["definition"]) for policy in real["policies"]}
+    (limits,) = [json.loads(call[3]) for call in calls if call[1] == "set_user_limits"]
+    assert limits == real["users"][1]["limits"]
+
+
+@pytest.mark.parametrize("kind", [AgentConfig, ControllerConfig])
+def test_the_configuration_files_of_the_how_to_are_read(
+    kind: type[AgentConfig] | type[ControllerConfig], tmp_path: Path
+) -> None:
+    page = pages.read("docs/how-to/run-an-agent-on-another-machine.md")
+    files = [block.text for block in pages.blocks(page) if block.language == "json"]
+    (mine,) = [text for text in files if ("device" in json.loads(text)) == (kind is AgentConfig)]
+    path = tmp_path / "config.json"
+    path.write_text(mine)
+    assert kind.read(path).workspace == "default"
+
+
+def test_wrong_commands_are_noticed() -> None:
+    for words in (["nonsense"], ["run"], ["ps", "--nonsense"]):
+        with pytest.raises(click.UsageError):
+            parse(words)

@@ -111,8 +111,10 @@ class MergedView:
     def _waiting_at(self, now: float) -> list[str]:
         return [
             execution
-            for execution, stream in self._streams.items()
-            if stream.unfinished and now - stream.changed_at >= QUIET_SECONDS
+            for execution in self._prefixes
+            if (stream := self._streams.get(execution))
+            and stream.unfinished
+            and now - stream.changed_at >= QUIET_SECONDS
         ]
 
     def _paint(self, lines: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from runlet.cli.inert import SGR_RESET, plain
 from runlet.cli.width import text_width
@@ -25,6 +25,10 @@ class Prefixes:
         self._colours = colours
         for execution in executions:
             self.update(execution)
+
+    def __iter__(self) -> Iterator[str]:
+        """The executions, in the run's order."""
+        return iter(self._names)
 
     def update(self, execution: ExecutionView) -> None:
         """A run on `any` may have its device now."""

@@ -137,6 +137,7 @@ class LinesView:
 
     def __init__(self, picture: Picture, columns: int, *, colours: bool, read_only: bool, from_start: bool) -> None:
         self.selected: str | None = None
+        self._chosen: str | None = None  # by the person, not by what happened to run
         self._picture = picture
         self._read_only = read_only
         self._tail = None if from_start else MERGED_TAIL_BYTES
@@ -180,7 +181,7 @@ class LinesView:
         chosen = _chosen(executions, self.selected, command)
         if self._picture[chosen].state.is_outcome:
             return self.say(f"{self._prefixes.name(chosen)} has ended")
-        self.selected = chosen
+        self.selected = self._chosen = chosen
         return self._merged.select(chosen).encode()
 
     def say(self, *lines: str) -> bytes:
@@ -217,9 +218,12 @@ class LinesView:
         return self._merged.end(execution.id, trailer(execution, show_duration=self._picture.run.show_duration))
 
     def _follow_typing(self) -> str:
-        """Type to a device that runs: stay while the selected one does or its end is not shown, else take the next."""
+        """Type to a device that runs: stay while the selected one does or its end is not shown, else take the next.
+
+        A device that the person chose is kept even before it runs: what they type next is meant for it.
+        """
         before = self.selected
-        if before is not None and (_runs(self._picture[before]) or self._is_ending(before)):
+        if before is not None and (self._is_kept(before) or self._is_ending(before)):
             return ""
         after = self._next_to_type_to(before)
         if after == before:
@@ -230,6 +234,10 @@ class LinesView:
             name = self._prefixes.name(before)
             words = self._merged.say(f"{name} has ended; typing goes to {self._prefixes.name(after)}")
         return words + self._merged.select(after)
+
+    def _is_kept(self, execution: str) -> bool:
+        view = self._picture[execution]
+        return _runs(view) or (execution == self._chosen and not view.state.is_outcome)
 
     def _is_ending(self, execution: str) -> bool:
         return self._picture[execution].state.is_outcome and execution not in self._told

@@ -1,0 +1,153 @@
+"""The command line where nobody sits at a terminal: scripts, pipes, files, and what they read of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Fleet
+from tests.operators import RUNLET, Operator
+
+COMMANDS = [
+    *("up", "down", "status"),
+    *("validate", "apply", "jobs"),
+    *("run", "exec", "ps", "show", "attach", "logs", "cancel"),
+    *("devices", "completion"),
+]
+
+
+def test_every_line_is_behind_its_device(operator: Operator) -> None:
+    done = operator.runlet("exec", "pi-1,pi-2,pi-3", "--", "sh", "-c", "seq 200; printf unfinished")
+    assert done.returncode == 0, done.stderr
+    lines: dict[str, list[str]] = {"pi-1": [], "pi-2": [], "pi-3": []}
+    for line in done.stdout.splitlines():
+        device, _, text = line.partition(" | ")
+        lines[device].append(text)
+    expected = [*map(str, range(1, 201)), "unfinished", "Exited with code: 0 signal: none"]
+    assert lines == dict.fromkeys(lines, expected)
+    assert re.fullmatch(r"run \d+: 3 succeeded\n", done.stderr)
+
+
+def test_jsonl(operator: Operator) -> None:
+    done = operator.runlet("exec", "pi-1,pi-2", "--output", "jsonl", "--", "echo", 'a "quoted" line')
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["type"] == "run"
+    said = {event["device"]: event["line"] for event in events if event["type"] == "output"}
+    assert said == {"pi-1": 'a "quoted" line', "pi-2": 'a "quoted" line'}
+    last = {execution["device"]: execution for execution in events[0]["run"]["executions"]}
+    last |= {event["execution"]["device"]: event["execution"] for event in events if event["type"] == "execution"}
+    assert [(device, view["state"], view["exit_code"]) for device, view in last.items()] == [
+        ("pi-1", "succeeded", 0),
+        ("pi-2", "succeeded", 0),
+    ]
+
+
+def test_json(operator: Operator) -> None:
+    run = operator.json("exec", "pi-1", "--", "true")
+    assert (run["state"], run["settled"], run["command"]) == ("succeeded", True, ["true"])
+
+
+@pytest.mark.parametrize("command", [["ps"], ["show"], ["devices"], ["jobs"]], ids=" ".join)
+def test_listings(operator: Operator, command: list[str]) -> None:
+    number = operator.json("exec", "pi-1", "--", "true")["id"]
+    as_json = operator.json(*command)
+    items = as_json if isinstance(as_json, list) else [as_json]
+    lines = operator.succeed(*command, "--output", "jsonl").splitlines()
+    assert [list(json.loads(line)) for line in lines] == [list(item) for item in items]
+    table = operator.succeed(*command)
+    assert "\x1b" not in table, "no colours in a pipe"
+    words = {"ps": str(number), "show": f"run {number}: true", "devices": "pi-3", "jobs": "upgrade"}
+    assert words[command[0]] in table
+
+
+def test_logs(operator: Operator) -> None:
+    number = operator.json("exec", "pi-1,pi-2", "--", "echo", "kept")["id"]
+    assert operator.succeed("logs", str(number)).splitlines() == ["pi-1 | kept", "pi-2 | kept"]
+    assert operator.succeed("logs", str(number), "--device", "pi-2") == "kept\n"
+    assert operator.runlet_bytes("logs", str(number), "--device", "pi-2", "--raw").stdout == b"kept\r\n"
+
+
+def test_answers_from_a_pipe(operator: Operator) -> None:
+    number = operator.detached("run", "upgrade", "--on", "pi-1")
+    done = operator.runlet("attach", number, stdin=b"perhaps\ny\n")
+    assert done.returncode == 0, done.stderr
+    assert "Please answer y, i or n." in done.stdout
+    assert done.stdout.count("[y/i/N]?") == 2
+    assert "7 apps upgraded.\n" in done.stdout
+
+
+def test_a_pipe_types_on_one_device(operator: Operator) -> None:
+    number = operator.detached("run", "ask-name", "--on", "pi-1,pi-2")
+    refused = operator.runlet("attach", number, stdin=b"Ana\n")
+    assert refused.returncode == 1
+    assert "choose one with --device" in refused.stderr
+    for device, name in (("pi-1", "Ana"), ("pi-2", "Rui")):
+        answered = operator.runlet("attach", number, "--device", device, stdin=f"{name}\n".encode())
+        assert f"{device} is now called {name}." in answered.stdout
+        assert answered.returncode == 0, answered.stderr
+
+
+def test_the_spellings_of_the_dissertation(operator: Operator) -> None:
+    assert "pi-1 | Hello, Ana\n" in operator.succeed("@run", "greet", "Ana", "--on", "pi-1")
+    for command, instead in (("@signin", "RUNLET_TOKEN"), ("@signout", "RUNLET_TOKEN"), ("@config", "runlet apply")):
+        done = operator.runlet(command)
+        assert done.returncode == 1
+        assert f"error: {command} is not available in this version" in done.stderr
+        assert instead in done.stderr
+
+
+def test_where_local_is_the_operators_own_device(operator: Operator, fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "endpoint.json").write_text(
+        json.dumps({"url": fleet.url, "token": operator.environment["RUNLET_TOKEN"], "device": "pi-2", "pid": 1})
+    )
+    environment = {name: value for name, value in operator.environment.items() if name != "RUNLET_CONTROLLER"}
+    done = subprocess.run(
+        [RUNLET, "exec", "local", "--", "sh", "-c", "echo on $RUNLET_DEVICE"],
+        env=environment | {"RUNLET_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "pi-2 | on pi-2\n" in done.stdout, done.stderr
+
+
+def test_the_reader_of_a_pipe_may_leave(operator: Operator) -> None:
+    script = "runlet exec pi-1 -- sh -c 'echo 1; while sleep 0.1; do echo 2; done' | head -n 1"
+    done = subprocess.run(["bash", "-c", script], env=operator.environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("pi-1 | 1\n", "")
+    operator.succeed("cancel", "latest")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(operator: Operator, command: str) -> None:
+    shown = operator.succeed(command, "--help")
+    assert re.search(r"^  Examples?:\n    \S", shown, re.MULTILINE)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("program", ["controller", "agent"])
+def test_help_of_the_programs(operator: Operator, program: str) -> None:
+    assert "--config" in operator.succeed(program, "--help")
+
+
+def test_help_names_all_commands(operator: Operator) -> None:
+    shown = operator.succeed("--help")
+    assert all(re.search(rf"^  {command} +\S", shown, re.MULTILINE) for command in [*COMMANDS, "controller", "agent"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(operator: Operator, shell: str) -> None:
+    assert "_RUNLET_COMPLETE" in operator.succeed("completion", shell)
+
+
+def test_completion_completes(operator: Operator) -> None:
+    script = (
+        'eval "$(runlet completion bash)"; COMP_WORDS=(runlet att); COMP_CWORD=1; '
+        '_runlet_completion runlet; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash", "-c", script], env=operator.environment, capture_output=True, text=True)
+    assert done.stdout == "attach\n", done.stderr

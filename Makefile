@@ -42,8 +42,8 @@ test: setup rabbitmq test-tools ## All tests, against a real RabbitMQ
 test-unit: setup ## The tests that start nothing
 	$(BIN)/pytest tests/unit tests/cases
 
-bench: setup rabbitmq ## The benchmarks; writes docs/reference/performance.md
-	$(BIN)/python -m bench
+bench: setup rabbitmq ## The benchmarks, beside ssh, Ansible and pyinfra; writes docs/reference/performance.md
+	@PY=$(PY) VENV=$(VENV) bench/run --write
 
 clean: ## Remove what the targets above made, installed packages excepted
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

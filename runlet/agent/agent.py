@@ -70,6 +70,7 @@ class Agent:
         self._executions = Executions(config, self._journal, self._tasks, self._reporter.report, self._post_output)
         self._greet = asyncio.Event()
         self._publisher.on_connected = self._consumer.on_connected = self._greet.set
+        self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello
         self._welcomed = asyncio.Event()
 
@@ -166,19 +167,20 @@ class Agent:
             try:
                 await self._say_hello()
             except BrokerUnavailable as error:
+                # Not always for want of a connection: the controller's queues may not be there yet.
                 log.warning("hello not sent: %s", error)
-                continue  # the next connect greets again
-            if not told:
-                on_ready()
-                told = True
-            self._executions.resend_output()
-            if await self._is_welcomed():
-                backoff.reset()
             else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(backoff.next()):
-                        await self._greet.wait()  # a new connection need not wait longer
-                self._greet.set()
+                if not told:
+                    on_ready()
+                    told = True
+                self._executions.resend_output()
+                if await self._is_welcomed():
+                    backoff.reset()
+                    continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.next()):
+                    await self._greet.wait()  # a new connection need not wait longer
+            self._greet.set()
 
     async def _say_hello(self) -> None:
         self._executions.hold_back()

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from runlet.agent import processes
 from runlet.agent.config import AgentConfig
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
@@ -21,6 +22,9 @@ from runlet.model.execution import Event, State, advance
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Cancel, Execute, Report, Resize, Stored, Watch
 from runlet.protocol.stream import OutputBuffer
+
+# Process ids that fit into a line.
+TOLD_PROCESSES = 10
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ class Executions:
             if held.state.is_outcome:
                 held.output.end()
             elif entry.started:
-                self._end(held, Event.INTERRUPT, detail="the agent was restarted while the program ran")
+                self._end(held, Event.INTERRUPT, detail=_left_running(entry.id))
             else:
                 self._waiting.append(held)
 
@@ -180,6 +184,7 @@ class Executions:
         try:
             session = Session(command, write_script(self._scripts, command), held.output, self._config.device)
         except OSError as error:
+            remove_script(self._scripts, command)
             self._end(held, Event.FAIL, detail=f"it cannot be started: {error.strerror}")
             return
         held.session = session
@@ -233,3 +238,13 @@ class Executions:
         self._held[report.execution, report.attempt] = held
         self._tasks.start(output.run())
         return held
+
+
+def _left_running(execution: str) -> str:
+    """What to tell of a program whose agent was lost: its terminal is gone, but it may have survived that."""
+    words = "the agent was restarted while the program ran"
+    pids = processes.of_execution(execution)
+    if not pids:
+        return words
+    shown = ", ".join(str(pid) for pid in pids[:TOLD_PROCESSES]) + (", ..." if len(pids) > TOLD_PROCESSES else "")
+    return f"{words}; still running without a terminal: {shown}"

@@ -7,11 +7,13 @@ A commit that fails is fatal: after a failed fsync nobody knows what is on the d
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from runlet.errors import Conflict
 from runlet.protocol.messages import Execute, Report, decode, encode
 
 # Ids of settled executions are kept, so that a command the broker still held cannot start one again. The number is far
@@ -56,6 +58,16 @@ class Journal:
     """The journal of one device. Not thread-safe: the agent has one thread."""
 
     def __init__(self, path: Path) -> None:
+        """Raises Conflict when another agent has it: that one's running programs would be taken for lost."""
+        self._lock = path.with_suffix(".lock").open("wb")
+        try:
+            # Not flock: a child between fork and exec would share it, and hold it when we are killed.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise Conflict(
+                f"another agent works with {path.parent}", "stop that one, or give this one a state folder of its own"
+            ) from None
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -63,6 +75,7 @@ class Journal:
 
     def close(self) -> None:
         self._db.close()
+        self._lock.close()
 
     def accept(self, command: Execute, report: Report) -> bool:
         """Take an execution; False when it was taken before, settled included: a duplicate delivery."""

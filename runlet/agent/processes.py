@@ -16,7 +16,7 @@ MARK = "RUNLET_EXECUTION"
 _PROC = Path("/proc")
 
 
-def of_execution(execution: str, session: int) -> list[int]:
+def of_execution(execution: str, session: int | None = None) -> list[int]:
     """Process ids that carry the execution's mark or belong to its terminal's session, zombies left out."""
     mark = f"{MARK}={execution}".encode()
     found = []

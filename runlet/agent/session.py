@@ -21,8 +21,8 @@ DEFAULT_ENTRYPOINT = ("/bin/bash", "--login")
 
 # One turn of the loop reads at most this much of one terminal, so that other sessions and commands get their turn.
 READ_BYTES = 64 * 1024
-# After the program ended: what the kernel may still hold of its output. A background process that keeps printing is
-# cut off here.
+# After the program ended: what the kernel may still hold of its output, taken even beyond the buffer's bound, since an
+# end must not wait for the controller. A background process that keeps printing is cut off here.
 DRAIN_BYTES = 256 * 1024
 # Typed bytes that the program does not read yet, beyond the kernel's own queue (4 KiB a line, about 20 KiB raw).
 INPUT_LIMIT_BYTES = 64 * 1024
@@ -62,7 +62,6 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
         self._status: int | None = None
-        self._drained = 0
         self._reading = False
         self._typed = bytearray()
         self._writer = 0
@@ -75,10 +74,6 @@ class Session:
         self._terminal.release()
         self._output.on_room = self._resume_reading
         self._resume_reading()
-
-    def abandon(self) -> None:
-        """Never start it."""
-        self._terminal.abandon()
 
     def type(self, console: int, data: bytes) -> str | None:
         """Type for the program; why not, when that is refused. Either all of `data` is taken or nothing."""
@@ -107,7 +102,8 @@ class Session:
             pid, status = os.waitpid(self._terminal.pid, os.WNOHANG)
             if pid:
                 self._status = status
-                self._on_readable()
+                self._take(DRAIN_BYTES)
+                self._finish(status)
 
     async def cancel(self) -> None:
         """End the program: Ctrl-C, SIGTERM, SIGKILL to everything it started. Returns when it has ended."""
@@ -137,26 +133,22 @@ class Session:
             self._loop.remove_reader(self._terminal.master)
 
     def _on_readable(self) -> None:
-        collected: list[bytes] = []
-        allowance = min(READ_BYTES, self._output.buffer.room)
-        while allowance:
-            data = self._terminal.read(allowance)
-            if not data:
-                break
-            collected.append(data)
-            allowance -= len(data)
-        else:
-            data = b"..."  # stopped by the allowance: there may be more
-        if collected:
-            printed = b"".join(collected)
-            self._output.append(printed)
-            self._drained += len(printed) if self._status is not None else 0
+        is_open = self._take(min(READ_BYTES, self._output.buffer.room))
         if not self._output.buffer.room:
             self._pause_reading()  # the program blocks at the kernel's own buffer until the controller caught up
-        if data is None:
+        if not is_open:
             self._pause_reading()  # the terminal has hung up; SIGCHLD tells the rest
-        if self._status is not None and (not data or self._drained >= DRAIN_BYTES):
-            self._finish(self._status)
+
+    def _take(self, most: int) -> bool:
+        """Pass on what the programs printed, `most` bytes of it; False when all have let go of the terminal."""
+        collected: list[bytes] = []
+        data: bytes | None = b""
+        while most > 0 and (data := self._terminal.read(most)):
+            collected.append(data)
+            most -= len(data)
+        if collected:
+            self._output.append(b"".join(collected))
+        return data is not None
 
     def _write(self) -> None:
         taken = self._terminal.write(bytes(self._typed))
@@ -167,8 +159,6 @@ class Session:
             self._loop.remove_writer(self._terminal.master)
 
     def _finish(self, status: int) -> None:
-        if self.ended.done():
-            return
         self._pause_reading()
         self._loop.remove_writer(self._terminal.master)
         self._output.on_room = lambda: None
@@ -202,9 +192,18 @@ def remove_script(directory: Path, command: Execute) -> None:
     shutil.rmtree(directory / f"{command.execution}.{command.attempt}", ignore_errors=True)
 
 
+def login(uid: int) -> tuple[str, str, str]:
+    """(home, name, shell) of a user; containers like to run programs under a number that has no account."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return "/", str(uid), "/bin/sh"
+    return user.pw_dir, user.pw_name, user.pw_shell
+
+
 def _environment(command: Execute, device: str) -> Mapping[str, str]:
     """The program's environment: the agent's own without its settings, a login user's basics, and where it runs."""
-    user = pwd.getpwuid(os.getuid())
+    home, login_name, shell = login(os.getuid())
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -213,10 +212,10 @@ def _environment(command: Execute, device: str) -> Mapping[str, str]:
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
-        "HOME": user.pw_dir,
-        "USER": user.pw_name,
-        "LOGNAME": user.pw_name,
-        "SHELL": user.pw_shell,
+        "HOME": home,
+        "USER": login_name,
+        "LOGNAME": login_name,
+        "SHELL": shell,
         **inherited,
         "TERM": command.term,
         "RUNLET_DEVICE": device,

@@ -12,7 +12,7 @@ import signal
 import struct
 import termios
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from runlet.protocol.messages import TerminalSize
@@ -20,6 +20,8 @@ from runlet.protocol.messages import TerminalSize
 # Exit codes of a program that could not be started, as shells use them.
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
+# A reason is one line for people, and must fit into a pipe that nobody reads before the child has ended.
+SHOWN_NAME_CHARACTERS = 200
 
 _CTRL_C = b"\x03"
 _LOCAL_MODES = 3  # their place in what tcgetattr gives
@@ -30,29 +32,27 @@ class Terminal:
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, size: TerminalSize) -> None:
         """Fork the child; it does nothing before `release`. Raises OSError when no PTY or process can be had."""
-        self.master, slave = os.openpty()
-        barrier, self._barrier = os.pipe()
-        self._failure, failure_write = os.pipe()
-        try:
+        with ExitStack() as on_failure, ExitStack() as child_ends:
+            self.master, slave = _opened(os.openpty(), on_failure, child_ends)
+            self._barrier, barrier = _opened(os.pipe()[::-1], on_failure, child_ends)
+            self._failure, failure_write = _opened(os.pipe(), on_failure, child_ends)
             self.resize(size)
-            self.pid = os.fork()
-            if self.pid == 0:
-                _become(argv, env, cwd, slave, barrier, self._barrier, failure_write)
-        except OSError:
-            os.close(self.master)
-            os.close(self._barrier)
-            os.close(self._failure)
-            raise
-        finally:
-            os.close(slave)
-            os.close(barrier)
-            os.close(failure_write)
+            # A signal that came between fork and the child's first act would be told to us as our own.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            try:
+                self.pid = os.fork()
+                if self.pid == 0:
+                    _become(argv, env, cwd, slave, barrier, self._barrier, failure_write)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            on_failure.pop_all()
         os.set_blocking(self.master, False)
         os.set_blocking(self._failure, False)
 
     def release(self) -> None:
         """Let the child become the program."""
-        os.write(self._barrier, b"\n")
+        with suppress(BrokenPipeError):  # a signal ended it before; its end tells
+            os.write(self._barrier, b"\n")
         os.close(self._barrier)
 
     def abandon(self) -> None:
@@ -124,6 +124,22 @@ class Terminal:
             _signal_group(group, number)
 
 
+def _opened(pair: tuple[int, int], on_failure: ExitStack, child_ends: ExitStack) -> tuple[int, int]:
+    """(ours, the child's) of a pair of descriptors, each to be closed when its stack is unwound."""
+    on_failure.callback(os.close, pair[0])
+    child_ends.callback(os.close, pair[1])
+    return pair
+
+
+def _forget_handlers() -> None:
+    """The child shares the pipe through which signals reach the agent's loop, and what is ignored would stay so."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with suppress(OSError):  # the C library keeps two or three for itself
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def _signal_group(group: int, number: signal.Signals) -> None:
     # It may have ended a moment ago, or have changed its user; the next, harder step follows.
     with suppress(ProcessLookupError, PermissionError):
@@ -141,10 +157,9 @@ def _become(
 ) -> NoReturn:
     """The child's life between fork and exec. Nothing here may return or raise into the parent's code."""
     try:
+        _forget_handlers()
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and exec would hand that on
-            signal.signal(ignored, signal.SIG_DFL)
         os.close(release)  # else our own copy would keep the barrier from ending with the agent
         if os.read(barrier, 1) != b"\n":
             os._exit(0)  # the agent died before it wrote down the start
@@ -154,9 +169,9 @@ def _become(
             _enter(cwd, failure)
         os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - an argument vector, no shell
     except FileNotFoundError as error:
-        _fail(failure, f"{argv[0]}: {error.strerror}", NOT_FOUND)
+        _fail(failure, argv[0], error, NOT_FOUND)
     except OSError as error:
-        _fail(failure, f"{argv[0]}: {error.strerror}", NOT_EXECUTABLE)
+        _fail(failure, argv[0], error, NOT_EXECUTABLE)
     finally:
         os._exit(NOT_EXECUTABLE)
 
@@ -165,9 +180,10 @@ def _enter(cwd: str, failure: int) -> None:
     try:
         os.chdir(os.path.expanduser(cwd))
     except OSError as error:
-        _fail(failure, f"cwd {cwd}: {error.strerror}", NOT_EXECUTABLE)
+        _fail(failure, f"cwd {cwd}", error, NOT_EXECUTABLE)
 
 
-def _fail(failure: int, reason: str, code: int) -> NoReturn:
-    os.write(failure, reason.encode())
+def _fail(failure: int, name: str, error: OSError, code: int) -> NoReturn:
+    shown = name if len(name) <= SHOWN_NAME_CHARACTERS else f"{name[:SHOWN_NAME_CHARACTERS]}..."
+    os.write(failure, f"{shown}: {error.strerror}".encode())
     os._exit(code)

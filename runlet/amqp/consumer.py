@@ -75,6 +75,12 @@ class Consumer(Link):
         await _declare(self._channel, self._replies, topology)
 
     async def _set_up(self, channel: Channel, lost: asyncio.Future[BrokerUnavailable]) -> None:
+        def on_cancel(_frame: object) -> None:
+            # A queue was deleted, or the node that holds it went down. The connection stays up, and would stay deaf.
+            if not lost.done():
+                lost.set_result(BrokerUnavailable("the broker ended the consuming: a queue is gone"))
+
+        channel.add_on_cancel_callback(on_cancel)
         replies = Replies(lost)
         if self._topology:
             await _declare(channel, replies, self._topology)

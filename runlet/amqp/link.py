@@ -48,6 +48,7 @@ class Link:
         self._parameters = _parameters(url, name)
         self._name = name
         self.connected = asyncio.Event()
+        self.on_connecting: Callable[[], None] = lambda: None  # before anything can be delivered
         self.on_connected: Callable[[], None] = lambda: None
 
     async def run(self) -> NoReturn:
@@ -66,6 +67,7 @@ class Link:
         connection, lost = await _open(self._parameters)
         try:
             channel = await _open_channel(connection, lost)
+            self.on_connecting()
             await self._set_up(channel, lost)
             backoff.reset()
             self.connected.set()

@@ -1,7 +1,7 @@
 """Publishing: every message mandatory and confirmed, and a bound on what may be unconfirmed.
 
-pika buffers outgoing bytes without limit, so the bound is kept here: whoever publishes past it waits. A connection that
-the broker blocked (an alarm) confirms nothing, so the same bound pauses publishers until the block ends.
+pika buffers outgoing bytes without limit, so the bound is kept here: whoever publishes past it waits. So does whoever
+publishes while the broker blocks us (an alarm): it would read nothing, and deliver late what it finds afterwards.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Publisher(Link):
         self._next_tag = 1
         self._outstanding: OrderedDict[int, _Outstanding] = OrderedDict()
         self._outstanding_bytes = 0
+        self._blocked = False
         self._room = asyncio.Event()
 
     async def publish(self, key: str, body: bytes, *, persistent: bool = True) -> None:
@@ -98,10 +99,28 @@ class Publisher(Link):
 
     async def _set_up(self, channel: Channel, lost: asyncio.Future[BrokerUnavailable]) -> None:
         channel.add_on_return_callback(self._on_return)
+        channel.connection.add_on_connection_blocked_callback(self._on_blocked)
+        channel.connection.add_on_connection_unblocked_callback(self._on_unblocked)
         await Replies(lost).to(channel.confirm_delivery, self._on_confirm)
         self._next_tag = 1
+        self._blocked = False
         self._channel = channel
         self._room.set()
+
+    def _on_blocked(self, _connection: object, frame: Method) -> None:
+        log.warning("%s: blocked by the broker: %s", self._name, frame.method.reason)
+        self._blocked = True
+        self._room.clear()
+
+    def _on_unblocked(self, _connection: object, _frame: Method) -> None:
+        log.info("%s: no longer blocked", self._name)
+        self._blocked = False
+        self._make_room()
+
+    def _make_room(self) -> None:
+        is_full = len(self._outstanding) >= MAX_OUTSTANDING or self._outstanding_bytes >= MAX_OUTSTANDING_BYTES
+        if not (is_full or self._blocked):
+            self._room.set()
 
     def _on_return(self, _channel: Channel, method: object, properties: pika.BasicProperties, _body: bytes) -> None:
         # The return carries no delivery tag; it comes before the confirm of the same message.
@@ -118,8 +137,7 @@ class Publisher(Link):
                 continue
             self._outstanding_bytes -= outstanding.size
             self._settle(outstanding, refused=method.NAME == "Basic.Nack")
-        if len(self._outstanding) < MAX_OUTSTANDING and self._outstanding_bytes < MAX_OUTSTANDING_BYTES:
-            self._room.set()
+        self._make_room()
 
     def _settle(self, outstanding: _Outstanding, *, refused: bool) -> None:
         confirmed = outstanding.confirmed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from runlet import __version__
 from runlet.controller import devices, jobs, runs
@@ -22,13 +24,15 @@ from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import Conflict, InvalidInput, NotAuthorized, RunletError, Unavailable, UnknownName
 from runlet.model.target import Target, Where
-from runlet.protocol.messages import TerminalSize
+from runlet.protocol.messages import MAX_WINDOW, TerminalSize
 from runlet.protocol.values import to_json
 from runlet.spec import playbook
 
 # One page of a listing, and of a transcript.
 MAX_RUNS = 1000
 MAX_TRANSCRIPT_BYTES = 1024 * 1024
+# What the database and the file system count up to.
+MAX_NUMBER = 2**63 - 1
 
 # The nearest class decides.
 _STATUS: dict[type[RunletError], int] = {
@@ -53,8 +57,8 @@ class TargetBody(BaseModel):
 
 
 class TerminalBody(BaseModel):
-    columns: int = Field(default=80, ge=1, le=1000)
-    rows: int = Field(default=24, ge=1, le=1000)
+    columns: int = Field(default=80, ge=1, le=MAX_WINDOW)
+    rows: int = Field(default=24, ge=1, le=MAX_WINDOW)
 
 
 class RunBody(BaseModel):
@@ -93,6 +97,10 @@ def build(
         place = ".".join(str(part) for part in first["loc"][1:])
         return _error(422, InvalidInput.code, f"{place}: {first['msg']}", None)
 
+    @api.exception_handler(HTTPException)
+    async def on_no_route(_request: Request, error: HTTPException) -> JSONResponse:
+        return _error(error.status_code, UnknownName.code, str(error.detail), None)
+
     @api.get("/healthz")
     async def healthz() -> JSONResponse:
         health = await vitals.check()
@@ -119,7 +127,9 @@ def build(
         return dict(to_json(launched.run))
 
     @api.get("/v1/runs")
-    async def list_runs(limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = None) -> dict[str, Any]:
+    async def list_runs(
+        limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+    ) -> dict[str, Any]:
         return {"runs": to_json(await store.transact(lambda session: runs.views(session, limit, before)))}
 
     @api.get("/v1/runs/{run}")
@@ -135,6 +145,7 @@ def build(
         )
         for execution in cancelled.ended:
             hub.on_change(execution)
+            streams.settle(execution.id)
         dispatcher.send(cancelled.outgoing)
         return dict(to_json(cancelled.run))
 
@@ -142,7 +153,7 @@ def build(
     async def transcript(
         run: str,
         device: str,
-        offset: int = Query(0, ge=0),
+        offset: int = Query(0, ge=0, le=MAX_NUMBER),
         limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
     ) -> Response:
         view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
@@ -169,7 +180,9 @@ def build(
 
 
 def _launch_request(body: RunBody) -> runs.Request:
-    target = None if body.target is None else Target(body.target.where, tuple(body.target.whereCustom))
+    target = None
+    if body.target is not None:
+        target = replace(Target.custom(body.target.whereCustom), where=body.target.where)
     return runs.Request(
         job=body.job,
         command=None if body.command is None else tuple(body.command),

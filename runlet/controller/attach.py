@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
@@ -20,6 +22,8 @@ from runlet.protocol.views import ExecutionView, RunView
 
 # A console tells first what it wants, right after connecting.
 ATTACH_SECONDS = 10.0
+# A WebSocket's close frame holds 125 bytes, the code included.
+MAX_REASON_BYTES = 123
 # WebSocket close codes (RFC 6455): all was sent; the console broke the protocol; the controller restarts.
 CLOSE_DONE, CLOSE_PROTOCOL, CLOSE_RESTART = 1000, 1002, 1012
 
@@ -48,16 +52,15 @@ class Attaching:
         await socket.accept()
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
-                request = frames.decode_from_console(await socket.receive_text())
+                request = _text_frame(await socket.receive())
             if not isinstance(request, Attach):
                 raise ProtocolError("the first frame must be attach")
             await self._attached(socket, run, request)
         except (WebSocketDisconnect, TimeoutError):
             return
-        except KeyError:
-            await socket.close(CLOSE_PROTOCOL, "a text frame was expected")
         except RunletError as error:
-            await socket.close(CLOSE_PROTOCOL, error.message[:120])  # a close frame holds 123 bytes
+            reason = error.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+            await socket.close(CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
         attachment = self._hub.attach(_selected(run, request), {})
@@ -124,12 +127,10 @@ class Attaching:
     async def _take(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
         while True:
             message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", CLOSE_DONE))
             if message.get("bytes") is not None:
                 await self._type(attachment, Chunk.decode(message["bytes"]), read_only)
                 continue
-            frame = frames.decode_from_console(message.get("text") or "")
+            frame = _text_frame(message)
             if not isinstance(frame, Resize):
                 raise ProtocolError("only the first frame is attach")
             if not read_only and frame.execution in attachment.executions:
@@ -144,11 +145,10 @@ class Attaching:
             typed = Chunk(view.id, view.attempt, attachment.number, chunk.data)
             try:
                 await self._dispatcher.type(view.device, typed)
-            except Unavailable:
-                reason = "the broker is away"
+            except Unavailable as error:
+                reason = error.message
         if reason:
-            attachment.notices.append((view.id, f"not typed: {reason}"))
-            attachment.wake.set()
+            attachment.notify(view.id, f"not typed: {reason}")
 
     def _resize(self, view: ExecutionView, terminal: messages.TerminalSize) -> None:
         if view.device is not None and not view.state.is_outcome:
@@ -161,6 +161,15 @@ class Attaching:
 
     async def _read(self, run_text: str) -> RunView:
         return await self._store.transact(lambda session: runs.view(session, runs.number(session, run_text)))
+
+
+def _text_frame(message: MutableMapping[str, Any]) -> frames.ConsoleFrame:
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", CLOSE_DONE))
+    text = message.get("text")
+    if text is None:
+        raise ProtocolError("a text frame was expected")
+    return frames.decode_from_console(text)
 
 
 def _selected(run: RunView, request: Attach) -> list[ExecutionView]:

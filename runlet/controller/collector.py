@@ -112,7 +112,9 @@ class Collector:
                 case Report():
                     self._record_report(session, device, message, now, effects)
                 case Hello():
-                    devices.seen(session, device, now, version=message.agent_version)
+                    if not devices.seen(session, device, now, version=message.agent_version):
+                        log.warning("dropped a hello from %s, which is not enrolled", device)
+                        continue
                     effects.assigned += [
                         view for run in runs.assign_waiting(session, device, now) for view in run.executions
                     ]

@@ -26,7 +26,7 @@ def presence(device: Device, now: datetime) -> Presence:
     """Derived from the last sign of life, by the controller's clock."""
     if not device.connected or device.last_seen is None:
         return Presence.OFFLINE
-    silent = now - device.last_seen
+    silent = abs(now - device.last_seen)  # a clock that was set back must not make the dead live for hours
     if silent > timedelta(seconds=OFFLINE_SECONDS):
         return Presence.OFFLINE
     return Presence.STALE if silent > timedelta(seconds=STALE_SECONDS) else Presence.ONLINE
@@ -37,14 +37,15 @@ def connected(session: Session, now: datetime) -> dict[str, bool]:
     return {device.name: presence(device, now) is not Presence.OFFLINE for device in session.exec(select(Device))}
 
 
-def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> None:
-    """A sign of life, or a goodbye."""
+def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
+    """A sign of life, or a goodbye; False when no such device is enrolled."""
     device = session.get(Device, name)
     if device is None:
-        return  # the broker lets enrolled devices in only; this one was removed a moment ago
+        return False
     device.last_seen = now
     device.connected = connected
     device.agent_version = version or device.agent_version
+    return True
 
 
 def views(session: Session, now: datetime) -> list[DeviceView]:

@@ -21,6 +21,9 @@ from runlet.protocol.messages import Cancel, Message, Welcome, encode
 # How often the outbox is searched for commands that were not answered in time.
 SWEEP_SECONDS = 1.0
 
+# A pasted text may have to wait for room; what waits longer was typed for another moment.
+INPUT_SECONDS = 2.0
+
 log = logging.getLogger(__name__)
 
 
@@ -49,8 +52,12 @@ class Dispatcher:
         self._publisher.offer(names.key(device, names.CONTROL), encode(message))
 
     async def type(self, device: str, chunk: Chunk) -> None:
-        """Typed bytes; raises BrokerUnavailable when they cannot be on their way now."""
-        await self._publisher.post(names.key(device, names.INPUT), chunk.encode())
+        """Typed bytes; raises BrokerUnavailable when they cannot be on their way soon: input is never typed late."""
+        try:
+            async with asyncio.timeout(INPUT_SECONDS):
+                await self._publisher.post(names.key(device, names.INPUT), chunk.encode())
+        except TimeoutError:
+            raise BrokerUnavailable("the broker takes no messages now") from None
 
     async def run(self) -> None:
         """Send what is put here, and send again what was not answered."""

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
 from runlet.protocol.views import ExecutionView
 
+# Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
+NOTICE_LIMIT = 100
+
 
 @dataclass(eq=False, slots=True)
 class Attachment:
@@ -28,9 +31,10 @@ class Attachment:
     drained: set[str] = field(default_factory=set)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-
-# Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
-NOTICE_LIMIT = 100
+    def notify(self, execution: str, words: str) -> None:
+        if len(self.notices) < NOTICE_LIMIT:
+            self.notices.append((execution, words))
+            self.wake.set()
 
 
 class Hub:
@@ -80,9 +84,8 @@ class Hub:
     def on_refused(self, refused: InputRefused) -> None:
         """Tell the console that typed, and no other."""
         for attachment in self._following.get(refused.execution, ()):
-            if attachment.number == refused.console and len(attachment.notices) < NOTICE_LIMIT:
-                attachment.notices.append((refused.execution, f"not typed: {refused.reason}"))
-                attachment.wake.set()
+            if attachment.number == refused.console:
+                attachment.notify(refused.execution, f"not typed: {refused.reason}")
 
     async def run(self) -> None:
         """Repeat what would lapse: a Watch that was lost, or is getting old."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, or_, select
 
 from runlet.controller import devices
 from runlet.controller.tables import Execution, Outbox, Run
@@ -47,7 +47,9 @@ def enqueue(
 def due(session: Session, now: datetime) -> list[Outgoing]:
     """What is due for connected devices, counted as sent."""
     reachable = [name for name, connected in devices.connected(session, now).items() if connected]
-    rows = select(Outbox).where(Outbox.due_at <= now, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
+    latest = now + timedelta(seconds=RESEND_SECONDS[-1])  # what is due later was put down before the clock was set back
+    is_due = or_(col(Outbox.due_at) <= now, col(Outbox.due_at) > latest)
+    rows = select(Outbox).where(is_due, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
     return _send_rows(session, session.exec(rows.limit(SWEEP_LIMIT)), now)
 
 

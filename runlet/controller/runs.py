@@ -72,7 +72,7 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 
 def _prepare(session: Session, request: Request, now: datetime) -> Run:
     """The row of the run, not yet added: everything its executions are made from."""
-    _check_arguments((*(request.command or ()), *request.args))
+    _check_texts((request.job or "", *(request.command or ()), *request.args))
     job = jobs.find(session, request.job) if request.job else None
     if job is None and not request.command:
         raise InvalidInput("neither a job nor a command is given")
@@ -99,12 +99,13 @@ def _prepare(session: Session, request: Request, now: datetime) -> Run:
     )
 
 
-def _check_arguments(arguments: Sequence[str]) -> None:
+def _check_texts(texts: Sequence[str]) -> None:
+    """A job's name and arguments: text that the database and a program's argv can hold."""
     try:
-        size = sum(len(argument.encode()) for argument in arguments)
+        size = sum(len(text.encode()) for text in texts)
     except UnicodeEncodeError:
-        raise InvalidInput("an argument is not text that UTF-8 can hold") from None
-    if any("\0" in argument for argument in arguments):
+        raise InvalidInput("an argument or the job's name is not text that UTF-8 can hold") from None
+    if any("\0" in text for text in texts):
         raise InvalidInput("an argument holds a NUL character, which no program can be given")
     if size > MAX_ARGUMENTS_BYTES:
         raise InvalidInput(

@@ -12,11 +12,13 @@ _EVERY = "*"
 
 def for_workspace(workspace: str, devices: Iterable[str]) -> Topology:
     """The exchange, the controller's own queues, and those of every device."""
-    topology = for_devices(workspace, devices)
     events = (names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT))
-    topology.queues.append(Queue(names.event_queue(workspace), events, quorum=True))
-    topology.queues.append(Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),)))
-    return topology
+    # First, for the broker declares in this order: an agent that finds its own queues may already speak.
+    ours = [
+        Queue(names.event_queue(workspace), events, quorum=True),
+        Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),)),
+    ]
+    return Topology(names.exchange(workspace), [*ours, *for_devices(workspace, devices).queues])
 
 
 def for_devices(workspace: str, devices: Iterable[str]) -> Topology:

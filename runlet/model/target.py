@@ -63,7 +63,7 @@ def resolve(
         case Where.LOCAL:
             if origin is None:
                 raise InvalidInput(
-                    "this job runs where it is asked for (where: local), and this machine is not a device",
+                    "where: local means the device that asks, and this machine is not a device",
                     "say where: --on DEVICE, --on all or --on any",
                 )
             chosen = [_known(origin, devices)]

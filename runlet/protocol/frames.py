@@ -136,4 +136,7 @@ def _read(text: str) -> tuple[dict[str, Any], str]:
         raise ProtocolError(f"a frame that is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ProtocolError("a frame must be a JSON object")
-    return content, str(content.get("type"))
+    kind = content.get("type")
+    if not isinstance(kind, str):
+        raise ProtocolError("a frame without a type")
+    return content, kind

@@ -246,9 +246,10 @@ def decode(body: bytes) -> Message:
         raise ProtocolError(f"not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ProtocolError("a message must be a JSON object")
-    kind = _BY_TYPE.get(str(content.get("type")))
-    if kind is None:
-        raise ProtocolError(f"unknown message type {content.get('type')!r}")
+    name = content.get("type")
+    if not isinstance(name, str) or name not in _BY_TYPE:
+        raise ProtocolError(f"unknown message type {name!r}" if isinstance(name, str) else "a message without a type")
+    kind = _BY_TYPE[name]
     message = from_json(kind, content, kind.TYPE)
     if hasattr(message, "execution") and not _UUID.fullmatch(message.execution):
         raise ProtocolError(f"{kind.TYPE}.execution must be a UUID in lower case")

@@ -4,7 +4,8 @@
     |<-- kept, in flight -->|<-- kept, unsent -->|        end - acknowledged <= limit
 
 The buffer is bounded. At the bound the owner stops reading the terminal, and the kernel stops the program: slow, but no
-byte is lost. The idea of addressing by offset and applying idempotently follows sshx's session.
+byte is lost. Only what an ended program left in its terminal, itself bounded, may come on top. The idea of addressing
+by offset and applying idempotently follows sshx's session.
 """
 
 from __future__ import annotations
@@ -38,8 +39,7 @@ class OutputBuffer:
         return self.end - self.sent
 
     def append(self, data: bytes) -> None:
-        """Take what the terminal produced; the caller asked for at most `room` bytes."""
-        assert len(data) <= self.room, "the terminal was read past the bound"
+        """Take what the terminal produced: at most `room` bytes, and once what an ended program left in it."""
         self._bytes += data
 
     def take(self, most: int) -> tuple[int, bytes]:

@@ -77,18 +77,16 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(annotation: type[Any], value: Any, where: str) -> Any:
+    on_wire = str if issubclass(annotation, StrEnum | datetime) else annotation
+    if annotation is float and type(value) is int:
+        on_wire = int
+    # Exact, for JSON true is not the integer 1; and first, for what is nested deeply cannot even be shown in a message.
+    if type(value) is not on_wire:
+        raise ProtocolError(f"{where} must be {on_wire.__name__}, not {type(value).__name__}")
     try:
-        if annotation is float and type(value) is int:
-            return float(value)
-        if issubclass(annotation, StrEnum):
-            return annotation(value)
-        if annotation is datetime:
-            return _instant(value)
-    except (TypeError, ValueError, OverflowError):
+        return _instant(value) if annotation is datetime else annotation(value)
+    except (ValueError, OverflowError):
         raise ProtocolError(f"{where}: {value!r} is no {annotation.__name__.lower()}") from None
-    if type(value) is not annotation:  # exact: JSON true is not the integer 1
-        raise ProtocolError(f"{where} must be {annotation.__name__}, not {type(value).__name__}")
-    return value
 
 
 def _instant(text: str) -> datetime:

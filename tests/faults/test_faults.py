@@ -5,6 +5,7 @@ How often a program started is counted by the program itself, in a file it appen
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import uuid
@@ -125,6 +126,18 @@ def test_a_killed_agent_never_starts_a_program_twice(fleet: Fleet, device: str, 
     assert execution.state is State.INTERRUPTED
     assert execution.detail == "the agent was restarted while the program ran"
     assert starts(count) == 1
+
+
+def test_what_survives_a_killed_agent_is_told(fleet: Fleet, device: str):
+    fleet.start_agent(device)
+    run = fleet.sh("trap '' HUP; echo $$; exec sleep 1000", on=device)
+    pid = int(fleet.until_printed(run, b"\n", device))
+    fleet.agents[device].kill()
+    fleet.start_agent(device)
+    (execution,) = fleet.settled(run).executions
+    os.kill(pid, signal.SIGKILL)
+    assert execution.state is State.INTERRUPTED
+    assert execution.detail.endswith(f"still running without a terminal: {pid}")
 
 
 def test_a_killed_agent_runs_what_it_had_accepted_and_not_started(fleet: Fleet, device: str, tmp_path: Path):

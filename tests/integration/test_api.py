@@ -48,6 +48,8 @@ def test_health_is_open(fleet: Fleet):
         ("GET", "/v1/runs/9223372036854775808", {}, 404, "unknown"),
         ("GET", "/v1/runs/-1", {}, 404, "unknown"),
         ("GET", "/v1/runs/x", {}, 404, "unknown"),
+        ("GET", "/no/such/route", {}, 404, "unknown"),
+        ("DELETE", "/v1/jobs", {}, 405, "unknown"),
         ("GET", "/v1/runs?limit=0", {}, 422, "invalid"),
         ("GET", "/v1/runs?limit=100000", {}, 422, "invalid"),
         ("POST", "/v1/runs", {"content": b"{"}, 422, "invalid"),

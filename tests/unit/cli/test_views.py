@@ -64,6 +64,13 @@ def test_a_device_is_chosen_by_number_or_in_turn() -> None:
     assert lines.act(Action.SWITCH_VIEW) == Switch(THREE.id)
 
 
+def test_a_chosen_device_is_kept_before_it_runs() -> None:
+    picture, lines = lines_view(run(THREE, replace(ONE, state=State.QUEUED)))
+    lines.act(Choose(1))
+    take(picture, lines, ExecutionChanged(replace(ONE, version=2)))
+    assert lines.selected == THREE.id
+
+
 def test_a_device_that_has_ended_is_not_chosen() -> None:
     _, lines = lines_view(run(ONE, replace(TWO, state=State.FAILED)))
     assert b"pi-2 has ended" in bytes(lines.act(Action.NEXT))  # type: ignore[arg-type]

@@ -34,8 +34,7 @@ mount --rbind /sys sys
 mount --rbind /dev dev
 for shared; do mkdir -p ".$shared"; mount --bind "$shared" ".$shared"; done
 for name in resolv.conf hosts; do cp --remove-destination -L "/etc/$name" "etc/$name"; done
-echo ready
-exec cat
+exec chroot . sh -c 'echo ready; exec cat'
 """
 
 
@@ -59,8 +58,9 @@ class Root:
 
     def command(self, *arguments: str) -> list[str]:
         """What runs a program inside."""
-        namespace = f"--mount=/proc/{self._keeper.pid}/ns/mnt"
-        return ["nsenter", namespace, "chroot", str(self._folder / "root"), *arguments]
+        # The keeper's own root, not a path to it: the tests themselves may run below another root than the machine's.
+        keeper = f"/proc/{self._keeper.pid}"
+        return ["nsenter", f"--mount={keeper}/ns/mnt", f"--root={keeper}/root", "--wd=/", *arguments]
 
     def run(self, *arguments: str) -> str:
         """Run a program inside to its end; its output."""

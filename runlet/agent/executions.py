@@ -23,6 +23,8 @@ from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Cancel, Execute, Report, Resize, Stored, Watch
 from runlet.protocol.stream import OutputBuffer
 
+# What it takes to write outcomes down; a program that cannot be killed has none, and its start is in the journal.
+RECORD_SECONDS = 1.0
 # Process ids that fit into a line.
 TOLD_PROCESSES = 10
 
@@ -166,11 +168,13 @@ class Executions:
                 held.session.reap()
 
     async def stop(self) -> list[Report]:
-        """Start nothing more and end what runs; the outcomes, which are in the journal when this returns."""
+        """Start nothing more and end what runs; the newest reports of what ran, outcomes unless it cannot be killed."""
         self._stopping = True
         running = [held for held in self._held.values() if held.session]
         await asyncio.gather(*(held.session.terminate() for held in running if held.session))
-        await asyncio.gather(*(held.ending for held in running if held.ending))
+        endings = [held.ending for held in running if held.ending]
+        if endings:
+            await asyncio.wait(endings, timeout=RECORD_SECONDS)
         return [held.report for held in running]
 
     def _start_waiting(self) -> None:

@@ -32,6 +32,8 @@ WRITER_SECONDS = 3.0
 INTERRUPT_SECONDS = 2.0
 # ... then after this SIGKILL to everything the execution started.
 TERMINATE_SECONDS = 5.0
+# What a killed process needs to be gone.
+KILL_SECONDS = 2.0
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 # They describe the terminal that the agent was started in, and programs trust them more than their own terminal.
@@ -106,7 +108,7 @@ class Session:
                 self._finish(status)
 
     async def cancel(self) -> None:
-        """End the program: Ctrl-C, SIGTERM, SIGKILL to everything it started. Returns when it has ended."""
+        """End the program: Ctrl-C, SIGTERM, SIGKILL to everything it started."""
         if not self.ended.done():
             self._typed.clear()
             self._terminal.interrupt()
@@ -119,7 +121,8 @@ class Session:
             self._terminal.terminate()
             await asyncio.wait((self.ended,), timeout=TERMINATE_SECONDS)
         processes.kill(processes.of_execution(self._command.execution, self._terminal.pid))
-        await self.ended
+        # Not without a bound: a process that waits for a dead disk cannot be killed.
+        await asyncio.wait((self.ended,), timeout=KILL_SECONDS)
 
     def _resume_reading(self) -> None:
         if not self._reading and not self.ended.done() and self._output.buffer.room >= READ_BYTES:

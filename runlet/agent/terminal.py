@@ -55,12 +55,6 @@ class Terminal:
             os.write(self._barrier, b"\n")
         os.close(self._barrier)
 
-    def abandon(self) -> None:
-        """Close without ever releasing: the child sees the end of the barrier and exits without running anything."""
-        os.close(self._barrier)
-        os.waitpid(self.pid, 0)
-        self.close()
-
     def failure(self) -> str:
         """Why the program could not be started, once the child has ended; empty when it was started."""
         try:

@@ -17,11 +17,15 @@ from runlet.errors import BrokerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue with its bindings. Limits and time-to-live are policies of the broker, never arguments here."""
+    """A durable queue with its bindings. Limits and time-to-live are policies of the broker, never arguments here.
+
+    `single` gives everything to one consumer as long as it is there; a second one waits until the first is gone.
+    """
 
     name: str
     keys: Sequence[str]
     quorum: bool = False
+    single: bool = False
 
 
 @dataclass(slots=True)
@@ -106,7 +110,9 @@ async def _declare(channel: Channel, replies: Replies, topology: Topology) -> No
 
 
 async def _declare_queue(channel: Channel, replies: Replies, exchange: str, queue: Queue) -> None:
-    arguments = {"x-queue-type": "quorum"} if queue.quorum else {}
+    arguments: dict[str, object] = {"x-queue-type": "quorum"} if queue.quorum else {}
+    if queue.single:
+        arguments["x-single-active-consumer"] = True
     await asyncio.gather(
         replies.to(channel.queue_declare, queue.name, durable=True, arguments=arguments),
         *(replies.to(channel.queue_bind, queue.name, exchange, key) for key in queue.keys),

@@ -101,11 +101,11 @@ class Publisher(Link):
         channel.add_on_return_callback(self._on_return)
         channel.connection.add_on_connection_blocked_callback(self._on_blocked)
         channel.connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        self._blocked = False
         await Replies(lost).to(channel.confirm_delivery, self._on_confirm)
         self._next_tag = 1
-        self._blocked = False
         self._channel = channel
-        self._room.set()
+        self._make_room()
 
     def _on_blocked(self, _connection: object, frame: Method) -> None:
         log.warning("%s: blocked by the broker: %s", self._name, frame.method.reason)

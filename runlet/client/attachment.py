@@ -100,6 +100,7 @@ async def attach(url: str, token: str, run: RunId, request: Attach) -> AsyncIter
             max_queue=_QUEUED_FRAMES,
             open_timeout=CONNECT_SECONDS,
             close_timeout=_CLOSE_SECONDS,
+            ping_timeout=None,  # while a pager is paused nothing is read, pongs neither
             proxy=None if is_loopback(url) else True,
         )
     except InvalidStatus as error:

@@ -150,6 +150,7 @@ def _server(application: Gate) -> _Server:
         lifespan="off",
         ws="websockets-sansio",
         ws_max_size=frames.MAX_CONSOLE_FRAME_BYTES,
+        ws_ping_timeout=None,  # a console whose pager is paused reads no pongs; a dead one is TCP's to find
         ws_per_message_deflate=False,  # costs memory per socket and latency per key
         timeout_graceful_shutdown=LEAVE_SECONDS,
     )

@@ -112,6 +112,8 @@ class Attaching:
 
     async def _give_output(self, socket: WebSocket, attachment: Attachment, execution: str) -> bool:
         """One chunk at most, or the news that there will be no more; whether to look again without being woken."""
+        if execution in attachment.drained:
+            return False
         view, offset = attachment.executions[execution], attachment.offsets[execution]
         length = self._streams.length(execution, view.attempt)
         if offset < length:
@@ -119,7 +121,7 @@ class Attaching:
             await socket.send_bytes(Chunk(execution, view.attempt, offset, data).encode())
             attachment.offsets[execution] = offset + len(data)
             return True
-        if view.state.is_outcome and length >= view.output_length and execution not in attachment.drained:
+        if view.state.is_outcome and length >= view.output_length:
             attachment.drained.add(execution)
             await socket.send_text(frames.encode(Drained(execution)))
         return False

@@ -37,9 +37,7 @@ class Effects:
 
     changed: list[ExecutionView] = field(default_factory=list)
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
-    known: list[tuple[str, Stored]] = field(
-        default_factory=list
-    )  # outcomes told again though settled: (device, answer)
+    already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
 
 
@@ -65,24 +63,41 @@ class Collector:
         self._wake.set()
 
     async def run(self) -> None:
-        backoff = Backoff()
         while True:
             await self._wake.wait()
             self._wake.clear()
             arrived, self._arrived = self._arrived, []
             completed, self._completed = self._completed, {}
             messages = [message for delivery in arrived if (message := _decoded(delivery))]
-            while True:
-                try:
-                    await self._commit(messages, completed)
-                    break
-                except Unavailable as error:
-                    delay = backoff.next()
-                    log.error("reports not recorded, next try in %.1f s: %s", delay, error)  # noqa: TRY400
-                    await asyncio.sleep(delay)
-            backoff.reset()
+            try:
+                await self._persist(messages, completed)
+            except Exception:
+                # The boundary of what a device can do: one message that the database refuses, for whatever reason,
+                # must not keep those of the others from being recorded.
+                log.exception("a batch of %d messages was refused; recording them one by one", len(messages))
+                await self._persist([], completed)
+                for message in messages:
+                    await self._persist_or_drop(message)
             for delivery in arrived:
                 delivery.ack()
+
+    async def _persist(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
+        """Commit, however long the database is away."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._commit(messages, completed)
+                return
+            except Unavailable as error:
+                delay = backoff.next()
+                log.error("reports not recorded, next try in %.1f s: %s", delay, error)  # noqa: TRY400
+                await asyncio.sleep(delay)
+
+    async def _persist_or_drop(self, message: tuple[str, Message]) -> None:
+        try:
+            await self._persist([message], {})
+        except Exception:  # as in run()
+            log.exception("dropped a %s from %s", message[1].TYPE, message[0])
 
     async def _commit(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
         now = datetime.now(UTC)
@@ -96,12 +111,13 @@ class Collector:
                 self._streams.finish(view.id, view.output_length)
         for execution in completed:
             self._streams.settle(execution)
-        for device, answer in effects.known:
+        for device, answer in effects.already_settled:
             self._dispatcher.tell(device, answer)
         for _, message in messages:
             if isinstance(message, InputRefused):
                 self._hub.on_refused(message)
-        await asyncio.gather(*(self._dispatcher.welcome(*welcome) for welcome in effects.welcomes))
+        for welcome in effects.welcomes:
+            self._dispatcher.welcome(*welcome)
 
     def _record(
         self, session: Session, messages: list[tuple[str, Message]], completed: dict[str, int], now: datetime
@@ -138,7 +154,7 @@ class Collector:
             effects.changed.append(recorded.view)
         if recorded.is_settled:
             answer = Stored(report.execution, report.attempt, recorded.view.output_length, settled=True)
-            effects.known.append((device, answer))
+            effects.already_settled.append((device, answer))
 
 
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:

@@ -36,16 +36,16 @@ class Dispatcher:
         self._consumer = consumer
         self._workspace = workspace
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
+        self._tasks = asyncio.TaskGroup()
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         """Publish commands as soon as the broker takes them. What fails stays in the outbox and is due again."""
         for one in outgoing:
             self._outgoing.put_nowait(one)
 
-    async def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
-        """Everything a device must know, and then its welcome: the lane keeps this order."""
-        sending = [self._send_one(one) for one in outgoing]
-        await asyncio.gather(*sending, self._publish(device, Welcome(hello)))
+    def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
+        """Everything a device must know, and then its welcome."""
+        self._tasks.create_task(self._welcome(device, hello, list(outgoing)))
 
     def tell(self, device: str, message: Message) -> None:
         """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
@@ -61,9 +61,9 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send what is put here, and send again what was not answered."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._send_queued())
-            tasks.create_task(self._sweep())
+        async with self._tasks:
+            self._tasks.create_task(self._send_queued())
+            await self._sweep()
 
     async def _send_queued(self) -> None:
         while True:
@@ -83,12 +83,18 @@ class Dispatcher:
             except Unavailable as error:
                 log.warning("outbox not swept: %s", error)
 
-    async def _send_one(self, one: Outgoing) -> None:
-        await self._publish(one.device, one.message)
+    async def _welcome(self, device: str, hello: str, outgoing: list[Outgoing]) -> None:
+        # The welcome says that nothing is missing. When something is, the agent asks again.
+        if all(await asyncio.gather(*(self._send_one(one) for one in outgoing))):
+            await self._publish(device, Welcome(hello))
+
+    async def _send_one(self, one: Outgoing) -> bool:
         if isinstance(one.message, Cancel):
             self.tell(one.device, one.message)  # the durable lane may be long; this one is not
+        return await self._publish(one.device, one.message)
 
-    async def _publish(self, device: str, message: Message) -> None:
+    async def _publish(self, device: str, message: Message) -> bool:
+        """Whether the broker has it."""
         key = names.key(device, names.COMMAND)
         try:
             body = encode(message)
@@ -100,5 +106,8 @@ class Dispatcher:
                 await self._publisher.publish(key, body)
         except BrokerUnavailable as error:
             log.warning("%s for %s not sent: %s", message.TYPE, device, error)
+            return False
         except ProtocolError:
             log.exception("%s for %s cannot be sent", message.TYPE, device)
+            return False
+        return True

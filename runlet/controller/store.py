@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session, SQLModel, create_engine
 
 from runlet.controller import tables
@@ -60,7 +61,8 @@ class Store:
     async def _call(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except SQLAlchemyError as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            # The database's trouble, not the statement's: what breaks a constraint is a defect of whoever asked.
             raise Unavailable(f"the database failed: {error}") from error
 
 

@@ -13,10 +13,11 @@ _EVERY = "*"
 def for_workspace(workspace: str, devices: Iterable[str]) -> Topology:
     """The exchange, the controller's own queues, and those of every device."""
     events = (names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT))
+    # Single: two controllers by mistake must not get half of the news each, nor both write one transcript.
     # First, for the broker declares in this order: an agent that finds its own queues may already speak.
     ours = [
-        Queue(names.event_queue(workspace), events, quorum=True),
-        Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),)),
+        Queue(names.event_queue(workspace), events, quorum=True, single=True),
+        Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),), single=True),
     ]
     return Topology(names.exchange(workspace), [*ours, *for_devices(workspace, devices).queues])
 

@@ -62,7 +62,9 @@ def test_the_program_waits_for_its_release(tmp_path):
     terminal = Terminal(["touch", str(marker)], ENV, "/", TerminalSize())
     # It is blocked in a read of the barrier, before exec: no amount of time would start it.
     wait_until(lambda: b"touch" not in open_cmdline(terminal.pid), "the fork")
-    terminal.abandon()
+    os.close(terminal._barrier)  # as the kernel does when the agent dies
+    os.waitpid(terminal.pid, 0)
+    terminal.close()
     assert not marker.exists()
 
 

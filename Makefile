@@ -46,4 +46,4 @@ bench: setup rabbitmq ## The benchmarks, beside ssh, Ansible and pyinfra; writes
 	@PY=$(PY) VENV=$(VENV) bench/run --write
 
 clean: ## Remove what the targets above made, installed packages excepted
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) bench/.venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

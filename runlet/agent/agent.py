@@ -75,7 +75,7 @@ class Agent:
         self._welcomed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
-        """Work until `stop` is set, then leave in order. `on_ready` is called once, after the first Hello.
+        """Work until `stop` is set, then leave in order. `on_ready` is called at the controller's first welcome.
 
         Raises what ended the agent if that was not `stop`.
         """
@@ -170,12 +170,12 @@ class Agent:
                 # Not always for want of a connection: the controller's queues may not be there yet.
                 log.warning("hello not sent: %s", error)
             else:
-                if not told:
-                    on_ready()
-                    told = True
                 self._executions.resend_output()
                 if await self._is_welcomed():
                     backoff.reset()
+                    if not told:
+                        on_ready()
+                        told = True
                     continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(backoff.next()):

@@ -16,8 +16,8 @@ from runlet.cli.picture import Picture, waiting_words
 from runlet.cli.printers import InertPrinter, LinePrinter
 from runlet.cli.replay import CurrentLine
 from runlet.cli.terminal import is_interactive
-from runlet.client.api import RunId
 from runlet.errors import InvalidInput, UnknownName
+from runlet.model.run import RunId
 from runlet.protocol.frames import Attach
 from runlet.protocol.views import ExecutionView, RunView
 

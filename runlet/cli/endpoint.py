@@ -10,9 +10,12 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runlet.client.api import Api
 from runlet.errors import ControllerUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from runlet.client.api import Api
 
 CONTROLLER_VARIABLE = "RUNLET_CONTROLLER"
 TOKEN_VARIABLE = "RUNLET_TOKEN"  # noqa: S105  # the variable's name, not a token
@@ -28,6 +31,8 @@ class Endpoint:
     device: str | None = None
 
     def api(self) -> Api:
+        from runlet.client.api import Api
+
         return Api(self.url, self.token)
 
 

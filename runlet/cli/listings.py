@@ -8,7 +8,7 @@ import click
 
 from runlet.cli import render
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
-from runlet.client.api import RunId
+from runlet.model.run import RunId
 
 
 @click.command()

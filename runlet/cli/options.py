@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from runlet.cli.endpoint import Endpoint, find
-from runlet.client.api import RunId
+from runlet.model.run import RunId
 from runlet.model.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -14,8 +14,8 @@ from runlet.cli.options import Options, Output, RunType, TargetType, output_opti
 from runlet.cli.picture import waiting_words
 from runlet.cli.prefix import device_name
 from runlet.cli.terminal import is_interactive, terminal_size
-from runlet.client.api import DEFAULT_TERM, RunId
-from runlet.model.run import ExitCode
+from runlet.client.api import DEFAULT_TERM
+from runlet.model.run import ExitCode, RunId
 from runlet.model.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
 from runlet.errors import ProtocolError
 from runlet.model.job import Job
+from runlet.model.run import RunId
 from runlet.model.target import Target
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-RunId = int | Literal["latest"]
 
 CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not up
 ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from runlet.client.address import check_url, is_loopback, websocket_url
-from runlet.client.api import CONNECT_SECONDS, RunId
+from runlet.client.api import CONNECT_SECONDS
 from runlet.client.failures import from_body, lost, unavailable
 from runlet.errors import ControllerUnavailable
+from runlet.model.run import RunId
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 from runlet.protocol.frames import (
     MAX_CONTROLLER_FRAME_BYTES,

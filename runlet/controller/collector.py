@@ -123,28 +123,37 @@ class Collector:
         self, session: Session, messages: list[tuple[str, Message]], completed: dict[str, int], now: datetime
     ) -> Effects:
         effects = Effects()
+        hellos: list[tuple[str, Hello]] = []
         for device, message in messages:
             match message:
                 case Report():
                     self._record_report(session, device, message, now, effects)
                 case Hello():
-                    if not devices.seen(session, device, now, version=message.agent_version):
-                        log.warning("dropped a hello from %s, which is not enrolled", device)
-                        continue
-                    effects.assigned += [
-                        view for run in runs.assign_waiting(session, device, now) for view in run.executions
-                    ]
-                    effects.welcomes.append((device, message.id, outbox.for_device(session, device, now)))
+                    hellos.append((device, message))
                 case Heartbeat() | Goodbye():
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case InputRefused():
                     pass  # concerns the console only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
+        outbox.answered(
+            session,
+            taken=[view.id for view in effects.changed if not view.state.is_outcome],
+            ended=[view.id for view in effects.changed if view.state.is_outcome],
+        )
+        for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
+            self._record_hello(session, device, hello, now, effects)
         for execution, length in completed.items():
             self._streams.sync(execution)
             executions.settle(session, execution, length)
         return effects
+
+    def _record_hello(self, session: Session, device: str, hello: Hello, now: datetime, effects: Effects) -> None:
+        if not devices.seen(session, device, now, version=hello.agent_version):
+            log.warning("dropped a hello from %s, which is not enrolled", device)
+            return
+        effects.assigned += [view for run in runs.assign_waiting(session, device, now) for view in run.executions]
+        effects.welcomes.append((device, hello.id, outbox.for_device(session, device, now)))
 
     def _record_report(self, session: Session, device: str, report: Report, now: datetime, effects: Effects) -> None:
         recorded = executions.record(session, device, report, now)

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from runlet.controller import outbox
 from runlet.controller.runs import execution_view
 from runlet.controller.tables import Execution
 from runlet.errors import IllegalTransition
@@ -36,8 +35,6 @@ def record(session: Session, device: str, report: Report, now: datetime) -> Reco
         log.warning("dropped a report from %s on unknown execution %s", device, report.execution)
         return None
     is_new = report.version > row.version and _advance(row, report, now)
-    if is_new:
-        outbox.answered(session, row.id, ended=row.state.is_outcome)
     return Recorded(execution_view(row), is_new, row.settled)
 
 

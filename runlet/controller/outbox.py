@@ -7,7 +7,7 @@ everything due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,10 +65,12 @@ def is_unsent(session: Session, execution: str) -> bool:
     return row is not None and row.tries == 0
 
 
-def answered(session: Session, execution: str, *, ended: bool) -> None:
-    """The agent has the execution, or has ended it: drop what that answers."""
-    rows = delete(Outbox).where(col(Outbox.execution) == execution)
-    session.exec(rows if ended else rows.where(col(Outbox.kind) == EXECUTE))
+def answered(session: Session, taken: Collection[str], ended: Collection[str]) -> None:
+    """Agents have taken these executions, or ended those: drop what that answers, for a whole batch at once."""
+    if taken:
+        session.exec(delete(Outbox).where(col(Outbox.execution).in_(taken), col(Outbox.kind) == EXECUTE))
+    if ended:
+        session.exec(delete(Outbox).where(col(Outbox.execution).in_(ended)))
 
 
 def _send_rows(session: Session, rows: Iterable[Outbox], now: datetime) -> list[Outgoing]:

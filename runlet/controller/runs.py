@@ -159,7 +159,7 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
             execution.detail = "cancelled before it was sent"
             execution.ended_at = now
             execution.settled = True
-            outbox.answered(session, execution.id, ended=True)
+            outbox.answered(session, taken=(), ended=(execution.id,))
             ended.append(execution_view(execution))
         elif not execution.cancel_requested:
             execution.cancel_requested = True

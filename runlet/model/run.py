@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Literal
 
 from runlet.model.execution import OUTCOMES, State
+
+# How a run is named: by its number, or as the newest.
+RunId = int | Literal["latest"]
 
 # The order in which counts are told: what needs a person first, then what moves, then outcomes.
 TELLING_ORDER = (

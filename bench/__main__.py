@@ -1,0 +1,66 @@
+"""bench/run [--write] [memory|echo|output|start|fanout ...]: measure all figures, or those named.
+
+Each figure is one JSON object on a line of standard output; progress goes to standard error. A figure stands beside
+what others need for the same in the same run, taken in turn, since the machine's mood changes by the minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from bench import echo, fanout, memory, output, report, start
+from bench.figures import Figure, tell
+from bench.fleet import LocalFleet, local_fleet
+from bench.sshd import Sshd, private_sshd
+
+Measure = Callable[[LocalFleet, Sshd], Iterator[Figure]]
+
+# Memory first: an agent that has done nothing yet.
+ON_ONE_DEVICE: dict[str, Measure] = {
+    "memory": lambda fleet, _: memory.figures(fleet),
+    "echo": echo.figures,
+    "output": output.figures,
+    "start": lambda fleet, _: start.figures(fleet),
+}
+ON_MANY_DEVICES: dict[str, Measure] = {"fanout": fanout.figures}
+_ALL = [*ON_ONE_DEVICE, *ON_MANY_DEVICES]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench/run", description="Measure Runlet beside others on this machine.")
+    parser.add_argument("names", nargs="*", metavar="FIGURE", help=f"of {', '.join(_ALL)}; default: all")
+    parser.add_argument("--write", action="store_true", help=f"write the table into {report.PAGE.name}; needs all")
+    options = parser.parse_args()
+    names = options.names or _ALL
+    if unknown := set(names) - set(_ALL):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if options.write and set(names) != set(_ALL):
+        parser.error("--write needs all figures")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    figures = list(_measure(names))
+    if options.write:
+        report.write(figures)
+        tell(f"wrote {report.PAGE}")
+    return 0
+
+
+def _measure(names: list[str]) -> Iterator[Figure]:
+    with private_sshd() as sshd:
+        for devices, measures in ((1, ON_ONE_DEVICE), (fanout.DEVICES, ON_MANY_DEVICES)):
+            chosen = [name for name in measures if name in names]
+            if not chosen:
+                continue
+            tell(f"starting a fleet of {devices}")
+            with local_fleet(devices) as fleet:
+                for name in chosen:
+                    tell(f"measuring {name}")
+                    for figure in measures[name](fleet, sshd):
+                        figure.print()
+                        yield figure
+
+
+if __name__ == "__main__":
+    sys.exit(main())

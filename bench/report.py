@@ -54,7 +54,7 @@ def _measured_on() -> str:
     facts = [
         f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()})",
         f"{int(memory[1]) / 1e6:.0f} GB of memory" if memory else "memory unknown",
-        f"Linux {platform.release()}",
+        f"Linux {platform.release().partition('-')[0]}",
         f"Python {platform.python_version()}",
         _first_line("dpkg-query", "-W", "-f", "RabbitMQ ${Version}", "rabbitmq-server"),
         _first_line("ssh", "-V"),

@@ -46,6 +46,11 @@ class _Connection(AsyncioConnection):  # type: ignore[misc]  # pika has no py.ty
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         super()._output_marshaled_frames([b"".join(marshaled_frames)])
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that the kernel has not taken yet. pika keeps any number of them: whoever publishes must look."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
+
 
 class Link:
     """A healing connection with one channel. Subclasses say how the channel is set up and what its loss means."""
@@ -73,7 +78,7 @@ class Link:
         """One connection's life; raises BrokerUnavailable with the reason of its end."""
         connection, lost = await _open(self._parameters)
         try:
-            channel = await _open_channel(connection, lost)
+            channel = await open_channel(connection, lost)
             self.on_connecting()
             await self._set_up(channel, lost)
             backoff.reset()
@@ -172,7 +177,7 @@ def _reason(error: BaseException, parameters: pika.ConnectionParameters) -> str:
     return f"broker {parameters.host}:{parameters.port}: {str(error) or repr(error)}"
 
 
-async def _open_channel(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable]) -> Channel:
+async def open_channel(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable]) -> Channel:
     """A channel whose loss counts as the loss of the connection: a half-dead link would go unnoticed."""
     opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
 

@@ -57,8 +57,9 @@ class Process:
         if self.popen.poll() is None:
             self.popen.send_signal(number)
         code = self.popen.wait(PATIENCE_SECONDS)
-        assert self.popen.stdout
-        self.popen.stdout.close()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            assert pipe
+            pipe.close()
         return code
 
     def kill(self) -> None:
@@ -110,8 +111,14 @@ class Fleet:
         path.write_text(json.dumps(config))
         log = self.home / f"{name}.log"
         with log.open("a") as stderr:
-            command = [sys.executable, "-m", module, "--config", str(path)]
-            popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True)
+            popen = subprocess.Popen(
+                [sys.executable, "-m", module, "--config", str(path), "--lifeline"],
+                stdin=subprocess.PIPE,  # the lifeline: when the tests are killed, it ends
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
         assert popen.stdout
         line = popen.stdout.readline()
         assert line, f"{name} did not start: {log.read_text()}"

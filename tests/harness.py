@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 30.0
 _STEP_SECONDS = 0.01
 T = TypeVar("T")
 TOKEN = "token-of-the-tests"
+# Makes of a command the one that runs it elsewhere, in another root file system say.
+Within = Callable[[list[str]], list[str]]
 
 
 class Broker(Protocol):
@@ -97,22 +99,24 @@ class Fleet:
         self.controller, ready = self._start("controller", "runlet.controller", config)
         self.url = ready["url"]
 
-    def start_agent(self, device: str) -> None:
+    def start_agent(self, device: str, within: Within = list) -> None:
         config = {
             "device": device,
             "workspace": "default",
             "broker": self.broker.device_url(device),
-            "state": str(self.home / device),
+            "state": str(self.home / device / "state"),
         }
-        self.agents[device], _ = self._start(device, "runlet.agent", config)
+        self.agents[device], _ = self._start(device, "runlet.agent", config, within)
 
-    def _start(self, name: str, module: str, config: dict[str, object]) -> tuple[Process, dict[str, str]]:
+    def _start(
+        self, name: str, module: str, config: dict[str, object], within: Within = list
+    ) -> tuple[Process, dict[str, str]]:
         path = self.home / f"{name}.json"
         path.write_text(json.dumps(config))
         log = self.home / f"{name}.log"
         with log.open("a") as stderr:
             popen = subprocess.Popen(
-                [sys.executable, "-m", module, "--config", str(path), "--lifeline"],
+                within([sys.executable, "-m", module, "--config", str(path), "--lifeline"]),
                 stdin=subprocess.PIPE,  # the lifeline: when the tests are killed, it ends
                 stdout=subprocess.PIPE,
                 stderr=stderr,

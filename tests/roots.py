@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import runlet
@@ -56,7 +57,7 @@ class Root:
         assert self._keeper.stderr
         assert self._keeper.stdout.readline() == "ready\n", self._keeper.stderr.read()
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, arguments: Sequence[str]) -> list[str]:
         """What runs a program inside."""
         # The keeper's own root, not a path to it: the tests themselves may run below another root than the machine's.
         keeper = f"/proc/{self._keeper.pid}"
@@ -66,7 +67,7 @@ class Root:
         """Run a program inside to its end; its output."""
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            self.command(*arguments),
+            self.command(arguments),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -79,7 +80,7 @@ class Root:
 
     def write(self, path: str, content: str, mode: int = 0o644) -> None:
         """Make a file inside."""
-        subprocess.run(self.command("tee", path), input=content, text=True, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(self.command(["tee", path]), input=content, text=True, stdout=subprocess.DEVNULL, check=True)
         self.run("chmod", f"{mode:o}", path)
 
     def close(self) -> None:

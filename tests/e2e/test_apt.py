@@ -5,11 +5,8 @@ Each device has a root file system of its own over the machine's, with its own p
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import PrivateBroker
-from tests.harness import Fleet, Process
+from tests.harness import Fleet
 from tests.operators import Operator
 from tests.roots import PROJECT, Root
 from tests.tmux import Tmux
@@ -60,29 +57,8 @@ def fleet(tmp_path: Path, roots: dict[str, Root]) -> Iterator[Fleet]:
         stack.callback(fleet.stop)
         fleet.start()
         for device, root in roots.items():
-            fleet.agents[device] = start_agent(fleet, device, root)
+            fleet.start_agent(device, within=root.command)
         yield fleet
-
-
-def start_agent(fleet: Fleet, device: str, root: Root) -> Process:
-    config = fleet.home / f"{device}.json"
-    config.write_text(
-        json.dumps(
-            {
-                "device": device,
-                "workspace": "default",
-                "broker": fleet.broker.device_url(device),
-                "state": str(fleet.home / device / "state"),
-            }
-        )
-    )
-    log = fleet.home / f"{device}.log"
-    with log.open("a") as stderr:
-        command = root.command(sys.executable, "-m", "runlet.agent", "--config", str(config))
-        popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, start_new_session=True)
-    assert popen.stdout
-    assert popen.stdout.readline(), log.read_text()
-    return Process(popen, log)
 
 
 def test_one_device_asks_and_the_other_does_not(fleet: Fleet, roots: dict[str, Root], tmp_path: Path) -> None:

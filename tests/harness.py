@@ -104,7 +104,7 @@ class Fleet:
             "device": device,
             "workspace": "default",
             "broker": self.broker.device_url(device),
-            "state": str(self.home / device / "state"),
+            "state": str(self.home / device),
         }
         self.agents[device], _ = self._start(device, "runlet.agent", config, within)
 

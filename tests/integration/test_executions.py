@@ -113,7 +113,7 @@ def test_unknown_names_are_errors_with_a_suggestion(fleet: Fleet):
 
 def test_a_missing_argument_is_an_error_before_anything_runs(fleet: Fleet):
     with pytest.raises(InvalidInput, match=r"args\[1\]"):
-        run_job(fleet, Job("greet", "echo {{ args[1] }}"))
+        run_job(fleet, Job("say-it", "echo {{ args[1] }}"))
 
 
 def test_output_bytes_arrive_unharmed(fleet: Fleet):

@@ -7,7 +7,9 @@
     │   └── NotAuthorized       the token is missing or wrong
     ├── Conflict                the present state does not allow it
     │   ├── IllegalTransition   an execution cannot take this event in its state
-    │   └── StaleUpdate         a newer version of this execution was already recorded
+    │   ├── StaleUpdate         a newer version of this execution was already recorded
+    │   ├── StalePlan           what the controller holds has changed since the plan was made
+    │   └── NotTheOwner         another source declared it
     ├── Unavailable             something we need does not answer; asking again later may help
     │   ├── ControllerUnavailable
     │   └── BrokerUnavailable
@@ -94,6 +96,18 @@ class StaleUpdate(Conflict):
     """An update carries a version that is not newer than the recorded one."""
 
     code = "stale_update"
+
+
+class StalePlan(Conflict):
+    """What the controller holds has changed since the plan was made."""
+
+    code = "stale_plan"
+
+
+class NotTheOwner(Conflict):
+    """Another source declared it."""
+
+    code = "not_the_owner"
 
 
 class Unavailable(RunletError):

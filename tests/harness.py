@@ -16,10 +16,12 @@ from typing import Protocol, TypeVar
 
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, attach
+from runlet.model.declaration import Submission
+from runlet.model.job import Job
 from runlet.model.target import Target
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import Attach, ExecutionChanged, RunSnapshot
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, PlanView, RunView
 
 # Every wait in the tests is for a condition; this is when it is given up. Generous: CI machines are slow and shared.
 PATIENCE_SECONDS = 30.0
@@ -204,6 +206,11 @@ class Typist:
                 self.events.append(event)
                 if isinstance(event, Chunk):
                     self.seen[event.execution] = self.seen.get(event.execution, b"") + event.data
+
+
+def apply(api: Api, *jobs: Job) -> PlanView:
+    """Declare jobs on behalf of the tests."""
+    return api.apply(Submission("tests", "tests", tuple(job.declaration() for job in jobs)))
 
 
 def attached(fleet: Fleet, run: RunView, request: Attach | None = None):

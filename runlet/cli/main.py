@@ -18,7 +18,7 @@ from click.exceptions import NoSuchCommand
 from runlet import __version__
 from runlet.cli.endpoint import CONTROLLER_VARIABLE
 from runlet.cli.options import INTERRUPTED, Options, Output
-from runlet.errors import InvalidFiles, InvalidInput, RunletError
+from runlet.errors import InvalidFiles, InvalidInput, RunletError, StalePlan
 from runlet.model.run import ExitCode
 
 # section -> command -> (where it is, what it does)
@@ -30,7 +30,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Jobs": {
         "validate": ("runlet.cli.playbooks:validate", "Check playbooks without sending anything."),
-        "apply": ("runlet.cli.playbooks:apply", "Make the controller hold the jobs of playbooks."),
+        "plan": ("runlet.cli.applying:plan", "Tell what `apply` would change."),
+        "apply": ("runlet.cli.applying:apply", "Make the controller hold what files declare."),
+        "history": ("runlet.cli.applying:history", "List what was applied, by whom and from which commit."),
+        "rollback": ("runlet.cli.applying:rollback", "Bring back what was declared after an apply."),
         "jobs": ("runlet.cli.listings:jobs", "List the jobs that the controller holds."),
     },
     "Runs": {
@@ -129,7 +132,7 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except RunletError as error:
         _tell(error, options.output)
-        code = ExitCode.ERROR
+        code = ExitCode.STALE_PLAN if isinstance(error, StalePlan) else ExitCode.ERROR
     sys.exit(code)
 
 

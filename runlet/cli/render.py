@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from runlet.cli.width import keep_start
 from runlet.model.execution import State
 from runlet.model.run import summary
 from runlet.protocol.values import to_json
-from runlet.protocol.views import Change, ChangeKind, DeviceView, ExecutionView, JobView, Presence, RunView
+from runlet.protocol.views import ApplyView, DeviceView, ExecutionView, JobView, Presence, RunView
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,8 +37,8 @@ _STATE_STYLES = {
     State.SKIPPED: "yellow",
 }
 _PRESENCE_STYLES = {Presence.ONLINE: "green", Presence.STALE: "yellow", Presence.OFFLINE: "red"}
-_CHANGE_STYLES = {ChangeKind.CREATED: "green", ChangeKind.CHANGED: "yellow", ChangeKind.UNCHANGED: "dim"}
 
+_MOST_CHANGES_NAMED = 3
 _REVISION_CHARACTERS = 12  # enough to tell revisions of one job apart
 _AGES = (
     ("d", timedelta(days=1)),
@@ -122,15 +123,27 @@ def print_jobs(jobs: Sequence[JobView], now: datetime) -> None:
     _print(table)
 
 
-def print_changes(changes: Sequence[Change]) -> None:
-    table = _table("JOB", "CHANGE", "REVISION")
-    for change in changes:
+def print_history(applies: Sequence[ApplyView]) -> None:
+    table = _table("APPLY", "WHEN", "BY", "SOURCE", "COMMIT", "CHANGES")
+    for one in applies:
+        commit = "" if one.commit is None else one.commit[:_REVISION_CHARACTERS] + (" (dirty)" if one.dirty else "")
         table.add_row(
-            _text(change.job, "bold"),
-            _text(change.change.value, _CHANGE_STYLES[change.change]),
-            _text(change.revision[:_REVISION_CHARACTERS], "dim"),
+            _text(str(one.id), "bold"),
+            _text(one.at.astimezone().strftime("%Y-%m-%d %H:%M")),
+            _text(one.by),
+            _text(one.source),
+            _text(commit, "dim"),
+            _text(_applied_words(one)),
         )
     _print(table)
+
+
+def _applied_words(one: ApplyView) -> str:
+    """The few changes by name, many by number."""
+    words = [f"{change.name} {change.change.value}" for change in one.changes]
+    if len(words) > _MOST_CHANGES_NAMED:
+        words = [f"{count} {kind.value}" for kind, count in Counter(change.change for change in one.changes).items()]
+    return ", ".join([*([one.note] if one.note else []), *words])
 
 
 def run_title(run: RunView) -> str:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
 from runlet.errors import ProtocolError
-from runlet.model.job import Job
+from runlet.model.declaration import Submission
 from runlet.model.run import RunId
 from runlet.model.target import Target
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
-from runlet.protocol.views import Change, DeviceView, Health, JobView, RunView
+from runlet.protocol.views import ApplyView, DeviceView, Health, JobView, PlanView, RunView
 
 if TYPE_CHECKING:
     import httpx2
@@ -59,10 +59,22 @@ class Api:
         """The health of the controller's parts, good or not."""
         return from_json(Health, _object(self._send("GET", "/healthz", accept=(503,))), "health")
 
-    def apply(self, jobs: Sequence[Job]) -> list[Change]:
-        """Make the controller hold exactly these revisions of these jobs; other jobs stay."""
-        content = self._ask("POST", "/v1/apply", {"jobs": [job.to_mapping() for job in jobs]})
-        return _items(Change, content, "changes")
+    def plan(self, submission: Submission) -> PlanView:
+        """What applying would do."""
+        return from_json(PlanView, self._ask("POST", "/v1/plan", to_json(submission)), "plan")
+
+    def apply(self, submission: Submission) -> PlanView:
+        """Do it, all or nothing, and tell what was done."""
+        return from_json(PlanView, self._ask("POST", "/v1/apply", to_json(submission)), "plan")
+
+    def history(self, limit: int = 20, before: int | None = None) -> list[ApplyView]:
+        """The newest applies (older than `before`), newest first."""
+        query = {"limit": limit} | ({} if before is None else {"before": before})
+        return _items(ApplyView, self._ask("GET", "/v1/applies", query=query), "applies")
+
+    def rollback(self, apply: int, by: str) -> PlanView:
+        """Bring back what a source declared after an apply; what that did."""
+        return from_json(PlanView, self._ask("POST", f"/v1/applies/{apply}/rollback", {"by": by}), "plan")
 
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import FastAPI, Query, Request, Response, WebSocket
+from fastapi import FastAPI, Path, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from runlet import __version__
-from runlet.controller import devices, jobs, runs
+from runlet.controller import declarations, devices, jobs, runs
 from runlet.controller.attach import Attaching
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.health import Vitals
@@ -23,14 +23,19 @@ from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import Conflict, InvalidInput, NotAuthorized, RunletError, Unavailable, UnknownName
+from runlet.model.declaration import Kind, Submission
 from runlet.model.target import Target, Where
 from runlet.protocol.messages import MAX_WINDOW, TerminalSize
 from runlet.protocol.values import to_json
-from runlet.spec import playbook
+from runlet.spec import declared
 
 # One page of a listing, and of a transcript.
 MAX_RUNS = 1000
 MAX_TRANSCRIPT_BYTES = 1024 * 1024
+# A commit, a repository's address, a digest.
+MAX_NAME = 500
+# Of one `apply`: a fleet of 10,000 devices, its groups and jobs.
+MAX_DECLARATIONS = 20_000
 # What the database and the file system count up to.
 MAX_NUMBER = 2**63 - 1
 
@@ -47,8 +52,25 @@ _STATUS: dict[type[RunletError], int] = {
 log = logging.getLogger(__name__)
 
 
-class ApplyBody(BaseModel):
-    jobs: list[dict[str, Any]]
+class DeclarationBody(BaseModel):
+    kind: Kind
+    name: str
+    content: dict[str, Any]
+
+
+class SubmissionBody(BaseModel):
+    source: str = Field(min_length=1, max_length=MAX_NAME)
+    by: str = Field(min_length=1, max_length=MAX_NAME)
+    declarations: list[DeclarationBody] = Field(max_length=MAX_DECLARATIONS)
+    commit: str | None = Field(None, max_length=MAX_NAME)
+    dirty: bool = False
+    prune: bool = False
+    adopt: bool = False
+    base: str | None = Field(None, max_length=MAX_NAME)
+
+
+class RollbackBody(BaseModel):
+    by: str = Field(min_length=1, max_length=MAX_NAME)
 
 
 class TargetBody(BaseModel):
@@ -106,11 +128,27 @@ def build(
         health = await vitals.check()
         return JSONResponse(to_json(health), 200 if health.is_ok else 503)
 
+    @api.post("/v1/plan")
+    async def plan(body: SubmissionBody) -> dict[str, Any]:
+        submission = _submission(body)
+        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission))))
+
     @api.post("/v1/apply")
-    async def apply(body: ApplyBody) -> dict[str, Any]:
-        declared = [playbook.from_mapping(content) for content in body.jobs]
-        changes = await store.transact(lambda session: jobs.apply(session, declared, datetime.now(UTC)))
-        return {"changes": to_json(changes)}
+    async def apply(body: SubmissionBody) -> dict[str, Any]:
+        submission, now = _submission(body), datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: declarations.apply(session, submission, now))))
+
+    @api.get("/v1/applies")
+    async def history(
+        limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+    ) -> dict[str, Any]:
+        views = await store.transact(lambda session: declarations.history(session, limit, before))
+        return {"applies": to_json(views)}
+
+    @api.post("/v1/applies/{number}/rollback")
+    async def rollback(body: RollbackBody, number: int = Path(ge=0, le=MAX_NUMBER)) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: declarations.rollback(session, number, body.by, now))))
 
     @api.get("/v1/jobs")
     async def list_jobs() -> dict[str, Any]:
@@ -177,6 +215,19 @@ def build(
             await socket.send_denial_response(_answer(error))
 
     return api
+
+
+def _submission(body: SubmissionBody) -> Submission:
+    return Submission(
+        source=body.source,
+        by=body.by,
+        declarations=tuple(declared.check(one.kind, one.name, one.content) for one in body.declarations),
+        commit=body.commit,
+        dirty=body.dirty,
+        prune=body.prune,
+        adopt=body.adopt,
+        base=body.base,
+    )
 
 
 def _launch_request(body: RunBody) -> runs.Request:

@@ -68,7 +68,15 @@ class Store:
 
 _TABLES = [
     SQLModel.metadata.tables[str(table.__tablename__)]
-    for table in (tables.Device, tables.Job, tables.Run, tables.Execution, tables.Outbox)
+    for table in (
+        tables.Device,
+        tables.Content,
+        tables.Apply,
+        tables.Declared,
+        tables.Run,
+        tables.Execution,
+        tables.Outbox,
+    )
 ]
 
 

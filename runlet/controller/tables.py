@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Index
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from runlet.model.declaration import Kind
 from runlet.model.execution import State
 from runlet.model.target import Where
 
@@ -31,12 +32,12 @@ def _instant(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
 
-def _enum(kind: type[StrEnum], **options: Any) -> Any:
+def _enum(kind: type[StrEnum], *, primary_key: bool = False, **options: Any) -> Any:
     """Kept as its value in a text column: a new member needs no change of the table."""
     values = Enum(
         kind, native_enum=False, length=32, values_callable=lambda members: [member.value for member in members]
     )
-    return Field(sa_column=Column(values, nullable=False), **options)
+    return Field(sa_column=Column(values, nullable=False, primary_key=primary_key), **options)
 
 
 class Device(SQLModel, table=True):
@@ -48,12 +49,35 @@ class Device(SQLModel, table=True):
     agent_version: str | None = None
 
 
-class Job(SQLModel, table=True):
-    """The present revision of a declared job."""
+class Content(SQLModel, table=True):
+    """What was declared at some time, by its digest; never changed and never deleted, so that it can be returned to."""
 
+    digest: str = Field(primary_key=True)
+    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
+class Apply(SQLModel, table=True):
+    """One `runlet apply` that changed something: who, when, from which commit, and what its source then declared."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _instant()
+    by: str
+    source: str = Field(index=True)
+    commit: str | None = None
+    dirty: bool = False
+    note: str = ""
+    changes: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))  # kind, name, change of each
+    manifest: dict[str, dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))  # kind -> name -> digest
+
+
+class Declared(SQLModel, table=True):
+    """The present revision of a declared thing; `owner` is the source that may change and delete it."""
+
+    kind: Kind = _enum(Kind, primary_key=True)
     name: str = Field(primary_key=True)
-    revision: str
-    content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))  # model.job.Job.to_mapping
+    revision: str = Field(foreign_key="content.digest")
+    owner: str = Field(index=True)
+    apply: int = Field(foreign_key="apply.id")
     applied_at: datetime = _instant()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from runlet.model.declaration import Declaration, Kind, digest
 from runlet.model.target import Target, Where
 
 # How a script is run when neither the job nor its playbook's settings name an entrypoint; None lets the agent choose
@@ -31,8 +30,10 @@ class Job:
     @property
     def revision(self) -> str:
         """The hex SHA-256 of the job's content: equal content, equal revision."""
-        content = json.dumps(self.to_mapping(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        return digest(self.to_mapping())
+
+    def declaration(self) -> Declaration:
+        return Declaration(Kind.JOB, self.name, self.to_mapping())
 
     def to_mapping(self) -> dict[str, Any]:
         """The job as JSON values, in playbook spelling; `from_mapping` reads it back."""

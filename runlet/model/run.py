@@ -30,10 +30,12 @@ TELLING_ORDER = (
 
 
 class ExitCode(IntEnum):
-    """The exit codes of `run`, `exec` and `attach`: a contract with scripts and CI."""
+    """The exit codes of the command line: a contract with scripts and CI. 2 and 3 are of `plan` and `apply` only."""
 
     SUCCEEDED = 0
     ERROR = 1
+    CHANGES = 2
+    STALE_PLAN = 3
     SOME_FAILED = 4
     SOME_NEVER_DELIVERED = 5
     AWAITING_INPUT = 6

@@ -58,6 +58,8 @@ def _fields(kind: type[Any]) -> list[tuple[str, str, Any]]:
 
 
 def _value(annotation: Any, value: Any, where: str) -> Any:
+    if annotation is Any:
+        return value
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         inner, none = get_args(annotation)
@@ -67,7 +69,7 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise ProtocolError(f"{where} must be a list")
         return tuple(_value(get_args(annotation)[0], item, where) for item in value)
-    if origin is dict:
+    if origin in (dict, Mapping):
         if not isinstance(value, dict):
             raise ProtocolError(f"{where} must be an object")
         return {key: _value(get_args(annotation)[1], item, f"{where}.{key}") for key, item in value.items()}

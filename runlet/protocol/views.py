@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.target import Target, Where
 from runlet.protocol.values import WIRE_NAME
@@ -20,14 +21,6 @@ class Presence(StrEnum):
     ONLINE = "online"
     STALE = "stale"
     OFFLINE = "offline"
-
-
-class ChangeKind(StrEnum):
-    """What `apply` did with a job."""
-
-    CREATED = "created"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +75,7 @@ class JobView:
     where: Where
     where_custom: tuple[str, ...] = field(metadata={WIRE_NAME: "whereCustom"})
     every: str | None
+    owner: str  # the source that declares it
     applied_at: datetime
 
     @property
@@ -100,12 +94,35 @@ class DeviceView:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What applying one job did."""
+class PlanView:
+    """What applying a tree does, or did. `base` is a digest of what the plan depends on, for `apply --plan`."""
 
-    job: str
+    source: str
+    base: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedChange:
+    """What one apply did with one declared thing."""
+
+    kind: Kind
+    name: str
     change: ChangeKind
-    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyView:
+    """One apply of the history. Who applied it is as they said: the controller knows one token only."""
+
+    id: int
+    at: datetime
+    by: str
+    source: str
+    commit: str | None
+    dirty: bool  # files differed from the commit
+    note: str
+    changes: tuple[AppliedChange, ...]
 
 
 @dataclass(frozen=True, slots=True)

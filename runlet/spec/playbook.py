@@ -52,7 +52,7 @@ def load(paths: Iterable[Path]) -> list[Job]:
 
 def from_mapping(content: Any) -> Job:
     """The inverse of `Job.to_mapping`, for content from outside. Raises InvalidInput with every mistake."""
-    mistakes = list(_unspeakable(content))
+    mistakes = list(unspeakable(content))
     if not mistakes:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
@@ -193,7 +193,7 @@ def _build(document: Document) -> Iterator[Job]:
         )
 
 
-def _unspeakable(content: Any) -> Iterator[str]:
+def unspeakable(content: Any) -> Iterator[str]:
     """What JSON can say and a file, an argument or a message cannot. Walks with its own stack."""
     waiting = [(content, 0)]
     while waiting:

@@ -19,6 +19,7 @@ from runlet.cli.main import ABSENT, ALIASES, COMMANDS, cli
 from runlet.cli.options import Options
 from runlet.controller.config import ControllerConfig
 from runlet.local.definitions import definitions
+from runlet.model.declaration import Change
 from runlet.model.execution import Event, State
 from runlet.model.run import ExitCode
 from runlet.protocol import frames, messages, views
@@ -223,7 +224,10 @@ def test_every_route_is_described() -> None:
         assert f"\n| `{word} {route}` | " in HTTP
 
 
-@pytest.mark.parametrize("kind", [views.RunView, views.ExecutionView, views.JobView, views.DeviceView, views.Change])
+@pytest.mark.parametrize(
+    "kind",
+    [views.RunView, views.ExecutionView, views.JobView, views.DeviceView, views.PlanView, views.ApplyView, Change],
+)
 def test_every_field_of_the_objects_is_described(kind: type[object]) -> None:
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         assert f"`{field.metadata.get(WIRE_NAME, field.name)}`" in HTTP

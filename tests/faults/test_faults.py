@@ -21,7 +21,7 @@ from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Cancel, Execute, Heartbeat, Report, TerminalSize, encode
 from runlet.protocol.views import Presence
-from tests.harness import Fleet, wait_until
+from tests.harness import Fleet, apply, wait_until
 
 
 def publish(fleet: Fleet, lane: str, device: str, *bodies: bytes) -> None:
@@ -71,16 +71,8 @@ def test_an_offline_device_gets_its_executions_in_order_when_it_returns(fleet: F
 def test_a_run_on_any_waits_for_the_next_device(fleet: Fleet, device: str):
     """Every connected device is barred, so the run waits for one that is not."""
     with fleet.api() as api:
-        api.apply(
-            [
-                Job(
-                    "anyone",
-                    "true",
-                    target=Target.parse("any"),
-                    barred=frozenset(fleet.devices + fleet.enrolled) - {device},
-                )
-            ]
-        )
+        barred = frozenset(fleet.devices + fleet.enrolled) - {device}
+        apply(api, Job("anyone", "true", target=Target.parse("any"), barred=barred))
         run = api.start_run(job="anyone")
         assert run.executions[0].device is None
         fleet.start_agent(device)

@@ -18,7 +18,7 @@ from runlet.model.target import Target
 from runlet.protocol import names
 from runlet.protocol.messages import Hello, encode
 from tests.faults.test_faults import publish
-from tests.harness import TOKEN, Fleet
+from tests.harness import TOKEN, Fleet, apply
 
 # Enrolled nowhere; but the broker has an account for it, as when that is made before the controller is told.
 STRANGER = "pi-9"
@@ -44,7 +44,7 @@ def test_a_device_that_is_not_enrolled_is_given_nothing_and_stops_nobody(fleet: 
     """A run on `any` waits: it must not go to the stranger, whom the store does not know."""
     barred = frozenset(fleet.devices + fleet.enrolled) - {device}
     with fleet.api() as api:
-        api.apply([Job("for-one", "true", target=Target.parse("any"), barred=barred)])
+        apply(api, Job("for-one", "true", target=Target.parse("any"), barred=barred))
         run = api.start_run(job="for-one")
     publish(fleet, names.EVENT, STRANGER, encode(Hello(str(uuid.uuid4()), "1")))
     assert works(fleet)

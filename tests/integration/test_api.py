@@ -7,7 +7,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from runlet.model.job import Job
 from tests.harness import TOKEN, Fleet
 
 ROUTES = [
@@ -61,7 +60,7 @@ def test_health_is_open(fleet: Fleet):
         ("POST", "/v1/runs", {"json": {"job": "x", "terminal": {"columns": 0, "rows": 24}}}, 422, "invalid"),
         ("POST", "/v1/runs", {"json": {"job": "x", "term": "$(id)"}}, 422, "invalid"),
         ("POST", "/v1/runs", {"content": b'{"command": ["\\ud800"], "target": {"where": "all"}}'}, 422, "invalid"),
-        ("POST", "/v1/apply", {"json": {"jobs": [{"name": "x"}]}}, 422, "invalid"),
+        ("POST", "/v1/apply", {"json": {"source": "x", "by": "x", "declarations": [{"kind": "job"}]}}, 422, "invalid"),
         ("POST", "/v1/apply", {"content": b"x" * (17 * 1024 * 1024)}, 413, "invalid"),
         ("POST", "/v1/apply", {"content": iter([b"{}"])}, 411, "invalid"),
     ],
@@ -73,21 +72,6 @@ def test_what_cannot_be_is_refused_in_words(
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code
     assert answer.json()["error"]["message"]
-
-
-def test_nothing_is_applied_when_one_job_is_wrong(fleet: Fleet):
-    good = Job("applied-alone", "true").to_mapping()
-    answer = ask(fleet, "POST", "/v1/apply", json={"jobs": [good, {**good, "name": "bad", "script": 7}]})
-    assert answer.status_code == 422
-    assert "applied-alone" not in ask(fleet, "GET", "/v1/jobs").text
-
-
-def test_apply_tells_what_it_did(fleet: Fleet):
-    def change(script: str) -> str:
-        job = Job("changing", script).to_mapping()
-        return str(ask(fleet, "POST", "/v1/apply", json={"jobs": [job]}).json()["changes"][0]["change"])
-
-    assert [change("true"), change("true"), change("false")] == ["created", "unchanged", "changed"]
 
 
 def test_a_transcript_is_read_by_offset(fleet: Fleet):

@@ -14,12 +14,12 @@ from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import State
 from runlet.model.job import Job
 from runlet.model.target import Target, Where
-from tests.harness import Fleet, processes_marked, wait_until
+from tests.harness import Fleet, apply, processes_marked, wait_until
 
 
 def run_job(fleet: Fleet, job: Job, *args: str, on: str = "pi-1"):
     with fleet.api() as api:
-        api.apply([job])
+        apply(api, job)
         return fleet.settled(api.start_run(job=job.name, args=args, target=Target.parse(on)))
 
 
@@ -102,7 +102,7 @@ def test_where_local_is_the_device_that_asks(fleet: Fleet):
 
 def test_unknown_names_are_errors_with_a_suggestion(fleet: Fleet):
     with fleet.api() as api:
-        api.apply([Job("backup", "true")])
+        apply(api, Job("backup", "true"))
         with pytest.raises(UnknownName, match="no job is called 'bakcup'; did you mean backup"):
             api.start_run(job="bakcup", target=Target.parse("all"))
         with pytest.raises(UnknownName, match="no device is called 'pi-11'; did you mean pi-1"):
@@ -219,7 +219,7 @@ def test_executions_of_a_device_start_in_order_and_a_few_at_once(fleet: Fleet, t
 
 def test_a_job_that_bars_a_device_does_not_run_there(fleet: Fleet):
     with fleet.api() as api:
-        api.apply([Job("barred", "true", target=Target(Where.ALL), barred=frozenset({"pi-2"}))])
+        apply(api, Job("barred", "true", target=Target(Where.ALL), barred=frozenset({"pi-2"})))
         run = fleet.settled(api.start_run(job="barred"))
         assert [execution.device for execution in run.executions] == ["pi-1", "pi-3"]
         with pytest.raises(Conflict, match="bars pi-2"):

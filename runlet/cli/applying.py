@@ -1,0 +1,188 @@
+"""The commands that bring declarations to the controller: plan, apply, history, rollback."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runlet.cli import changes, provenance, render
+from runlet.cli.options import Options, Output, output_option, pass_options
+from runlet.errors import InvalidInput, ProtocolError
+from runlet.model.declaration import Submission
+from runlet.model.run import ExitCode
+from runlet.protocol.values import from_json, to_json
+
+if TYPE_CHECKING:
+    from runlet.protocol.views import PlanView
+
+# The format of a saved plan; another number is another version of Runlet's.
+_PLAN_FORMAT = "runlet-plan-1"
+
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path))
+_prune = click.option("--prune", is_flag=True, help="Delete what this source applied before and does not declare now.")
+_adopt = click.option("--adopt", is_flag=True, help="Take over what another source declared.")
+_source = click.option(
+    "--source",
+    metavar="NAME",
+    help="Who owns what is applied. Default: the address of the git repository, or `local`.",
+)
+
+
+@click.command()
+@_paths
+@_prune
+@_adopt
+@_source
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Save the plan for: apply --plan FILE.")
+@output_option
+@pass_options
+def plan(
+    options: Options,
+    paths: tuple[Path, ...],
+    prune: bool,
+    adopt: bool,
+    source: str | None,
+    out: Path | None,
+    output: Output,
+) -> int:
+    """Tell what `apply` would change, without changing it. Exits with 0 for no change, with 2 for some.
+
+    \b
+    Examples:
+      runlet plan playbooks/
+      runlet plan . --prune --out release.plan
+    """
+    submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    with options.endpoint().api() as api:
+        found = api.plan(submission)
+    if out is not None:
+        _save(out, submission, found)
+    _print(found, output)
+    return ExitCode.CHANGES if any(change.is_one for change in found.changes) else ExitCode.SUCCEEDED
+
+
+@click.command()
+@_paths
+@_prune
+@_adopt
+@_source
+@click.option(
+    "--plan", "planned", metavar="FILE", type=click.Path(path_type=Path), help="Apply a saved plan, if it still fits."
+)
+@output_option
+@pass_options
+def apply(
+    options: Options,
+    paths: tuple[Path, ...],
+    prune: bool,
+    adopt: bool,
+    source: str | None,
+    planned: Path | None,
+    output: Output,
+) -> None:
+    """Make the controller hold what files declare, all or nothing. What they do not name stays, unless pruned.
+
+    With --plan it exits with 3 when the controller has changed since the plan was made.
+
+    \b
+    Examples:
+      runlet apply playbooks/upgrade.yaml
+      runlet apply . --prune
+      runlet apply --plan release.plan
+    """
+    if planned is not None:
+        if paths or prune or adopt or source:
+            raise InvalidInput("--plan holds the files and their options", "give --plan alone")
+        submission = _saved(planned)
+    else:
+        submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    with options.endpoint().api() as api:
+        done = api.apply(submission)
+    _print(done, output)
+
+
+@click.command()
+@click.option(
+    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many applies to list."
+)
+@output_option
+@pass_options
+def history(options: Options, limit: int, output: Output) -> None:
+    """List applies, the newest first: who, when, from which commit, and what changed.
+
+    \b
+    Examples:
+      runlet history
+      runlet history -n 5 --output jsonl
+    """
+    with options.endpoint().api() as api:
+        found = api.history(limit)
+    if output is not Output.TABLE:
+        render.print_json(found, output)
+    elif found:
+        render.print_history(found)
+    else:
+        click.echo("nothing was applied yet; bring some with: runlet apply PATH", err=True)
+
+
+@click.command()
+@click.argument("number", metavar="APPLY", type=click.IntRange(min=1))
+@output_option
+@pass_options
+def rollback(options: Options, number: int, output: Output) -> None:
+    """Bring back what a source declared after an apply. APPLY is its number in `history`.
+
+    \b
+    Example:
+      runlet rollback 12
+    """
+    with options.endpoint().api() as api:
+        done = api.rollback(number, provenance.operator(os.environ))
+    _print(done, output)
+
+
+def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> Submission:
+    from runlet.spec.playbook import load
+
+    if not paths:
+        raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
+    declarations = tuple(job.declaration() for job in load(paths))
+    found = provenance.find(paths, source, os.environ)
+    return Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+
+
+def _print(plan: PlanView, output: Output) -> None:
+    if output is Output.JSON:
+        render.print_json(plan, output)
+    elif output is Output.JSONL:
+        render.print_json(plan.changes, output)
+    else:
+        for line in changes.lines(plan):
+            click.echo(line)
+
+
+def _save(path: Path, submission: Submission, plan: PlanView) -> None:
+    """Readable by its owner only: scripts and variables may be nobody else's business."""
+    content: dict[str, Any] = {"format": _PLAN_FORMAT, "submission": to_json(submission) | {"base": plan.base}}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(content, file)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _saved(path: Path) -> Submission:
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] == _PLAN_FORMAT:
+            return from_json(Submission, content["submission"], str(path))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, ProtocolError):
+        pass
+    raise InvalidInput(f"{path} is not a plan of this version of runlet", "make one with: runlet plan PATH --out FILE")

@@ -1,0 +1,167 @@
+"""Declarations: what sources applied, planned and changed in one transaction, with the history to return to.
+
+Planning and applying are the same work; a plan stops before the writing. Whatever an `apply` deletes or changes, runs
+keep what they were launched with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select, text
+
+from runlet.controller import tables
+from runlet.errors import StalePlan, UnknownName
+from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
+from runlet.protocol.views import AppliedChange, ApplyView, PlanView
+
+# What a history's `note` says of an apply that brought an earlier state back.
+ROLLBACK_NOTE = "rollback to {}"
+
+
+def held(session: Session) -> dict[Key, Held]:
+    """Everything declared."""
+    rows = session.exec(select(tables.Declared, tables.Content).join(tables.Content))
+    return {
+        (row.kind, row.name): Held(Declaration(row.kind, row.name, content.content), row.owner) for row, content in rows
+    }
+
+
+def plan(session: Session, submission: Submission) -> PlanView:
+    """What applying would do. Raises NotTheOwner or StalePlan."""
+    return _plan(session, submission)[1]
+
+
+def apply(session: Session, submission: Submission, now: datetime, note: str = "") -> PlanView:
+    """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
+    _lock(session)
+    present, planned = _plan(session, submission)
+    changes = [change for change in planned.changes if change.is_one]
+    if changes or _is_new_commit(session, submission):
+        _write(session, submission, present, changes, note, now)
+    return planned
+
+
+def history(session: Session, limit: int, before: int | None) -> list[ApplyView]:
+    """The newest applies, newest first; older than `before` when given."""
+    query = select(tables.Apply).order_by(col(tables.Apply.id).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(tables.Apply.id) < before)
+    return [_view(row) for row in session.exec(query)]
+
+
+def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
+    """Make a source's declarations what they were after apply `number`, as an apply of its own."""
+    _lock(session)
+    row = session.get(tables.Apply, number)
+    if row is None:
+        raise UnknownName(f"there is no apply {number}", "see them with: runlet history")
+    declarations = tuple(
+        Declaration(Kind(kind), name, session.get_one(tables.Content, revision).content)
+        for kind, names in row.manifest.items()
+        for name, revision in names.items()
+    )
+    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True)
+    return apply(session, submission, now, ROLLBACK_NOTE.format(number))
+
+
+def _plan(session: Session, submission: Submission) -> tuple[dict[Key, Held], PlanView]:
+    present = held(session)
+    found = base(submission.declarations, present, submission.source)
+    if submission.base is not None and submission.base != found:
+        raise StalePlan(
+            "the controller has changed since this plan was made", "make a new one with: runlet plan --out FILE"
+        )
+    changes = compare(
+        submission.declarations, present, submission.source, prune=submission.prune, adopt=submission.adopt
+    )
+    return present, PlanView(submission.source, found, tuple(changes))
+
+
+def _write(
+    session: Session,
+    submission: Submission,
+    present: dict[Key, Held],
+    changes: Sequence[Change],
+    note: str,
+    now: datetime,
+) -> None:
+    future = after(changes, present, submission.source)
+    ours = [one.declaration for one in future.values() if one.owner == submission.source]
+    applied = tables.Apply(
+        at=now,
+        by=submission.by,
+        source=submission.source,
+        commit=submission.commit,
+        dirty=submission.dirty,
+        note=note,
+        changes=[{"kind": one.kind, "name": one.name, "change": one.change} for one in changes],
+        manifest=_manifest(ours),
+    )
+    session.add(applied)
+    _keep_content(session, [future[change.key].declaration for change in changes if change.after is not None])
+    session.flush()  # the declared refer to both
+    assert applied.id is not None
+    for change in changes:
+        if change.after is None:
+            session.delete(session.get_one(tables.Declared, change.key))
+            continue
+        session.merge(
+            tables.Declared(
+                kind=change.kind,
+                name=change.name,
+                revision=future[change.key].declaration.revision,
+                owner=submission.source,
+                apply=applied.id,
+                applied_at=now,
+            )
+        )
+    session.flush()
+
+
+def _keep_content(session: Session, declarations: Iterable[Declaration]) -> None:
+    """Contents are kept by their digest, so that an earlier one can be brought back."""
+    by_digest = {declaration.revision: declaration.content for declaration in declarations}
+    query = select(tables.Content.digest).where(col(tables.Content.digest).in_(by_digest))
+    known = set(session.exec(query))
+    session.add_all(
+        tables.Content(digest=digest, content=dict(content))
+        for digest, content in by_digest.items()
+        if digest not in known
+    )
+
+
+def _manifest(declarations: Iterable[Declaration]) -> dict[str, dict[str, str]]:
+    manifest: dict[str, dict[str, str]] = {}
+    for one in declarations:
+        manifest.setdefault(one.kind.value, {})[one.name] = one.revision
+    return manifest
+
+
+def _is_new_commit(session: Session, submission: Submission) -> bool:
+    query = select(tables.Apply).where(tables.Apply.source == submission.source)
+    last = session.exec(query.order_by(col(tables.Apply.id).desc()).limit(1)).first()
+    return last is None or (last.commit, last.dirty) != (submission.commit, submission.dirty)
+
+
+def _lock(session: Session) -> None:
+    """One apply at a time. SQLite's transactions exclude one another anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(text("LOCK TABLE declared IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _view(row: tables.Apply) -> ApplyView:
+    assert row.id is not None
+    changes: list[dict[str, Any]] = row.changes
+    return ApplyView(
+        id=row.id,
+        at=row.at,
+        by=row.by,
+        source=row.source,
+        commit=row.commit,
+        dirty=row.dirty,
+        note=row.note,
+        changes=tuple(AppliedChange(**change) for change in changes),
+    )

@@ -131,7 +131,7 @@ class Console:
             self._picture.take(event)
             if shown := view.take(event, time.monotonic()):
                 await self._terminal.write(shown)
-                self._stirred.set()
+            self._stirred.set()  # also when nothing shows yet: a device not selected may have begun to ask
         return Ending.SETTLED
 
     async def _type(self, attachment: Attachment, view: View) -> Ending | Switch:

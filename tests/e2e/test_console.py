@@ -129,6 +129,23 @@ def test_read_only_types_nothing(operator: Operator, terminal: Tmux) -> None:
     operator.succeed("cancel", number)
 
 
+def test_a_question_that_comes_after_all_has_fallen_silent_is_told(
+    operator: Operator, terminal: Tmux, tmp_path: Path
+) -> None:
+    """Nothing else happens that could make the console look again."""
+    gate = tmp_path / "gate"
+    script = f'if [ $RUNLET_DEVICE = pi-2 ]; then until [ -e {gate} ]; do sleep 0.02; done; fi; read -p "Ready? " word'
+    terminal.enter(f"runlet exec pi-1,pi-2 -- bash -c '{script}'")
+    terminal.wait_for(re.compile(r"^pi-1 > Ready\?"))
+    terminal.press(PREFIX, "1")  # the last thing to stir the console for now
+    wait_until(lambda: state(operator, "latest") in ("running", "awaiting_input"), "both to run")
+    gate.touch()
+    terminal.wait_for(re.compile(r"^pi-1 > Ready\? +\[waiting too: pi-2\]"))
+    terminal.press(PREFIX, "d")
+    terminal.wait_for_end(0)
+    operator.succeed("cancel", "latest")
+
+
 def test_several_devices_get_an_answer_each(operator: Operator, terminal: Tmux) -> None:
     terminal.enter("runlet run ask-name --on pi-1,pi-2,pi-3")
     terminal.wait_for(re.compile(r"^pi-1 > What shall pi-1 be called\? +\[waiting too: pi-2 pi-3\]"))

@@ -84,7 +84,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> Run:
         job=job.name if job else None,
         revision=job.revision if job else None,
         command=None if job else list(request.command or ()),
-        script=template.render(job.script, [job.name, *request.args]) if job else None,
+        script=template.render(job.script, [job.name, *request.args], {}) if job else None,
         entrypoint=None if entrypoint is None else list(entrypoint),
         args=list(request.args),
         cwd=job.cwd if job else None,

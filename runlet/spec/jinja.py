@@ -1,8 +1,9 @@
-"""The part of Jinja2 that scripts may use: placing arguments, choosing and repeating by them.
+"""The part of Jinja2 that scripts may use: placing arguments and variables, choosing and repeating by them.
 
-The language is an allow-list, so that rendering is bounded by the script and its arguments: no calls, no arithmetic
-that multiplies, no variables of its own, no loop inside a loop. Computing is the script's business. The sandbox stands
-behind that, in case a node does more than it seems to.
+The language is an allow-list, so that rendering is bounded by the script and what is placed in it: no calls, no
+arithmetic that multiplies, no variables of its own, no loop inside a loop. Computing is the script's business. Values
+are JSON's, and a dot reads a map's key and nothing else. The sandbox stands behind that, in case a node does more than
+it seems to.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import re
 import shlex
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
@@ -52,8 +54,10 @@ _ALLOWED = (
     nodes.Tuple,
     nodes.List,
 )
-FILTERS = ("default", "d", "first", "last", "length", "lower", "trim", "upper")
+FILTERS = ("default", "d", "first", "join", "last", "length", "lower", "tojson", "trim", "upper")
 TESTS = ("defined", "undefined")
+# What every template has beside the variables.
+ARGS = "args"
 
 _RAW = "to write {{ or {% itself, put {% raw %} before and {% endraw %} after it"
 _PLACEHOLDER = re.compile(r"\{\{[^{}\n]*\}\}")
@@ -69,7 +73,7 @@ class _Arguments(tuple[str, ...]):
 
 
 class _Absent(StrictUndefined):
-    """What a template asked for and is not there; any use of it fails, with words about arguments."""
+    """What a template asked for and is not there; any use of it fails, with words about what is missing."""
 
     __slots__ = ()
 
@@ -80,6 +84,10 @@ class _Absent(StrictUndefined):
             hint = f"args[{name}] is not given"
         elif isinstance(obj, tuple) and type(name) is int:
             hint = f"these arguments have no [{name}]"
+        elif obj is missing:
+            hint = f"no variable is called {name}"
+        elif isinstance(obj, Mapping):
+            hint = f"this map has no {name}"
         super().__init__(hint, obj, name, exc)  # type: ignore[arg-type]  # jinja2 does not export its narrower type
 
 
@@ -101,26 +109,37 @@ def check(script: str) -> list[tuple[int, str]]:
         return sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
     except (RecursionError, ValueError, OverflowError):
         return [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
-    found = list(_forbidden(tree))
-    if not found:
-        undeclared = meta.find_undeclared_variables(tree) - {"args"}
-        found = [
-            (name.lineno, f"{name.name} is not known to a template; args is all there is; {_RAW}")
-            for name in tree.find_all(nodes.Name)
-            if name.name in undeclared
-        ]
-    return sorted({*problems, *found})
+    return sorted({*problems, *_forbidden(tree)})
 
 
-def render(script: str, args: Sequence[str], most: int) -> str:
-    """The script with `args` placed, at most `most` bytes of it. Raises InvalidInput."""
+def variables(script: str) -> dict[str, int]:
+    """The variables that a template without mistakes cannot do without, each with the first line that names it.
+
+    One that has a default, or is asked whether it is defined, it can do without.
+    """
+    tree = _environment().parse(script)
+    optional = {
+        node.node.name
+        for node in tree.find_all((nodes.Filter, nodes.Test))
+        if node.name in ("default", "d", *TESTS) and isinstance(node.node, nodes.Name)
+    }
+    needed = meta.find_undeclared_variables(tree) - {ARGS} - optional
+    lines: dict[str, int] = {}
+    for name in tree.find_all(nodes.Name):
+        if name.name in needed:
+            lines[name.name] = min(lines.get(name.name, name.lineno), name.lineno)
+    return lines
+
+
+def render(script: str, args: Sequence[str], values: Mapping[str, Any], most: int) -> str:
+    """The script with `args` and the variables' `values` placed, at most `most` bytes of it. Raises InvalidInput."""
     for line, message in check(script):
         raise InvalidInput(f"line {line}: {message}")
     template = _environment().from_string(script)
     pieces = []
     size = 0
     try:
-        for piece in template.generate(args=_Arguments(args)):
+        for piece in template.generate({**values, ARGS: _Arguments(args)}):
             size += len(piece.encode())
             if size > most:
                 raise InvalidInput(
@@ -128,15 +147,35 @@ def render(script: str, args: Sequence[str], most: int) -> str:
                 )
             pieces.append(piece)
     except UndefinedError as error:
-        raise InvalidInput(f"line {_line(error)}: {error.message}", _how_to_run(str(error.message), args)) from None
+        raise InvalidInput(f"line {_line(error)}: {error.message}", _how_to_mend(str(error.message), args)) from None
     except (TypeError, ValueError, SecurityError) as error:
         raise InvalidInput(f"line {_line(error)}: the template cannot be rendered: {error}") from None
     return "".join(pieces)
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """A dot and brackets read maps, lists and texts, never the attributes of Python's objects."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LoopContext):
+            return super().getattr(obj, attribute)
+        return self.getitem(obj, attribute) if isinstance(obj, Mapping | Undefined) else self._nothing(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, Undefined):
+            return obj[argument]  # raises, with what was missing in the first place
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self._nothing(obj, argument)
+
+    def _nothing(self, obj: Any, name: Any) -> Undefined:
+        return self.undefined(obj=obj, name=name)
+
+
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment() -> _Environment:
+    environment = _Environment(
         # Jinja's own '{#' is common in shell: ${#name} is a length. NUL cannot occur in a playbook, so that with it
         # in the delimiters templates have no comments; the script's language has its own.
         comment_start_string="\0{",
@@ -160,9 +199,14 @@ def _quote(value: Any) -> str:
 
 
 def _one_text(value: Any) -> Any:
+    """As it is written in YAML, where that differs from Python."""
     if isinstance(value, tuple | list):
         raise TypeError("this is a list; choose one with [1], or write | q for all of them as words of a shell")
-    return value
+    if isinstance(value, Mapping):
+        raise TypeError("this is a map; choose a key with .key, or write | tojson for all of it")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else value
 
 
 def _forbidden(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -188,11 +232,18 @@ def _objection(node: nodes.Node, in_loop: bool) -> str | None:
         return f"unknown test '{node.name}'; known are {', '.join(TESTS)}"
     if isinstance(node, nodes.For) and in_loop:
         return "a loop inside a loop is not allowed in a template; loop in the script"
-    if isinstance(node, nodes.Getattr) and not (isinstance(node.node, nodes.Name) and node.node.name == "loop"):
+    if isinstance(node, nodes.Getattr) and (node.attr.startswith("_") or _root(node) == ARGS):
         return f"a template has no attributes such as .{node.attr}; the first argument is args[1]; {_RAW}"
     if not isinstance(node, _ALLOWED) and not isinstance(node, nodes.Helper):
-        return f"a template only places arguments, it cannot use {type(node).__name__.lower()}; compute in the script"
+        return f"a template only places values, it cannot use {type(node).__name__.lower()}; compute in the script"
     return None
+
+
+def _root(node: nodes.Node) -> str | None:
+    """The name that a chain of dots and brackets begins with."""
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        node = node.node
+    return node.name if isinstance(node, nodes.Name) else None
 
 
 def _syntax(message: str) -> str:
@@ -214,7 +265,10 @@ def _line(error: Exception) -> int:
     return (lines[-1] if lines else None) or 1
 
 
-def _how_to_run(message: str, args: Sequence[str]) -> str | None:
+def _how_to_mend(message: str, args: Sequence[str]) -> str | None:
+    unknown = re.fullmatch(r"no variable is called (\w+)", message)
+    if unknown:
+        return f"declare it in the job's vars or in the inventory, or give it with: -e {unknown[1]}=VALUE"
     asked = re.fullmatch(r"args\[([0-9]+)\] is not given", message)
     if not asked or not args:
         return None

@@ -1,4 +1,4 @@
-"""Scripts as templates: Jinja2 places a run's arguments, and nothing else.
+"""Scripts as templates: Jinja2 places a run's arguments and variables.
 
 A script without `{{` and `{%` is used as it is, and jinja2 is not even imported.
 """
@@ -6,7 +6,8 @@ A script without `{{` and `{%` is used as it is, and jinja2 is not even imported
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from runlet.errors import InvalidInput
 
@@ -26,10 +27,19 @@ def check(script: str) -> list[tuple[int, str]]:
     return jinja.check(script)
 
 
-def render(script: str, args: Sequence[str]) -> str:
-    """The script with the run's arguments placed; `args[0]` is the job's name.
+def variables(script: str) -> dict[str, int]:
+    """The variables that a script without mistakes cannot do without: name -> the first line that names it."""
+    if not _TEMPLATE.search(script):
+        return {}
+    from runlet.spec import jinja
 
-    Raises InvalidInput when the template asks for an argument that is not there, or cannot be rendered.
+    return jinja.variables(script)
+
+
+def render(script: str, args: Sequence[str], values: Mapping[str, Any]) -> str:
+    """The script with the run's arguments and its variables' values placed; `args[0]` is the job's name.
+
+    Raises InvalidInput when the template asks for what is not there, or cannot be rendered.
     """
     for index, argument in enumerate(args):
         _check_argument(index, argument)
@@ -37,7 +47,7 @@ def render(script: str, args: Sequence[str]) -> str:
         return script
     from runlet.spec import jinja
 
-    return jinja.render(script, tuple(args), MAX_SCRIPT_BYTES)
+    return jinja.render(script, tuple(args), values, MAX_SCRIPT_BYTES)
 
 
 def _check_argument(index: int, argument: str) -> None:

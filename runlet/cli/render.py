@@ -17,7 +17,7 @@ from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
 from runlet.cli.width import keep_start
 from runlet.model.execution import State
-from runlet.model.run import summary
+from runlet.model.run import progress
 from runlet.protocol.values import to_json
 from runlet.protocol.views import ApplyView, DeviceView, ExecutionView, JobView, Presence, RunView
 
@@ -72,7 +72,7 @@ def print_runs(runs: Sequence[RunView], now: datetime) -> None:
             _text(str(run.id), "bold"),
             _text(_short_title(run)),
             _text(str(run.target)),
-            _text(summary(states), _STATE_STYLES.get(run.state, "")),
+            _text(progress(states), _STATE_STYLES.get(run.state, "")),
             _text(age(run.created_at, now)),
         )
     _print(table)
@@ -83,7 +83,7 @@ def print_run(run: RunView, now: datetime) -> None:
     created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     print(f"run {run.id}: {plain(run_title(run))}")
     print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)})")
-    print(f"state {summary(execution.state for execution in run.executions)}")
+    print(f"state {progress(execution.state for execution in run.executions)}")
     print()
     table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
     for execution in run.executions:

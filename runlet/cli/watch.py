@@ -14,7 +14,7 @@ from runlet.cli.options import INTERRUPTED, Output, colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.printers import JsonlPrinter, LinePrinter, Printer, SilentPrinter
 from runlet.cli.trailer import trailer
-from runlet.model.run import ExitCode, summary
+from runlet.model.run import ExitCode, progress
 from runlet.protocol.frames import Attach
 from runlet.protocol.views import RunView
 
@@ -98,4 +98,4 @@ def _tell_timeout(run: RunView, timeout: float | None) -> None:
 
 
 def _tell_summary(picture: Picture) -> None:
-    click.echo(f"run {picture.run.id}: {summary(one.state for one in picture.executions)}", err=True)
+    click.echo(f"run {picture.run.id}: {progress(one.state for one in picture.executions)}", err=True)

@@ -3,7 +3,8 @@
 An execution is the part of a run on one device. Events come from two sides that cannot see each other's clock: the
 controller (cancel, expire, skip) and the agent (everything else). A message may be lost, so a later report of the agent
 may skip states it has passed: the table lists these jumps openly instead of inventing the missing events.
-Outcomes are absorbing: no event leaves one.
+Outcomes are absorbing: no event leaves one. A retry is no event: it begins another attempt, with a state of its own,
+and a report names the attempt that it is about, so that one which comes late from an earlier attempt is stale.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ OUTCOMES = frozenset(
     }
 )
 
+# The outcomes after which the same may go better: what was refused, cancelled or left out would be so again.
+RETRYABLE = frozenset({State.FAILED, State.TIMED_OUT, State.INTERRUPTED})
+
 # The program's end as the agent reports it, reachable from every state in which the agent may hold the execution.
 _ENDS = {
     Event.SUCCEED: State.SUCCEEDED,
@@ -112,3 +116,10 @@ def advance(state: State, event: Event) -> State:
         return TRANSITIONS[state][event]
     except KeyError:
         raise IllegalTransition(f"an execution that is {state} cannot take {event}") from None
+
+
+def retried(state: State, attempt: int) -> tuple[State, int]:
+    """The state and number of the attempt that follows one which ended so; raises IllegalTransition when none may."""
+    if state not in RETRYABLE:
+        raise IllegalTransition(f"an execution that is {state} is not tried again")
+    return State.QUEUED, attempt + 1

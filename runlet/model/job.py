@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runlet.model.declaration import Declaration, Kind, digest
+from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
 
 # How a script is run when neither the job nor its playbook's settings name an entrypoint; None lets the agent choose
@@ -26,6 +27,10 @@ class Job:
     every: str | None = None
     entrypoint: tuple[str, ...] | None = DEFAULT_ENTRYPOINT
     barred: frozenset[str] = frozenset()  # devices excluded by settings.daemons
+    rollout: Rollout | None = None
+    aborts: tuple[Abort, ...] = ()
+    retry: Retry | None = None
+    concurrency: Concurrency | None = None
 
     @property
     def revision(self) -> str:
@@ -48,12 +53,17 @@ class Job:
             "every": self.every,
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "barred": sorted(self.barred),
+            "rollout": None if self.rollout is None else self.rollout.to_mapping(),
+            "abort": [rule.to_mapping() for rule in self.aborts],
+            "retry": None if self.retry is None else self.retry.to_mapping(),
+            "concurrency": None if self.concurrency is None else self.concurrency.to_mapping(),
         }
 
     @classmethod
     def from_mapping(cls, content: dict[str, Any]) -> Job:
         """The inverse of `to_mapping`, for content that was checked against the schema."""
         entrypoint = content["entrypoint"]
+        rollout, retry, concurrency = content["rollout"], content["retry"], content["concurrency"]
         return cls(
             name=content["name"],
             script=content["script"],
@@ -64,4 +74,8 @@ class Job:
             every=content["every"],
             entrypoint=None if entrypoint is None else tuple(entrypoint),
             barred=frozenset(content["barred"]),
+            rollout=None if rollout is None else Rollout.from_mapping(rollout),
+            aborts=tuple(Abort.from_mapping(rule) for rule in content["abort"]),
+            retry=None if retry is None else Retry.from_mapping(retry),
+            concurrency=None if concurrency is None else Concurrency.from_mapping(concurrency),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from enum import IntEnum
 from typing import Literal
 
@@ -12,21 +13,25 @@ from runlet.model.execution import OUTCOMES, State
 # How a run is named: by its number, or as the newest.
 RunId = int | Literal["latest"]
 
-# The order in which counts are told: what needs a person first, then what moves, then outcomes.
-TELLING_ORDER = (
-    State.AWAITING_INPUT,
-    State.RUNNING,
-    State.DELIVERED,
-    State.QUEUED,
-    State.SUCCEEDED,
-    State.FAILED,
-    State.TIMED_OUT,
-    State.INTERRUPTED,
-    State.CANCELLED,
-    State.REJECTED,
-    State.EXPIRED,
-    State.SKIPPED,
-)
+# The order in which counts are told, and their words: what is done, what moves, what waits, what went wrong.
+WORDS = {
+    State.SUCCEEDED: "done",
+    State.RUNNING: "running",
+    State.DELIVERED: "delivered",
+    State.QUEUED: "queued",
+    State.AWAITING_INPUT: "need an answer",
+    State.FAILED: "failed",
+    State.TIMED_OUT: "timed out",
+    State.INTERRUPTED: "interrupted",
+    State.CANCELLED: "cancelled",
+    State.REJECTED: "rejected",
+    State.EXPIRED: "expired",
+    State.SKIPPED: "skipped",
+}
+_TOLD_AFTER_AWAY = frozenset(WORDS) - {State.SUCCEEDED, State.RUNNING, State.DELIVERED, State.QUEUED}
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# Later than this a weekday's name could mean two days.
+_WEEKDAY_IS_CLEAR_DAYS = 6
 
 
 class ExitCode(IntEnum):
@@ -60,13 +65,15 @@ def derived_state(states: Iterable[State]) -> State:
     return State.SKIPPED if present[State.SKIPPED] and not present[State.SUCCEEDED] else State.SUCCEEDED
 
 
-def exit_code(states: Iterable[State]) -> ExitCode:
-    """The exit code that tells a script how the run stands."""
+def exit_code(states: Iterable[State], *, aborted: bool = False) -> ExitCode:
+    """The exit code that tells a script how the run stands; `aborted` when a threshold ended it."""
     present = set(states)
     if State.AWAITING_INPUT in present:
         return ExitCode.AWAITING_INPUT
     if present - OUTCOMES:
         return ExitCode.WAITED_TOO_LONG
+    if aborted:
+        return ExitCode.ABORTED
     if present & {State.FAILED, State.TIMED_OUT, State.CANCELLED, State.REJECTED, State.INTERRUPTED}:
         return ExitCode.SOME_FAILED
     if present & {State.EXPIRED, State.SKIPPED}:
@@ -74,7 +81,27 @@ def exit_code(states: Iterable[State]) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
-def summary(states: Iterable[State]) -> str:
-    """One line for people: "2 running, 1 queued"."""
-    present = Counter(states)
-    return ", ".join(f"{present[state]} {state.value.replace('_', ' ')}" for state in TELLING_ORDER if present[state])
+def progress(states: Iterable[State], away: Iterable[State] = (), until: str | None = None) -> str:
+    """One line for people: "487 done, 9 waiting to reconnect until Friday, 3 need an answer, 1 failed".
+
+    `away` are the states on devices that are not connected; `until` says when the first deadline of those passes.
+    """
+    elsewhere = Counter(away)
+    waiting = sum(count for state, count in elsewhere.items() if not state.is_outcome)
+    present = Counter(states) + Counter({state: count for state, count in elsewhere.items() if state.is_outcome})
+    told = {state: f"{present[state]} {words}" for state, words in WORDS.items() if present[state]}
+    if present[State.AWAITING_INPUT] == 1:
+        told[State.AWAITING_INPUT] = "1 needs an answer"
+    parts = [told[state] for state in told if state not in _TOLD_AFTER_AWAY]
+    if waiting:
+        parts.append(f"{waiting} waiting to reconnect{f' until {until}' if until else ''}")
+    return ", ".join([*parts, *(told[state] for state in told if state in _TOLD_AFTER_AWAY)])
+
+
+def day(deadline: datetime, now: datetime) -> str:
+    """When `deadline` is, for people in the time zone of `now`: "18:00", "Friday", "2027-03-02"."""
+    local = deadline.astimezone(now.tzinfo)
+    days = (local.date() - now.date()).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    return _WEEKDAYS[local.weekday()] if 0 < days <= _WEEKDAY_IS_CLEAR_DAYS else f"{local:%Y-%m-%d}"

@@ -14,8 +14,9 @@ from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
+from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
-from runlet.spec import schema, template
+from runlet.spec import schema, spread, template
 from runlet.spec.document import Address, Document
 from runlet.spec.reader import MAX_DEPTH, read
 from runlet.spec.template import MAX_SCRIPT_BYTES
@@ -56,6 +57,8 @@ def from_mapping(content: Any) -> Job:
     if not mistakes:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
+    if not mistakes:
+        mistakes = [message for _, message in spread.mistakes(content)]
     if not mistakes:
         job = Job.from_mapping(content)
         mistakes = list(_job_mistakes(job))
@@ -113,6 +116,7 @@ def _mistakes(document: Document) -> list[Problem]:
             if isinstance(value.get("script"), str):
                 found += _in_script(document, (key, "script"), value["script"])
             found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
+            found += [document.problem((key, *address), message) for address, message in spread.mistakes(value)]
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
         found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
@@ -190,6 +194,10 @@ def _build(document: Document) -> Iterator[Job]:
             every=content.get("every"),
             entrypoint=_words(content["entrypoint"]) if "entrypoint" in content else default,
             barred=barred,
+            rollout=Rollout.from_mapping(content["rollout"]) if "rollout" in content else None,
+            aborts=tuple(Abort.from_mapping(rule) for rule in content.get("abort", ())),
+            retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
+            concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else None,
         )
 
 

@@ -31,6 +31,7 @@ _TYPES = {
     "object": "a map",
     "array": "a list",
     "boolean": "true or false",
+    "integer": "a whole number",
     "null": "nothing",
 }
 
@@ -107,7 +108,7 @@ def _tell(error: ValidationError) -> Iterator[Violation]:
     elif rule == "required":
         yield Violation(address, schema.get("errorMessage") or _missing(error, name), at_key=True)
     elif rule == "type":
-        yield Violation(address, _wrong_type(name, schema["type"], value))
+        yield Violation(address, schema.get("errorMessage") or _wrong_type(name, schema["type"], value))
     elif rule == "enum":
         yield Violation(address, f"{name} must be one of {', '.join(schema['enum'])}, not {_shown(value)}")
     elif rule in ("minLength", "minItems", "minProperties"):

@@ -13,7 +13,7 @@ from runlet.cli.main import cli
 from runlet.controller import api
 from runlet.errors import RunletError
 from runlet.model.execution import TRANSITIONS, Event, State
-from tests.docs import pages
+from tests.docs import pages, rollout_example
 
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end of generated -->)", re.DOTALL)
 # Wider than any help text: Markdown wraps by itself.
@@ -79,7 +79,11 @@ def options(found: click.Command) -> list[click.Option]:
 def part(name: str) -> str:
     """The content of one generated part."""
     kind, _, argument = name.partition(" ")
-    makers: dict[str, Callable[[], str]] = {"transitions": transitions, "errors": errors}
+    makers: dict[str, Callable[[], str]] = {
+        "transitions": transitions,
+        "errors": errors,
+        "rollout": rollout_example.table,
+    }
     return command(argument) if kind == "cli" else makers[kind]()
 
 

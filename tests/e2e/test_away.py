@@ -40,7 +40,7 @@ def test_a_failing_job(operator: Operator, tmp_path: Path) -> None:
         "pi-1 | Exited with code: 1 signal: none",
         "pi-2 | Exited with code: 0 signal: none",
     }
-    assert done.stderr.endswith(": 1 succeeded, 1 failed\n")
+    assert done.stderr.endswith(": 1 done, 1 failed\n")
 
 
 def test_a_cancelled_run(operator: Operator) -> None:

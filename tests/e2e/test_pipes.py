@@ -29,7 +29,7 @@ def test_every_line_is_behind_its_device(operator: Operator) -> None:
         lines[device].append(text)
     expected = [*map(str, range(1, 201)), "unfinished", "Exited with code: 0 signal: none"]
     assert lines == dict.fromkeys(lines, expected)
-    assert re.fullmatch(r"run \d+: 3 succeeded\n", done.stderr)
+    assert re.fullmatch(r"run \d+: 3 done\n", done.stderr)
 
 
 def test_jsonl(operator: Operator) -> None:

@@ -52,8 +52,8 @@ def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
     ended = run(execution("pi-1", State.SUCCEEDED), execution("pi-2", State.FAILED))
     print_runs([ended], NOON + timedelta(minutes=3))
     assert capsys.readouterr().out.splitlines() == [
-        "RUN  JOB      WHERE      STATE                  STARTED",
-        "12   upgrade  pi-1,pi-2  1 succeeded, 1 failed  3 min ago",
+        "RUN  JOB      WHERE      STATE             STARTED",
+        "12   upgrade  pi-1,pi-2  1 done, 1 failed  3 min ago",
     ]
 
 

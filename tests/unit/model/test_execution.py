@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.errors import IllegalTransition
-from runlet.model.execution import OUTCOMES, TRANSITIONS, Event, State, advance
+from runlet.model.execution import OUTCOMES, RETRYABLE, TRANSITIONS, Event, State, advance, retried
 
 # What an agent reports of one execution, in order: the prompts of a program come any number of times.
 ENDS = st.sampled_from([Event.SUCCEED, Event.FAIL, Event.TIME_OUT, Event.CANCEL, Event.INTERRUPT])
@@ -63,3 +63,12 @@ def test_lost_reports_change_nothing_once_a_later_one_arrives(history: list[Even
 def test_a_started_execution_was_neither_undelivered_nor_refused(event: Event) -> None:
     with pytest.raises(IllegalTransition):
         advance(State.RUNNING, event)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_retry_begins_the_next_attempt_after_some_outcomes_only(state: State) -> None:
+    if state in RETRYABLE:
+        assert retried(state, 1) == (State.QUEUED, 2)
+    else:
+        with pytest.raises(IllegalTransition, match=f"that is {state} is not tried again"):
+            retried(state, 1)

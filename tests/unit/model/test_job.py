@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runlet.model.job import Job
+from runlet.model.rollout import Abort, Amount, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
 
 FULL = Job(
@@ -17,6 +18,10 @@ FULL = Job(
     every="6h",
     entrypoint=("bash", "-e"),
     barred=frozenset({"mac", "pi-9"}),
+    rollout=Rollout(batches=(Amount(1), Amount(10, percent=True))),
+    aborts=(Abort(Amount(3)),),
+    retry=Retry(max=2),
+    concurrency=Concurrency(max=20),
 )
 
 CHANGES = {
@@ -29,6 +34,10 @@ CHANGES = {
     "every": None,
     "entrypoint": None,
     "barred": frozenset({"mac"}),
+    "rollout": None,
+    "aborts": (),
+    "retry": Retry(max=3),
+    "concurrency": Concurrency(max=20, group="apt"),
 }
 
 

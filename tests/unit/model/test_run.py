@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runlet.model.execution import State
-from runlet.model.run import TELLING_ORDER, ExitCode, derived_state, exit_code, is_settled, summary
+from runlet.model.run import WORDS, ExitCode, day, derived_state, exit_code, is_settled, progress
 
 S = State
 
@@ -38,10 +43,50 @@ def test_a_run_of_one_execution_is_in_its_state(state: State) -> None:
     assert derived_state([state]) is state
 
 
-def test_every_state_is_told_once() -> None:
-    assert sorted(TELLING_ORDER) == sorted(State)
+def test_every_state_has_its_words() -> None:
+    assert sorted(WORDS) == sorted(State)
 
 
-def test_summary_tells_first_what_needs_a_person() -> None:
-    states = [S.SUCCEEDED, S.QUEUED, S.AWAITING_INPUT, S.SUCCEEDED, S.RUNNING]
-    assert summary(states) == "1 awaiting input, 1 running, 1 queued, 2 succeeded"
+def test_progress_tells_what_is_done_what_waits_and_what_went_wrong() -> None:
+    states = [S.SUCCEEDED] * 487 + [S.AWAITING_INPUT] * 3 + [S.FAILED]
+    away = [S.QUEUED] * 7 + [S.RUNNING, S.AWAITING_INPUT]
+    assert progress(states, away, "Friday") == (
+        "487 done, 9 waiting to reconnect until Friday, 3 need an answer, 1 failed"
+    )
+
+
+def test_an_outcome_on_a_device_that_went_away_is_an_outcome() -> None:
+    assert progress([S.RUNNING, S.AWAITING_INPUT], [S.SUCCEEDED]) == "1 done, 1 running, 1 needs an answer"
+
+
+@given(st.lists(st.sampled_from(State)), st.lists(st.sampled_from(State)))
+def test_the_numbers_of_progress_add_up(states: list[State], away: list[State]) -> None:
+    told = progress(states, away, "18:00")
+    assert sum(int(number) for number in re.findall(r"(\d+) ", told)) == len(states) + len(away)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "told"),
+    [
+        (datetime(2026, 3, 2, 20, 30, tzinfo=UTC), "22:30"),
+        (datetime(2026, 3, 2, 23, tzinfo=UTC), "Tuesday"),
+        (datetime(2026, 3, 8, 12, tzinfo=UTC), "Sunday"),
+        (datetime(2026, 3, 9, 12, tzinfo=UTC), "2026-03-09"),
+        (datetime(2026, 3, 1, 12, tzinfo=UTC), "2026-03-01"),
+    ],
+)
+def test_a_deadline_is_told_by_the_day_here(deadline: datetime, told: str) -> None:
+    monday = datetime(2026, 3, 2, 10, tzinfo=timezone(timedelta(hours=2)))
+    assert day(deadline, monday) == told
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ([S.FAILED, S.CANCELLED], ExitCode.ABORTED),
+        ([S.FAILED, S.RUNNING], ExitCode.WAITED_TOO_LONG),
+        ([S.FAILED, S.AWAITING_INPUT], ExitCode.AWAITING_INPUT),
+    ],
+)
+def test_an_aborted_run_is_told_once_everything_has_ended(states: list[State], code: ExitCode) -> None:
+    assert exit_code(states, aborted=True) is code

@@ -86,7 +86,7 @@ def test_a_mapping_is_read_back(job: Job) -> None:
     [
         ({"name": "a b"}, "a job's name is letters"),
         ({"script": "x" * (MAX_SCRIPT_BYTES + 1)}, "larger than 256 KiB"),
-        ({"script": "\n{{ x }}"}, "line 2 of the script: x is not known"),
+        ({"script": "\n{{ x() }}"}, "line 2 of the script: a template only places values"),
         ({"script": "a\0b"}, "NUL"),
         ({"description": "\ud800"}, "surrogate"),
         ({"where": "all"}, "whereCustom must name one device an item with where: custom, and nothing otherwise"),

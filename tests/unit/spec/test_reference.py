@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[3] / "docs/reference/playbook.md").read_text("utf
 
 
 def test_the_example_loads(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    example, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     file = tmp_path / "example.yaml"
     file.write_text(example)
     assert [job.name for job in playbook.load([file])] == ["uptime", "backup"]

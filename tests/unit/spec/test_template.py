@@ -209,6 +209,9 @@ def test_a_script_without_placeholders_is_used_as_it_is(script: str) -> None:
 
 
 def test_a_plain_script_does_not_load_the_template_engine() -> None:
-    program = f"import sys; from {template.__name__} import *; check('ls'); render('ls', ['a'], dict()); print(*sys.modules)"
+    program = (
+        f"import sys; from {template.__name__} import *; "
+        "check('ls'); variables('ls'); render('ls', ['a'], {}); print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "jinja2" not in loaded

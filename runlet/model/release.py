@@ -1,0 +1,314 @@
+"""Which executions of a run may go to their devices now: `decide` is the one judge.
+
+- A batch is filled with devices that are connected, in the run's order. A device that is away is passed over; when it
+  is back it takes the next free place. Only when there is room for all that are left are the away ones released with
+  them: their commands wait in the outbox for the devices.
+- A released execution *holds* its place while it is open and its device is connected or its program has started. One
+  that is away and not started holds nothing, so no device that is away blocks anybody; when it returns, it may for a
+  while be one more than the batch has places, and nothing is released until it is not.
+- An execution that waits for its next attempt keeps its place in the batch, and takes no slot.
+- A batch is finished when at least one execution was completed in it, nobody holds a place, and either no place is
+  left or no connected device waits for one.
+- *Completed* are executions that succeeded, failed, timed out, were rejected or interrupted, with no retry to come.
+  Abort thresholds are of all completed executions of the whole run so far. Cancelled, expired and skipped ones tell
+  nothing of the job and count nowhere.
+- An abort that cancels is final: nothing is released or retried any more, everything not started (queued or delivered)
+  is cancelled, what runs goes on to its end. A rule pauses a run once; who resumes has judged it.
+
+Deciding again with the same facts, the decision applied, decides nothing more. It is linear in the run's devices, but
+for ordering them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from runlet.model.execution import State, retried
+from runlet.model.rollout import ALL_AT_ONCE, UNLIMITED, Abort, Action, Concurrency, Failure, Order, Retry, Rollout
+from runlet.model.rollout_state import RolloutState, pause, waits_for_approval
+
+_BAD = frozenset({State.FAILED, State.TIMED_OUT, State.REJECTED, State.INTERRUPTED})
+COMPLETED = _BAD | {State.SUCCEEDED}
+_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
+_NOT_STARTED = frozenset({State.QUEUED, State.DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What the job said at the run's launch. `seed`, the run's id, fixes the shuffled order and the retries' delays."""
+
+    seed: str
+    rollout: Rollout = ALL_AT_ONCE
+    aborts: tuple[Abort, ...] = ()
+    retry: Retry | None = None
+    concurrency: Concurrency = UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One execution of the run as it is now. Times are of the present attempt."""
+
+    id: str
+    device: str | None  # None is the next device to connect, and so not connected
+    state: State = State.QUEUED
+    attempt: int = 1
+    connected: bool = True
+    cancel_requested: bool = False
+    unanswered: bool = False  # it ended because nobody answered its question
+    released_at: datetime | None = None
+    ended_at: datetime | None = None
+    retry_at: datetime | None = None  # not to be released before
+
+    @property
+    def is_completed(self) -> bool:
+        return self.state in COMPLETED or (self.unanswered and self.state.is_outcome)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is released, open, and on a device that is connected or has started it."""
+        released = self.released_at is not None and not self.state.is_outcome
+        return released and (self.connected or self.state in _STARTED)
+
+    def again(self, at: datetime) -> Member:
+        """The member in its next attempt, not released, due at `at`."""
+        state, attempt = retried(self.state, self.attempt)
+        return replace(
+            self, state=state, attempt=attempt, unanswered=False, released_at=None, ended_at=None, retry_at=at
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other runs of the same concurrency group have under way: executions that hold, in all and by device."""
+
+    running: int = 0
+    on_device: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+class WaitsFor(StrEnum):
+    """What the executions that are not released wait for."""
+
+    BATCH = "batch"  # the present batch or window
+    GATE = "gate"  # a person's approval
+    PAUSE = "pause"  # the pause between batches
+    RETRY = "retry"  # the delay before the next attempt
+    SLOT = "slot"  # maxParallel or concurrency: decide again when an execution of the group ends, in any run
+    DEVICE = "device"  # a device to return: decide again at its hello
+    RESUME = "resume"  # a person to resume the paused run
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now, in this order: write down the retries, then release, then cancel, then keep `new_state`."""
+
+    new_state: RolloutState
+    release: tuple[str, ...] = ()
+    retry: tuple[tuple[str, datetime], ...] = ()  # the next attempt, and when it is due
+    cancel: tuple[str, ...] = ()  # unless its program has started meanwhile
+    pause: str | None = None  # why the run is paused from now on
+    wake_at: datetime | None = None  # when to decide again if nothing happens before
+    waits_for: WaitsFor | None = None
+
+
+def decide(
+    plan: RunPlan, members: Sequence[Member], now: datetime, state: RolloutState, elsewhere: Elsewhere = Elsewhere()
+) -> Decision:
+    """Judge a run by the rules of this module."""
+    retries = {} if state.aborted_by else _retries(plan, members, now)
+    present = [member.again(retries[member.id]) if member.id in retries else member for member in members]
+    judged = _abort(plan.aborts, present, state)
+    if judged.aborted_by:
+        return Decision(judged, cancel=tuple(member.id for member in members if _is_cancellable(member)))
+    retry = tuple(retries.items())
+    if judged.paused_by:
+        newly = None if state.paused_by else judged.paused_by
+        waits_for = WaitsFor.RESUME if any(_is_waiting(member) for member in present) else None
+        return Decision(judged, retry=retry, pause=newly, waits_for=waits_for)
+    places = _Places(plan, present, now, judged, elsewhere)
+    places.hand_out()
+    return Decision(places.state, tuple(places.released), retry, wake_at=places.wake_at(), waits_for=places.waits_for())
+
+
+def _is_waiting(member: Member) -> bool:
+    return member.state is State.QUEUED and member.released_at is None and not member.cancel_requested
+
+
+def _is_cancellable(member: Member) -> bool:
+    return member.state in _NOT_STARTED and not member.cancel_requested
+
+
+def _retries(plan: RunPlan, members: Iterable[Member], now: datetime) -> dict[str, datetime]:
+    """The executions whose end is tried again, and when."""
+    retry = plan.retry
+    if retry is None:
+        return {}
+    return {
+        member.id: (member.ended_at or now) + retry.backoff.before(member.attempt + 1, _retry_seed(plan, member))
+        for member in members
+        if member.state in retry.on and member.attempt <= retry.max and not member.cancel_requested
+    }
+
+
+def _retry_seed(plan: RunPlan, member: Member) -> str:
+    return f"{plan.seed}:{member.id}:{member.attempt}"
+
+
+def _abort(rules: Sequence[Abort], members: Iterable[Member], state: RolloutState) -> RolloutState:
+    """The state after every rule that has not acted yet and now does."""
+    if not rules:
+        return state
+    completed = [member for member in members if member.is_completed]
+    counts = Counter(member.state.value for member in completed)
+    counts[Failure.UNANSWERED] = sum(member.unanswered for member in completed)
+    counts[Failure.ANY] = sum(member.state in _BAD or member.unanswered for member in completed)
+    for index, rule in enumerate(rules):
+        count = counts[rule.on]
+        if index in state.fired or len(completed) < rule.min_executed:
+            continue
+        if rule.threshold.is_reached(count, len(completed)):
+            what = "ended badly" if rule.on is Failure.ANY else rule.on.replace("_", " ")
+            reason = f"{count} of {len(completed)} completed {what}; the threshold is {rule.threshold.spelling}"
+            state = replace(state, fired=(*state.fired, index))
+            if rule.action is Action.PAUSE:
+                state = pause(state, reason)
+            else:
+                state = replace(state, aborted_by=state.aborted_by or reason)
+    return state
+
+
+def _arranged(members: list[Member], plan: RunPlan) -> list[Member]:
+    match plan.rollout.order:
+        case Order.INVENTORY:
+            return members
+        case Order.REVERSE:
+            return members[::-1]
+        case Order.SORTED:
+            return sorted(members, key=lambda member: member.device or "")
+        case Order.SHUFFLE:
+            return sorted(members, key=lambda member: _shuffled(plan.seed, member.device or ""))
+
+
+def _shuffled(seed: str, device: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{device}".encode()).digest()
+
+
+class _Places:
+    """The places of the present batch and the slots of the whole run, being handed out at one instant."""
+
+    def __init__(
+        self, plan: RunPlan, members: Sequence[Member], now: datetime, state: RolloutState, elsewhere: Elsewhere
+    ) -> None:
+        self.state = state
+        self.released: list[str] = []
+        self._plan, self._now, self._total = plan, now, len(members)
+        self._completed = sum(member.is_completed for member in members)
+        self._holding = sum(member.holds for member in members)  # places of the batch that are taken
+        waiting = [member for member in members if _is_waiting(member)]
+        delayed = [member for member in waiting if member.retry_at is not None and member.retry_at > now]
+        self._next_retry = min((member.retry_at for member in delayed if member.retry_at), default=None)
+        due = [member for member in waiting if member.retry_at is None or member.retry_at <= now]
+        limit = plan.concurrency.per_device
+        free = [one for one in due if limit is None or elsewhere.on_device.get(one.device or "", 0) < limit]
+        self._barred = len(due) - len(free)  # their devices are at the limit of perDevice
+        self._slots = _slots(plan, self._holding, elsewhere, self._total)
+        self._holding += sum(member.attempt > 1 and member.connected for member in waiting)
+        self._again = [member.id for member in free if member.attempt > 1 and member.connected]
+        first = [member for member in free if member.attempt == 1 or not member.connected]
+        order = _arranged(first, plan)
+        # Taken from their ends.
+        self._ready = [member.id for member in reversed(order) if member.connected]
+        self._away = [member.id for member in reversed(order) if not member.connected]
+
+    def hand_out(self) -> None:
+        """Release what has a place and a slot, batch after batch, until one must be waited for."""
+        self._release_again()
+        if self.state.batch == 0 and self._candidates:
+            self._begin(1)
+        while self._candidates:
+            if self.state.finished_at is None:
+                self._fill()
+                if not self._candidates or not self._is_finished():
+                    return
+                self.state = replace(self.state, finished_at=self._now)
+            if self._needs_approval or self._pause_ends is not None:
+                return
+            self._begin(self.state.batch + 1)
+
+    def wake_at(self) -> datetime | None:
+        instants = [instant for instant in (self._next_retry, self._pause_ends) if instant is not None]
+        return min(instants, default=None)
+
+    def waits_for(self) -> WaitsFor | None:
+        """The first obstacle of the executions that are left; None when none is left."""
+        if not self._candidates:
+            return WaitsFor.SLOT if self._again else WaitsFor.RETRY if self._next_retry else None
+        if self.state.finished_at is not None:
+            return WaitsFor.GATE if self._needs_approval else WaitsFor.PAUSE
+        if (self._ready or self._again) and self._slots <= 0:
+            return WaitsFor.SLOT
+        if self._ready:
+            return WaitsFor.BATCH
+        return WaitsFor.SLOT if self._barred else WaitsFor.DEVICE
+
+    @property
+    def _candidates(self) -> int:
+        return len(self._ready) + len(self._away) + self._barred
+
+    def _release_again(self) -> None:
+        """Next attempts first: they have their places, and need but slots."""
+        count = max(0, min(self._slots, len(self._again)))
+        self.released += self._again[:count]
+        self._again = self._again[count:]
+        self._slots -= count
+
+    def _begin(self, batch: int) -> None:
+        self.state = replace(self.state, batch=batch, completed_before=self._completed, finished_at=None)
+
+    def _fill(self) -> None:
+        room = max(0, min(self._room(), self._slots))
+        fits_all = self._candidates <= room
+        count = min(room, len(self._ready))
+        self.released += [self._ready.pop() for _ in range(count)]
+        self._holding += count
+        self._slots -= count
+        if fits_all:
+            self.released += [self._away.pop() for _ in range(len(self._away))]
+
+    def _room(self) -> int:
+        """The places of the present batch that are free."""
+        size = self._plan.rollout.size(self.state.batch, self._total)
+        if self._plan.rollout.slides(self.state.batch):
+            return size - self._holding
+        return size - self._holding - (self._completed - self.state.completed_before)
+
+    def _is_finished(self) -> bool:
+        if self._plan.rollout.slides(self.state.batch) or self._holding:
+            return False
+        return self._completed > self.state.completed_before and (self._room() <= 0 or not self._ready)
+
+    @property
+    def _needs_approval(self) -> bool:
+        return waits_for_approval(self._plan.rollout, self.state)
+
+    @property
+    def _pause_ends(self) -> datetime | None:
+        """The end of the pause after the finished batch, while only that keeps somebody waiting."""
+        if self.state.finished_at is None or self._needs_approval or not self._candidates:
+            return None
+        end = self.state.finished_at + self._plan.rollout.pause
+        return end if end > self._now else None
+
+
+def _slots(plan: RunPlan, running: int, elsewhere: Elsewhere, total: int) -> int:
+    """How many more may be under way at once; as good as no limit where there is none."""
+    slots = total
+    if plan.rollout.max_parallel is not None:
+        slots = min(slots, plan.rollout.max_parallel - running)
+    if plan.concurrency.max is not None:
+        slots = min(slots, plan.concurrency.max - running - elsewhere.running)
+    return slots

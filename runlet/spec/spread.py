@@ -1,0 +1,48 @@
+"""What a schema cannot say of a job's `rollout`, `abort`, `retry` and `concurrency`, each mistake at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from runlet.errors import InvalidInput
+from runlet.model import duration
+from runlet.model.rollout import Delays
+from runlet.spec.document import Address
+
+# Nobody waits longer on purpose, and instants stay within what a datetime can say.
+MAX_WAIT = timedelta(days=366)
+
+_FROM: Address = ("retry", "backoff", "from")
+_TO: Address = ("retry", "backoff", "to")
+_DURATIONS: tuple[Address, ...] = (("rollout", "pause"), _FROM, _TO)
+
+
+def mistakes(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
+    """Every such mistake of a job, which may break its schema: nothing about its shape is taken for sure."""
+    read: dict[Address, timedelta] = {}
+    for address in _DURATIONS:
+        written = _at(job, address)
+        if not isinstance(written, str):
+            continue
+        try:
+            read[address] = duration.parse(written)
+        except InvalidInput as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            yield address, f"{error.message}{hint}"
+            continue
+        if read[address] > MAX_WAIT:
+            yield address, f"this is longer than {MAX_WAIT.days} days"
+    longest = read.get(_TO)
+    first = read.get(_FROM, Delays().first)
+    if longest is not None and first > longest:
+        yield _TO, f"the longest delay is shorter than the first, {duration.text(first)}"
+
+
+def _at(value: Any, address: Address) -> Any:
+    for step in address:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
+from runlet.model import environment
 from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_WINDOW, Message, TerminalSize
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
@@ -22,6 +23,8 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "signal": st.none() | _COUNTS,
     "output_length": _COUNTS,
     "at": st.floats(allow_nan=False, allow_infinity=False),
+    "environment": st.dictionaries(st.from_regex(environment.NAME, fullmatch=True), _DETAILS, max_size=5),
+    "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
 }
 

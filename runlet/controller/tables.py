@@ -68,6 +68,8 @@ class Run(SQLModel, table=True):
     entrypoint: list[str] | None = Field(default=None, sa_column=Column(JSON))
     args: list[str] = Field(sa_column=Column(JSON, nullable=False))
     cwd: str | None = None
+    environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    timeout: float | None = None  # seconds a program may run
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
     barred: list[str] = Field(sa_column=Column(JSON, nullable=False))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from runlet.model import duration
 from runlet.model.target import Target, Where
 
 # How a script is run when neither the job nor its playbook's settings name an entrypoint; None lets the agent choose
@@ -27,6 +29,8 @@ class Job:
     every: str | None = None
     entrypoint: tuple[str, ...] | None = DEFAULT_ENTRYPOINT
     barred: frozenset[str] = frozenset()  # devices excluded by settings.daemons
+    env: dict[str, str] = field(default_factory=dict)  # variables of the program
+    timeout: timedelta | None = None  # how long the program may run
 
     @property
     def revision(self) -> str:
@@ -47,12 +51,14 @@ class Job:
             "every": self.every,
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "barred": sorted(self.barred),
+            "env": dict(self.env),
+            "timeout": None if self.timeout is None else duration.text(self.timeout),
         }
 
     @classmethod
     def from_mapping(cls, content: dict[str, Any]) -> Job:
         """The inverse of `to_mapping`, for content that was checked against the schema."""
-        entrypoint = content["entrypoint"]
+        entrypoint, timeout = content["entrypoint"], content["timeout"]
         return cls(
             name=content["name"],
             script=content["script"],
@@ -63,4 +69,6 @@ class Job:
             every=content["every"],
             entrypoint=None if entrypoint is None else tuple(entrypoint),
             barred=frozenset(content["barred"]),
+            env=dict(content["env"]),
+            timeout=None if timeout is None else duration.parse(timeout),
         )

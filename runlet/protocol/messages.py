@@ -12,17 +12,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 from runlet.errors import ProtocolError
+from runlet.model import environment
 from runlet.model.execution import Event
 from runlet.protocol.values import from_json, to_json
 
-# A command carries a script of 256 KiB and arguments of 128 KiB at most, either of which JSON may escape sixfold.
+# A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
+# may escape sixfold.
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
-
-
+# What a database and JSON hold exactly: reports come from devices, which may be hostile.
+MAX_COUNT = 2**53
+# Words for one line of a table.
+MAX_DETAIL = 1000
 # The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
 MAX_WINDOW = 10_000
 
@@ -58,6 +62,14 @@ class Execute:
     cwd: str | None
     terminal: TerminalSize
     term: str  # TERM
+    environment: dict[str, str] = field(default_factory=dict)  # what the controller sets for the program
+    timeout: float | None = None  # seconds the program may run, by the device's monotonic clock
+
+    def __post_init__(self) -> None:
+        if mistake := environment.mistake(self.environment):
+            raise ProtocolError(mistake)
+        if self.timeout is not None and not 0 < self.timeout <= MAX_COUNT:
+            raise ProtocolError("a timeout is out of range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +137,6 @@ class Stored:
     settled: bool = False
     hole: bool = False
 
-
-# What a database and JSON hold exactly: reports come from devices, which may be hostile.
-MAX_COUNT = 2**53
-# Words for one line of a table.
-MAX_DETAIL = 1000
 
 # --- events ------------------------------------------------------------------------------------------------------
 

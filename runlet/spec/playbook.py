@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
+from runlet.model import duration, environment
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
 from runlet.model.target import Target, Where
 from runlet.spec import schema, template
@@ -113,6 +114,7 @@ def _mistakes(document: Document) -> list[Problem]:
             if isinstance(value.get("script"), str):
                 found += _in_script(document, (key, "script"), value["script"])
             found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
+            found += _in_environment(document, (key, "env"), value.get("env"))
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
         found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
@@ -142,6 +144,15 @@ def _in_entrypoint(document: Document, address: Address, value: Any) -> Iterator
             return
         if words and not words[0]:
             yield document.problem(address, "entrypoint names no program")
+
+
+def _in_environment(document: Document, address: Address, value: Any) -> Iterator[Problem]:
+    if isinstance(value, dict) and all(
+        isinstance(item, str) and environment.NAME.fullmatch(name) for name, item in value.items()
+    ):
+        message = environment.mistake(value)
+        if message:
+            yield document.problem(address, message)
 
 
 def _words(entrypoint: str | list[str]) -> tuple[str, ...]:
@@ -190,6 +201,8 @@ def _build(document: Document) -> Iterator[Job]:
             every=content.get("every"),
             entrypoint=_words(content["entrypoint"]) if "entrypoint" in content else default,
             barred=barred,
+            env=content.get("env", {}),
+            timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
         )
 
 
@@ -226,5 +239,7 @@ def _job_mistakes(job: Job) -> Iterator[str]:
         yield "whereCustom must name one device an item with where: custom, and nothing otherwise"
     if job.entrypoint is not None and not job.entrypoint[0]:
         yield "entrypoint names no program"
+    if message := environment.mistake(job.env):
+        yield message
     for line, message in _script_mistakes(job.script):
         yield message if line is None else f"line {line} of the script: {message}"

@@ -43,6 +43,16 @@ def test_a_failing_job(operator: Operator, tmp_path: Path) -> None:
     assert done.stderr.endswith(": 1 succeeded, 1 failed\n")
 
 
+def test_a_job_over_its_time_limit(operator: Operator, tmp_path: Path) -> None:
+    playbook = tmp_path / "hangs.yaml"
+    playbook.write_text("hangs:\n  script: exec sleep $TIME\n  where: all\n  env: {TIME: '1000'}\n  timeout: 1s\n")
+    operator.succeed("apply", str(playbook))
+    done = operator.runlet("run", "hangs", "--on", "pi-1")
+    assert done.returncode == 4
+    assert "ended after its time limit of 1s" in done.stdout
+    assert done.stderr.endswith(": 1 timed out\n")
+
+
 def test_a_cancelled_run(operator: Operator) -> None:
     number = operator.detached("exec", "pi-1", "--", "sleep", "1000")
     assert operator.succeed("cancel", number) == f"cancelling run {number} on pi-1\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -17,6 +18,8 @@ FULL = Job(
     every="6h",
     entrypoint=("bash", "-e"),
     barred=frozenset({"mac", "pi-9"}),
+    env={"LANG": "C.UTF-8"},
+    timeout=timedelta(minutes=90),
 )
 
 CHANGES = {
@@ -29,6 +32,8 @@ CHANGES = {
     "every": None,
     "entrypoint": None,
     "barred": frozenset({"mac"}),
+    "env": {"LANG": "C"},
+    "timeout": timedelta(hours=1),
 }
 
 

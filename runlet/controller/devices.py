@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, select
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
 
 from runlet.controller.tables import Device
+from runlet.errors import UnknownName
+from runlet.model.facts import FactValue
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
+
+# A thousand heartbeats and every sweep of the outbox read devices; none of them needs what takes longest to read.
+_WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
 
 
 def enroll(session: Session, names: Iterable[str]) -> list[str]:
@@ -34,12 +41,13 @@ def presence(device: Device, now: datetime) -> Presence:
 
 def connected(session: Session, now: datetime) -> dict[str, bool]:
     """Each enrolled device, and whether it can be reached."""
-    return {device.name: presence(device, now) is not Presence.OFFLINE for device in session.exec(select(Device))}
+    devices = session.exec(select(Device).options(_WITHOUT_FACTS))
+    return {device.name: presence(device, now) is not Presence.OFFLINE for device in devices}
 
 
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
     """A sign of life, or a goodbye; False when no such device is enrolled."""
-    device = session.get(Device, name)
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
     if device is None:
         return False
     device.last_seen = now
@@ -48,8 +56,36 @@ def seen(session: Session, name: str, now: datetime, *, connected: bool = True, 
     return True
 
 
-def views(session: Session, now: datetime) -> list[DeviceView]:
-    devices = session.exec(select(Device).order_by(Device.name))
-    return [
-        DeviceView(device.name, presence(device, now), device.last_seen, device.agent_version) for device in devices
-    ]
+def observed(session: Session, name: str, facts: dict[str, FactValue], now: datetime) -> None:
+    """A device's agent told what it is: that replaces what was told before."""
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
+    if device is not None:
+        device.facts, device.facts_at = facts, now
+
+
+def views(session: Session, now: datetime, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
+    """The devices called so, or all, in order of name. Raises UnknownName."""
+    query = select(Device).order_by(Device.name)
+    found = list(session.exec(query if facts else query.options(_WITHOUT_FACTS)))
+    if names:
+        _check_known(names, [device.name for device in found])
+    return [_view(device, now, facts=facts) for device in found if not names or device.name in names]
+
+
+def _view(device: Device, now: datetime, *, facts: bool) -> DeviceView:
+    return DeviceView(
+        name=device.name,
+        presence=presence(device, now),
+        last_seen=device.last_seen,
+        agent_version=device.agent_version,
+        facts=device.facts if facts else {},
+        facts_at=device.facts_at,
+    )
+
+
+def _check_known(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            raise UnknownName(f"no device is called {name!r}{meant}", "see them with: runlet devices")

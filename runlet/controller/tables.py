@@ -46,6 +46,8 @@ class Device(SQLModel, table=True):
     connected: bool = False  # said hello, and not goodbye since
     last_seen: datetime | None = _instant(nullable=True)
     agent_version: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    facts_at: datetime | None = _instant(nullable=True)
 
 
 class Job(SQLModel, table=True):

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 from runlet.errors import ProtocolError
-from runlet.model import environment
+from runlet.model import environment, facts
 from runlet.model.execution import Event
+from runlet.model.facts import FactValue
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
@@ -186,6 +187,22 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the agent observes of its device, all of it: the latest replaces what was told before.
+
+    Sent after each Welcome, and when something that matters has changed.
+    """
+
+    TYPE: ClassVar[str] = "facts.v1"
+
+    facts: dict[str, FactValue]
+
+    def __post_init__(self) -> None:
+        if mistake := facts.mistake(self.facts):
+            raise ProtocolError(mistake)
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """A sign of life, every HEARTBEAT_SECONDS."""
 
@@ -212,7 +229,7 @@ class InputRefused:
 
 
 Command = Execute | Cancel | Welcome | Resize | Watch | Stored
-AgentEvent = Report | Hello | Heartbeat | Goodbye | InputRefused
+AgentEvent = Report | Hello | Facts | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 
 # An execution's id names files on the device and is packed into chunks: nothing else may stand in its place.

@@ -175,10 +175,8 @@ def _ipv6(if_inet6: str) -> list[str]:
 
 
 def _boot_time(uptime: str, now: datetime) -> str | None:
-    match = re.match(r"(\d{1,10})\.\d", uptime)
-    if match is None:
-        return None
-    return (now - timedelta(seconds=int(match[1]))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    match = re.match(r"\d{1,10}\.\d\d", uptime)
+    return (now - timedelta(seconds=float(match[0]))).strftime("%Y-%m-%dT%H:%M:%SZ") if match else None
 
 
 def _timezone(variable: str, link: str, file: str) -> str:

@@ -52,7 +52,7 @@ MemTotal:        2014596 kB
 MemFree:          149788 kB
 MemAvailable:    1601244 kB
 """,
-    UPTIME: "86399.53 171034.92\n",
+    UPTIME: "86398.53 171034.92\n",
     ROUTES: """\
 Main:
   +-- 0.0.0.0/0 3 0 5

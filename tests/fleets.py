@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import Broker, Fleet
+from runlet.protocol.views import Presence
+from tests.harness import Broker, Fleet, wait_until
 
 _SPARE = [f"dev-{number:02}" for number in range(1, 61)]
 _next_spare = itertools.count()
@@ -28,3 +29,5 @@ def device(fleet: Fleet) -> Iterator[str]:
     yield name
     if name in fleet.agents:
         fleet.agents.pop(name).stop()
+        with fleet.api() as api:  # a goodbye on its way: the next test's `all` would still mean this device
+            wait_until(lambda: api.devices([name])[0].presence is Presence.OFFLINE, f"{name} to be offline", 60)

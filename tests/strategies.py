@@ -7,11 +7,14 @@ from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
+from runlet.model import environment, facts
 from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_WINDOW, Message, TerminalSize
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
 _COUNTS = st.integers(0, MAX_COUNT)
 _DETAILS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_DETAIL)
+_LINES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=facts.MAX_TEXT)
+_NUMBERS = st.floats(-MAX_COUNT, MAX_COUNT)
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "execution": st.uuids().map(str),
     "terminal": TERMINAL_SIZES,
@@ -22,6 +25,13 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "signal": st.none() | _COUNTS,
     "output_length": _COUNTS,
     "at": st.floats(allow_nan=False, allow_infinity=False),
+    "environment": st.dictionaries(st.from_regex(environment.NAME, fullmatch=True), _DETAILS, max_size=5),
+    "facts": st.dictionaries(
+        st.from_regex(facts._NAME, fullmatch=True),
+        _LINES | st.integers(-MAX_COUNT, MAX_COUNT) | _NUMBERS | st.booleans() | st.lists(_LINES, max_size=5),
+        max_size=5,
+    ),
+    "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
 }
 

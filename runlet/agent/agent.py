@@ -14,9 +14,11 @@ import uuid
 from collections.abc import Callable
 
 from runlet import __version__
+from runlet.agent import facts
 from runlet.agent.config import AgentConfig
 from runlet.agent.executions import Executions
 from runlet.agent.journal import Journal
+from runlet.agent.observer import Observer
 from runlet.agent.reporter import Reporter
 from runlet.agent.tasks import Tasks
 from runlet.amqp.consumer import Consumer, Delivery, Subscription
@@ -67,6 +69,7 @@ class Agent:
         self._consumer.subscribe(Subscription(commands, self._on_command, COMMAND_PREFETCH))
         self._consumer.subscribe(Subscription(control, self._on_control, prefetch=0))
         self._reporter = Reporter(self._publish_event)
+        self._observer = Observer(facts.look, facts.LOOK_SECONDS, self._publish_event)
         self._executions = Executions(config, self._journal, self._tasks, self._reporter.report, self._post_output)
         self._greet = asyncio.Event()
         self._publisher.on_connected = self._consumer.on_connected = self._greet.set
@@ -83,7 +86,7 @@ class Agent:
         loop.set_exception_handler(self._tasks.on_defect)
         loop.add_signal_handler(signal.SIGCHLD, self._executions.reap)
         self._executions.recover()
-        for work in (self._publisher, self._consumer, self._reporter):
+        for work in (self._publisher, self._consumer, self._reporter, self._observer):
             self._tasks.start(work.run())
         self._tasks.start(self._greeting(on_ready))
         self._tasks.start(self._heartbeats())
@@ -123,6 +126,7 @@ class Agent:
             case Welcome() if message.hello == self._hello:
                 self._executions.go_on()
                 self._welcomed.set()
+                self._observer.wanted.set()
             case Welcome():
                 pass  # answers a Hello of an earlier connection
             case _:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from runlet.agent import processes
 from runlet.agent.config import AgentConfig
@@ -18,6 +19,7 @@ from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
 from runlet.agent.session import Ending, Session, remove_script, write_script
 from runlet.agent.tasks import Tasks
+from runlet.model import duration
 from runlet.model.execution import Event, State, advance
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Cancel, Execute, Report, Resize, Stored, Watch
@@ -39,7 +41,7 @@ class Held:
     output: OutputSender
     session: Session | None = None
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
-    cancelled: bool = False
+    verdict: tuple[Event, str] | None = None  # its outcome and why, once we end its program
 
 
 class Executions:
@@ -124,9 +126,8 @@ class Executions:
         elif held.session is None:
             self._waiting.remove(held)
             self._end(held, Event.CANCEL, detail="cancelled before it started")
-        elif not held.cancelled:
-            held.cancelled = True
-            self._tasks.start(held.session.cancel())
+        else:
+            self._end_program(held, held.session, Event.CANCEL, "")
 
     def type(self, chunk: Chunk) -> str | None:
         """Type for a program; why not, when that is refused."""
@@ -199,7 +200,17 @@ class Executions:
         held.ending = self._tasks.start(self._await_end(held, command, session))
         self._report(held.report)
 
+    def _end_program(self, held: Held, session: Session, event: Event, detail: str) -> None:
+        """Ctrl-C, then harder; who asks first gives the outcome its name."""
+        if held.verdict is None:
+            held.verdict = event, detail
+            self._tasks.start(session.cancel())
+
     async def _await_end(self, held: Held, command: Execute, session: Session) -> None:
+        await asyncio.wait((session.ended,), timeout=command.timeout)
+        if command.timeout is not None and not session.ended.done():
+            limit = duration.text(timedelta(seconds=command.timeout))
+            self._end_program(held, session, Event.TIME_OUT, f"ended after its time limit of {limit}")
         ending = await session.ended
         self._running -= 1
         held.session = None
@@ -209,8 +220,8 @@ class Executions:
         self._start_waiting()
 
     def _judge(self, held: Held, ending: Ending) -> tuple[Event, str]:
-        if held.cancelled:
-            return Event.CANCEL, ""
+        if held.verdict:
+            return held.verdict
         if self._stopping:
             return Event.INTERRUPT, "the agent was stopped while the program ran"
         return (Event.SUCCEED if ending.exit_code == 0 else Event.FAIL), ending.failure

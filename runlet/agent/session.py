@@ -59,8 +59,9 @@ class Session:
         self._output = output
         scripts = () if script is None else (str(script),)
         argv = (*(command.entrypoint or DEFAULT_ENTRYPOINT), *scripts, *command.arguments)
-        environment = _environment(command, device)
-        self._terminal = Terminal(argv, environment, command.cwd or environment["HOME"], command.terminal)
+        own = _own_environment()
+        environment = _environment(own, command, device)
+        self._terminal = Terminal(argv, environment, command.cwd or own["HOME"], command.terminal)
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
         self._status: int | None = None
@@ -204,8 +205,8 @@ def login(uid: int) -> tuple[str, str, str]:
     return user.pw_dir, user.pw_name, user.pw_shell
 
 
-def _environment(command: Execute, device: str) -> Mapping[str, str]:
-    """The program's environment: the agent's own without its settings, a login user's basics, and where it runs."""
+def _own_environment() -> Mapping[str, str]:
+    """The agent's environment without its settings, and a login user's basics."""
     home, login_name, shell = login(os.getuid())
     inherited = {
         name: value
@@ -220,7 +221,15 @@ def _environment(command: Execute, device: str) -> Mapping[str, str]:
         "LOGNAME": login_name,
         "SHELL": shell,
         **inherited,
+    }
+
+
+def _environment(own: Mapping[str, str], command: Execute, device: str) -> Mapping[str, str]:
+    """The program's environment. Its job may set anything but what tells where it runs."""
+    return {
+        **own,
         "TERM": command.term,
+        **command.environment,
         "RUNLET_DEVICE": device,
         "RUNLET_JOB": command.job,
         "RUNLET_RUN": str(command.run),

@@ -51,7 +51,7 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
         found = api.run(run)
         selected = _selected(found, device)
         picture = Picture(found, selected)
-        words = waiting_words(picture.executions, api.devices())
+        words = waiting_words(picture.executions, api.devices(facts=False))
     if is_interactive():
         return watch.attach(endpoint, found, selected, words, read_only=read_only, from_start=False)
     if os.isatty(0) or read_only:

@@ -56,21 +56,30 @@ def show(options: Options, run: RunId, output: Output) -> None:
 
 
 @click.command()
+@click.argument("names", metavar="[DEVICE]...", nargs=-1)
 @output_option
 @pass_options
-def devices(options: Options, output: Output) -> None:
-    """List the devices and their presence.
+def devices(options: Options, names: tuple[str, ...], output: Output) -> None:
+    """List the devices and their presence, or show the facts of those named.
 
     \b
-    Example:
+    Examples:
       runlet devices
+      runlet devices pi-1
+      runlet devices --output json
     """
     with options.endpoint().api() as api:
-        found = api.devices()
+        found = api.devices(names)
+    now = datetime.now(UTC)
     if output is not Output.TABLE:
         render.print_json(found, output)
+    elif names:
+        for number, device in enumerate(found):
+            if number:
+                click.echo()
+            render.print_device(device, now)
     else:
-        render.print_devices(found, datetime.now(UTC))
+        render.print_devices(found, now)
 
 
 @click.command()

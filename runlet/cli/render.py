@@ -17,6 +17,7 @@ from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
 from runlet.cli.width import keep_start
 from runlet.model.execution import State
+from runlet.model.facts import FactValue
 from runlet.model.run import progress
 from runlet.protocol.values import to_json
 from runlet.protocol.views import ApplyView, DeviceView, ExecutionView, JobView, Presence, RunView
@@ -99,15 +100,35 @@ def print_run(run: RunView, now: datetime) -> None:
 
 
 def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
-    table = _table("DEVICE", "PRESENCE", "LAST SEEN", "AGENT")
+    """The columns of facts are the first to go where a terminal has no room for all."""
+    table = _table("DEVICE", "PRESENCE", "LAST SEEN", "AGENT", "OS", "ARCH")
     for device in devices:
         table.add_row(
             _text(device.name, "bold"),
             _text(device.presence.value, _PRESENCE_STYLES[device.presence]),
             _text("never" if device.last_seen is None else age(device.last_seen, now)),
             _text(device.agent_version or ""),
+            _text(" ".join(_fact_words(device.facts.get(name, "")) for name in ("os.id", "os.version"))),
+            _text(_fact_words(device.facts.get("arch", ""))),
         )
+    if not _fits(table):
+        del table.columns[-2:]
     _print(table)
+
+
+def print_device(device: DeviceView, now: datetime) -> None:
+    """One device: how it is, and its facts."""
+    seen = "never seen" if device.last_seen is None else f"seen {age(device.last_seen, now)}"
+    print(f"device {plain(device.name)}: {device.presence.value}, {seen}")
+    if device.facts_at is None:
+        print("facts not told yet")
+    else:
+        print(f"facts told {age(device.facts_at, now)}")
+        print()
+        table = _table("FACT", "VALUE")
+        for name, value in device.facts.items():
+            table.add_row(_text(name, "bold"), _text(_fact_words(value)))
+        _print(table)
 
 
 def print_jobs(jobs: Sequence[JobView], now: datetime) -> None:
@@ -212,6 +233,20 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
+
+
+def _fits(table: Table) -> bool:
+    """Whether the terminal has room for every cell in one line."""
+    from rich.console import Console
+
+    return not os.isatty(1) or Console(width=_MOST_COLUMNS).measure(table).maximum <= terminal_size().columns
+
+
+def _fact_words(value: FactValue) -> str:
+    """As a playbook would write it; several are divided by commas."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _text(text: str, style: str = "") -> Any:

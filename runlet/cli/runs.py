@@ -124,7 +124,7 @@ def _launch(options: Options, *, detach: bool, timeout: float | None, output: Ou
             terminal=terminal_size() if interactive else None,
             term=_own_term() if interactive else DEFAULT_TERM,
         )
-        words = waiting_words(started.executions, api.devices())
+        words = waiting_words(started.executions, api.devices(facts=False))
     if detach:
         if output is not Output.TABLE:
             render.print_json(started, output)

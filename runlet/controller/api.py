@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -203,8 +203,9 @@ def build(
         return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})
 
     @api.get("/v1/devices")
-    async def list_devices() -> dict[str, Any]:
-        views = await store.transact(lambda session: devices.views(session, datetime.now(UTC)))
+    async def list_devices(name: Annotated[list[str] | None, Query()] = None, facts: bool = True) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        views = await store.transact(lambda session: devices.views(session, now, name or (), facts=facts))
         return {"devices": to_json(views)}
 
     @api.websocket("/v1/runs/{run}/attach")

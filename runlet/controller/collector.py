@@ -22,7 +22,7 @@ from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.errors import ProtocolError, Unavailable
 from runlet.protocol import names
-from runlet.protocol.messages import Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
+from runlet.protocol.messages import Facts, Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
 from runlet.protocol.views import ExecutionView
 
 # Far above any event an honest agent sends.
@@ -130,6 +130,8 @@ class Collector:
                     self._record_report(session, device, message, now, effects)
                 case Hello():
                     hellos.append((device, message))
+                case Facts():
+                    devices.observed(session, device, message.facts, now)
                 case Heartbeat() | Goodbye():
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case InputRefused():

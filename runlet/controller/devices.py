@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, select
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
 
 from runlet.controller.tables import Device
+from runlet.errors import UnknownName
+from runlet.model.facts import FactValue
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
+
+# Heartbeats come from the whole fleet all the time, and need nothing of what takes longest to read.
+_WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
 
 
 def enroll(session: Session, names: Iterable[str]) -> list[str]:
@@ -22,11 +29,11 @@ def enroll(session: Session, names: Iterable[str]) -> list[str]:
     return sorted(known)
 
 
-def presence(device: Device, now: datetime) -> Presence:
+def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Presence:
     """Derived from the last sign of life, by the controller's clock."""
-    if not device.connected or device.last_seen is None:
+    if not connected or last_seen is None:
         return Presence.OFFLINE
-    silent = abs(now - device.last_seen)  # a clock that was set back must not make the dead live for hours
+    silent = abs(now - last_seen)  # a clock that was set back must not make the dead live for hours
     if silent > timedelta(seconds=OFFLINE_SECONDS):
         return Presence.OFFLINE
     return Presence.STALE if silent > timedelta(seconds=STALE_SECONDS) else Presence.ONLINE
@@ -34,12 +41,14 @@ def presence(device: Device, now: datetime) -> Presence:
 
 def connected(session: Session, now: datetime) -> dict[str, bool]:
     """Each enrolled device, and whether it can be reached."""
-    return {device.name: presence(device, now) is not Presence.OFFLINE for device in session.exec(select(Device))}
+    # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
+    found = session.exec(select(Device.name, Device.connected, Device.last_seen))
+    return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
 
 
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
     """A sign of life, or a goodbye; False when no such device is enrolled."""
-    device = session.get(Device, name)
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
     if device is None:
         return False
     device.last_seen = now
@@ -48,8 +57,36 @@ def seen(session: Session, name: str, now: datetime, *, connected: bool = True, 
     return True
 
 
-def views(session: Session, now: datetime) -> list[DeviceView]:
-    devices = session.exec(select(Device).order_by(Device.name))
-    return [
-        DeviceView(device.name, presence(device, now), device.last_seen, device.agent_version) for device in devices
-    ]
+def observed(session: Session, name: str, facts: dict[str, FactValue], now: datetime) -> None:
+    """A device's agent told what it is: that replaces what was told before."""
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
+    if device is not None:
+        device.facts, device.facts_at = facts, now
+
+
+def views(session: Session, now: datetime, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
+    """The devices called so, or all, in order of name. Raises UnknownName."""
+    query = select(Device).order_by(Device.name)
+    found = list(session.exec(query if facts else query.options(_WITHOUT_FACTS)))
+    if names:
+        _check_known(names, [device.name for device in found])
+    return [_view(device, now, facts=facts) for device in found if not names or device.name in names]
+
+
+def _view(device: Device, now: datetime, *, facts: bool) -> DeviceView:
+    return DeviceView(
+        name=device.name,
+        presence=presence(device.connected, device.last_seen, now),
+        last_seen=device.last_seen,
+        agent_version=device.agent_version,
+        facts=device.facts if facts else {},
+        facts_at=device.facts_at,
+    )
+
+
+def _check_known(names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            raise UnknownName(f"no device is called {name!r}{meant}", "see them with: runlet devices")

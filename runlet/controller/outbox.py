@@ -101,5 +101,7 @@ def _send(row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoin
             cwd=run.cwd,
             terminal=TerminalSize(run.columns, run.rows),
             term=run.term,
+            environment=run.environment,
+            timeout=run.timeout,
         ),
     )

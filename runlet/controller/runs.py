@@ -88,6 +88,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> Run:
         entrypoint=None if entrypoint is None else list(entrypoint),
         args=list(request.args),
         cwd=job.cwd if job else None,
+        environment=job.env if job else {},
+        timeout=job.timeout.total_seconds() if job and job.timeout else None,
         where=target.where,
         where_custom=list(target.patterns),
         barred=sorted(job.barred) if job else [],

@@ -47,6 +47,8 @@ class Device(SQLModel, table=True):
     connected: bool = False  # said hello, and not goodbye since
     last_seen: datetime | None = _instant(nullable=True)
     agent_version: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    facts_at: datetime | None = _instant(nullable=True)
 
 
 class Content(SQLModel, table=True):
@@ -92,6 +94,8 @@ class Run(SQLModel, table=True):
     entrypoint: list[str] | None = Field(default=None, sa_column=Column(JSON))
     args: list[str] = Field(sa_column=Column(JSON, nullable=False))
     cwd: str | None = None
+    environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    timeout: float | None = None  # seconds a program may run
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
     barred: list[str] = Field(sa_column=Column(JSON, nullable=False))

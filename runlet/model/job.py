@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from runlet.model import duration
 from runlet.model.declaration import Declaration, Kind, digest
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
@@ -31,6 +33,8 @@ class Job:
     aborts: tuple[Abort, ...] = ()
     retry: Retry | None = None
     concurrency: Concurrency | None = None
+    env: dict[str, str] = field(default_factory=dict)  # variables of the program
+    timeout: timedelta | None = None  # how long the program may run
 
     @property
     def revision(self) -> str:
@@ -57,12 +61,14 @@ class Job:
             "abort": [rule.to_mapping() for rule in self.aborts],
             "retry": None if self.retry is None else self.retry.to_mapping(),
             "concurrency": None if self.concurrency is None else self.concurrency.to_mapping(),
+            "env": dict(self.env),
+            "timeout": None if self.timeout is None else duration.text(self.timeout),
         }
 
     @classmethod
     def from_mapping(cls, content: dict[str, Any]) -> Job:
         """The inverse of `to_mapping`, for content that was checked against the schema."""
-        entrypoint = content["entrypoint"]
+        entrypoint, timeout = content["entrypoint"], content["timeout"]
         rollout, retry, concurrency = content["rollout"], content["retry"], content["concurrency"]
         return cls(
             name=content["name"],
@@ -78,4 +84,6 @@ class Job:
             aborts=tuple(Abort.from_mapping(rule) for rule in content["abort"]),
             retry=None if retry is None else Retry.from_mapping(retry),
             concurrency=None if concurrency is None else Concurrency.from_mapping(concurrency),
+            env=dict(content["env"]),
+            timeout=None if timeout is None else duration.parse(timeout),
         )

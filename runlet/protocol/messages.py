@@ -12,17 +12,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 from runlet.errors import ProtocolError
+from runlet.model import environment, facts
 from runlet.model.execution import Event
+from runlet.model.facts import FactValue
 from runlet.protocol.values import from_json, to_json
 
-# A command carries a script of 256 KiB and arguments of 128 KiB at most, either of which JSON may escape sixfold.
+# A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
+# may escape sixfold.
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
-
-
+# What a database and JSON hold exactly: reports come from devices, which may be hostile.
+MAX_COUNT = 2**53
+# Words for one line of a table.
+MAX_DETAIL = 1000
 # The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
 MAX_WINDOW = 10_000
 
@@ -58,6 +63,14 @@ class Execute:
     cwd: str | None
     terminal: TerminalSize
     term: str  # TERM
+    environment: dict[str, str] = field(default_factory=dict)  # what the controller sets for the program
+    timeout: float | None = None  # seconds the program may run, by the device's monotonic clock
+
+    def __post_init__(self) -> None:
+        if mistake := environment.mistake(self.environment):
+            raise ProtocolError(mistake)
+        if self.timeout is not None and not 0 < self.timeout <= MAX_COUNT:
+            raise ProtocolError("a timeout is out of range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +139,6 @@ class Stored:
     hole: bool = False
 
 
-# What a database and JSON hold exactly: reports come from devices, which may be hostile.
-MAX_COUNT = 2**53
-# Words for one line of a table.
-MAX_DETAIL = 1000
-
 # --- events ------------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +187,22 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the agent observes of its device, all of it: the latest replaces what was told before.
+
+    Sent after each Welcome, and when something that matters has changed.
+    """
+
+    TYPE: ClassVar[str] = "facts.v1"
+
+    facts: dict[str, FactValue]
+
+    def __post_init__(self) -> None:
+        if mistake := facts.mistake(self.facts):
+            raise ProtocolError(mistake)
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """A sign of life, every HEARTBEAT_SECONDS."""
 
@@ -205,7 +229,7 @@ class InputRefused:
 
 
 Command = Execute | Cancel | Welcome | Resize | Watch | Stored
-AgentEvent = Report | Hello | Heartbeat | Goodbye | InputRefused
+AgentEvent = Report | Hello | Facts | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 
 # An execution's id names files on the device and is packed into chunks: nothing else may stand in its place.

@@ -62,13 +62,11 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
         return value
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
-        inner, none = get_args(annotation)
-        assert none is type(None), annotation
-        return None if value is None else _value(inner, value, where)
-    if origin is tuple:
+        return _one_of(get_args(annotation), value, where)
+    if origin in (tuple, list):
         if not isinstance(value, list):
             raise ProtocolError(f"{where} must be a list")
-        return tuple(_value(get_args(annotation)[0], item, where) for item in value)
+        return origin(_value(get_args(annotation)[0], item, where) for item in value)
     if origin in (dict, Mapping):
         if not isinstance(value, dict):
             raise ProtocolError(f"{where} must be an object")
@@ -76,6 +74,18 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
     if is_dataclass(annotation):
         return from_json(annotation, value, where)  # type: ignore[arg-type]
     return _scalar(annotation, value, where)
+
+
+def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    """A value that may be absent, or of several kinds; then its type on the wire alone says which."""
+    if value is None and type(None) in kinds:
+        return None
+    kinds = tuple(kind for kind in kinds if kind is not type(None))
+    fitting = kinds if len(kinds) == 1 else [kind for kind in kinds if type(value) is (get_origin(kind) or kind)]
+    if not fitting:
+        names = ", ".join((get_origin(kind) or kind).__name__ for kind in kinds)
+        raise ProtocolError(f"{where} must be one of {names}, not {type(value).__name__}")
+    return _value(fitting[0], value, where)
 
 
 def _scalar(annotation: type[Any], value: Any, where: str) -> Any:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
+from runlet.model.facts import FactValue
 from runlet.model.target import Target, Where
 from runlet.protocol.values import WIRE_NAME
 
@@ -91,6 +92,8 @@ class DeviceView:
     presence: Presence
     last_seen: datetime | None
     agent_version: str | None
+    facts: dict[str, FactValue] = field(default_factory=dict)
+    facts_at: datetime | None = None  # when they were told, by the controller's clock
 
 
 @dataclass(frozen=True, slots=True)

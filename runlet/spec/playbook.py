@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
+from runlet.model import duration, environment
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
@@ -117,6 +118,7 @@ def _mistakes(document: Document) -> list[Problem]:
                 found += _in_script(document, (key, "script"), value["script"])
             found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
             found += [document.problem((key, *address), message) for address, message in spread.mistakes(value)]
+            found += _in_environment(document, (key, "env"), value.get("env"))
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
         found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
@@ -146,6 +148,15 @@ def _in_entrypoint(document: Document, address: Address, value: Any) -> Iterator
             return
         if words and not words[0]:
             yield document.problem(address, "entrypoint names no program")
+
+
+def _in_environment(document: Document, address: Address, value: Any) -> Iterator[Problem]:
+    if isinstance(value, dict) and all(
+        isinstance(item, str) and environment.NAME.fullmatch(name) for name, item in value.items()
+    ):
+        message = environment.mistake(value)
+        if message:
+            yield document.problem(address, message)
 
 
 def _words(entrypoint: str | list[str]) -> tuple[str, ...]:
@@ -198,6 +209,8 @@ def _build(document: Document) -> Iterator[Job]:
             aborts=tuple(Abort.from_mapping(rule) for rule in content.get("abort", ())),
             retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
             concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else None,
+            env=content.get("env", {}),
+            timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
         )
 
 
@@ -234,5 +247,7 @@ def _job_mistakes(job: Job) -> Iterator[str]:
         yield "whereCustom must name one device an item with where: custom, and nothing otherwise"
     if job.entrypoint is not None and not job.entrypoint[0]:
         yield "entrypoint names no program"
+    if message := environment.mistake(job.env):
+        yield message
     for line, message in _script_mistakes(job.script):
         yield message if line is None else f"line {line} of the script: {message}"

@@ -13,6 +13,7 @@ from runlet.cli.main import cli
 from runlet.controller import api
 from runlet.errors import RunletError
 from runlet.model.execution import TRANSITIONS, Event, State
+from runlet.model.facts import NAMES
 from tests.docs import pages, rollout_example
 
 _PART = re.compile(r"(<!-- generated: (.+?) -->\n)(.*?)(<!-- end of generated -->)", re.DOTALL)
@@ -37,6 +38,11 @@ def errors() -> str:
         status = next(api._STATUS[base] for base in kind.__mro__ if base in api._STATUS)
         lines.append(_row(f"`{kind.code}`", str(status), f"`{kind.__name__}`"))
     return "\n".join(lines)
+
+
+def facts() -> str:
+    """A row for each fact that an agent tells."""
+    return "\n".join([_row("fact", "is"), _rule(2), *(_row(f"`{name}`", told) for name, told in NAMES.items())])
 
 
 def error_classes(root: type[RunletError] = RunletError) -> Iterator[type[RunletError]]:
@@ -82,6 +88,7 @@ def part(name: str) -> str:
     makers: dict[str, Callable[[], str]] = {
         "transitions": transitions,
         "errors": errors,
+        "facts": facts,
         "rollout": rollout_example.table,
     }
     return command(argument) if kind == "cli" else makers[kind]()

@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -168,6 +169,14 @@ LIMITS = {
     "cancel: Ctrl-C to SIGTERM": ("runlet.agent.session.INTERRUPT_SECONDS", 2.0),
     "cancel: SIGTERM to SIGKILL": ("runlet.agent.session.TERMINATE_SECONDS", 5.0),
     "output after the end": ("runlet.agent.session.DRAIN_BYTES", 256 * 1024),
+    "a look for facts": ("runlet.agent.facts.LOOK_SECONDS", 60.0),
+    "the file of a fact": ("runlet.agent.facts.MAX_FILE_BYTES", 256 * 1024),
+    "a battery's step": ("runlet.agent.facts.BATTERY_STEP", 10),
+    "a boot time's step": ("runlet.agent.facts.BOOT_STEP", timedelta(minutes=1)),
+    "facts of a device": ("runlet.model.facts.MAX_FACTS", 64),
+    "text of a fact": ("runlet.model.facts.MAX_TEXT", 128),
+    "items of a fact": ("runlet.model.facts.MAX_ITEMS", 64),
+    "an event": ("runlet.controller.collector.MAX_EVENT_BYTES", 16 * 1024),
     "output held": ("runlet.agent.output.HOLD_SECONDS", 0.25),
     "output held, bytes": ("runlet.agent.output.HOLD_BYTES", 32 * 1024),
     "output sent again": ("runlet.agent.output.RESEND_SECONDS", 5.0),

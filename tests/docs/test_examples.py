@@ -38,6 +38,7 @@ _VARIABLE = [
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
     (r"\b[0-9a-f]{12}\b", "REVISION"),
     (r"\b(now|\d+ (s|min) ago)", "AGE"),
+    (r"(?<=AGE 0\.1\.0 )\S.*$", "SYSTEM"),  # of a device: what its facts say
     (r"\b(\d+ min \d+ s|\d+\.\d+ s)", "DURATION"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "INSTANT"),
     (r"http://[\d.:]+", "URL"),

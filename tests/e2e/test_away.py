@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from tests.brokers import PrivateBroker
 from tests.harness import Fleet, wait_until
 from tests.operators import Operator
+from tests.tmux import Tmux
 
 # Controller and agents try again ever less often while a broker is away.
 RECONNECT_SECONDS = 120.0
@@ -30,6 +31,18 @@ def test_a_device_is_offline(operator: Operator, fleet: Fleet, device: str, tmp_
     assert (tmp_path / "ran").exists()
 
 
+def test_a_narrow_terminal_shows_devices_without_their_systems(
+    operator: Operator, open_terminal: Callable[..., Tmux]
+) -> None:
+    for columns in (80, 45):
+        terminal = open_terminal(columns)
+        terminal.enter("runlet devices pi-1")
+        assert "os.family" in terminal.wait_for_end(0)
+        terminal.enter("clear; runlet devices")
+        heading = next(line for line in terminal.wait_for_end(0).splitlines() if line.startswith("DEVICE"))
+        assert ("PRESENCE" in heading, "ARCH" in heading) == (True, columns == 80)
+
+
 def test_a_failing_job(operator: Operator, tmp_path: Path) -> None:
     playbook = tmp_path / "fails.yaml"
     playbook.write_text("fails-on-pi-1:\n  script: test $RUNLET_DEVICE != pi-1\n  where: all\n")
@@ -41,6 +54,16 @@ def test_a_failing_job(operator: Operator, tmp_path: Path) -> None:
         "pi-2 | Exited with code: 0 signal: none",
     }
     assert done.stderr.endswith(": 1 done, 1 failed\n")
+
+
+def test_a_job_over_its_time_limit(operator: Operator, tmp_path: Path) -> None:
+    playbook = tmp_path / "hangs.yaml"
+    playbook.write_text("hangs:\n  script: exec sleep $TIME\n  where: all\n  env: {TIME: '1000'}\n  timeout: 1s\n")
+    operator.succeed("apply", str(playbook))
+    done = operator.runlet("run", "hangs", "--on", "pi-1")
+    assert done.returncode == 4
+    assert "ended after its time limit of 1s" in done.stdout
+    assert done.stderr.endswith(": 1 timed out\n")
 
 
 def test_a_cancelled_run(operator: Operator) -> None:

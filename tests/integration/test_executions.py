@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,46 @@ def test_cancel_ends_what_ignores_every_signal_and_hides(fleet: Fleet):
         api.cancel(run.id)
     assert fleet.settled(run).executions[0].state is State.CANCELLED
     wait_until(lambda: not processes_marked(mark), "every process of the execution to end")
+
+
+def test_a_program_that_outlives_its_timeout_is_ended_as_a_cancel_ends_it(fleet: Fleet):
+    script = "trap 'echo interrupted; exit 0' INT; echo ready; while :; do sleep 0.05; done"
+    (execution,) = (run := run_job(fleet, Job("endless", script, timeout=timedelta(seconds=1)))).executions
+    assert (execution.state, execution.detail) == (State.TIMED_OUT, "ended after its time limit of 1s")
+    assert fleet.transcript(run) == b"ready\r\ninterrupted\r\n"
+    assert execution.seconds is not None
+    assert execution.seconds >= 1
+
+
+def test_a_timeout_reaches_what_ignores_every_signal_and_hides(fleet: Fleet):
+    script = "trap '' INT TERM HUP; setsid sleep 1000 & while :; do sleep 1; done"
+    (execution,) = run_job(fleet, Job("stubborn", script, timeout=timedelta(seconds=1))).executions
+    assert (execution.state, execution.signal) == (State.TIMED_OUT, signal.SIGKILL)
+    wait_until(lambda: not processes_marked(f"RUNLET_EXECUTION={execution.id}"), "every process to end")
+
+
+def test_a_program_within_its_timeout_is_left_alone(fleet: Fleet):
+    (execution,) = run_job(fleet, Job("quick", "exit 3", timeout=timedelta(minutes=1))).executions
+    assert (execution.state, execution.exit_code, execution.detail) == (State.FAILED, 3, "")
+
+
+def test_a_cancel_before_the_timeout_names_the_outcome(fleet: Fleet):
+    script = "trap '' INT; echo ready; while :; do sleep 0.05; done"  # SIGTERM comes 2 s after the cancel
+    with fleet.api() as api:
+        api.apply([Job("both", script, timeout=timedelta(seconds=2))])
+        run = api.start_run(job="both", target=Target.parse("pi-1"))
+        fleet.until_printed(run, b"ready")
+        api.cancel(run.id)
+    assert fleet.settled(run).state is State.CANCELLED
+
+
+def test_the_environment_of_a_job_reaches_its_program(fleet: Fleet):
+    """It wins over the device's own, and where the program runs wins over it."""
+    env = {"GREETING": "a b; $(id) {{ x }}", "LANG": "C", "TERM": "dumb", "HOME": "/no/such", "RUNLET_DEVICE": "forged"}
+    script = "import os; print([os.environ[name] for name in ('GREETING', 'LANG', 'TERM', 'HOME', 'RUNLET_DEVICE')])"
+    run = run_job(fleet, Job("environment", script, env=env, entrypoint=("python3",)))
+    printed = fleet.transcript(run).decode()
+    assert printed == "['a b; $(id) {{ x }}', 'C', 'dumb', '/no/such', 'pi-1']\r\n"
 
 
 def test_cancelling_one_device_leaves_the_others(fleet: Fleet):

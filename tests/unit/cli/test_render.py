@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from runlet.cli.options import Output
-from runlet.cli.render import age, duration, print_json, print_run, print_runs, run_title, size
+from runlet.cli.render import (
+    age,
+    duration,
+    print_device,
+    print_devices,
+    print_json,
+    print_run,
+    print_runs,
+    run_title,
+    size,
+)
 from runlet.model.execution import State
+from runlet.model.facts import FactValue
+from runlet.protocol.views import DeviceView, Presence
 from tests.unit.cli.runs import NOON, execution, run
 
 
@@ -55,6 +68,32 @@ def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
         "RUN  JOB      WHERE      STATE             STARTED",
         "12   upgrade  pi-1,pi-2  1 done, 1 failed  3 min ago",
     ]
+
+
+FACTS: dict[str, FactValue] = {"os.id": "debian", "os.version": "12", "arch": "aarch64", "cpu.count": 4}
+PI = DeviceView("pi-1", Presence.ONLINE, NOON, "0.1.0", FACTS, NOON)
+
+
+def test_a_table_of_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    print_devices([PI, DeviceView("pi-2", Presence.OFFLINE, None, None)], NOON + timedelta(seconds=3))
+    assert capsys.readouterr().out.splitlines() == [
+        "DEVICE  PRESENCE  LAST SEEN  AGENT  OS         ARCH",
+        "pi-1    online    3 s ago    0.1.0  debian 12  aarch64",
+        "pi-2    offline   never",
+    ]
+
+
+def test_a_device_and_its_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    facts: dict[str, FactValue] = {"hostname": "\x1b[2Jpi", "addresses": ["192.0.2.1", "fd00::1"], "throttled": False}
+    print_device(replace(PI, facts=facts), NOON + timedelta(seconds=3))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    heading, told, empty, table, _, *rows = out.splitlines()
+    assert (heading, told, empty) == ("device pi-1: online, seen 3 s ago", "facts told 3 s ago", "")
+    assert table.split() == ["FACT", "VALUE"]
+    assert rows == ["addresses  192.0.2.1, fd00::1", "throttled  false"]
+    print_device(DeviceView("pi-2", Presence.OFFLINE, None, None), NOON)
+    assert capsys.readouterr().out == "device pi-2: offline, never seen\nfacts not told yet\n"
 
 
 def test_what_devices_say_cannot_act(capsys: pytest.CaptureFixture[str]) -> None:

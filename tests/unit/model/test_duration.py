@@ -7,22 +7,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.errors import InvalidInput
-from runlet.model import duration
+from runlet.model.duration import parse, text
 
-
-@given(st.integers(1, 10**8))
-def test_text_and_back(seconds: int) -> None:
-    assert duration.parse(duration.text(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(90, "90s"), (600, "10m"), (21_600, "6h"), (172_800, "2d")])
-def test_the_largest_unit_that_fits(seconds: int, text: str) -> None:
-    assert duration.text(timedelta(seconds=seconds)) == text
+DURATIONS = st.builds(lambda number, unit: f"{number}{unit}", st.integers(1, 999_999_999), st.sampled_from("smhd"))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "0s", "-1s", "1.5h", "5 m", "5M", "5w", "1h30m", "٣s", "9999999999s", "5m\n"]
+    ("written", "duration"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        ("6h", timedelta(hours=6)),
+        ("2d", timedelta(days=2)),
+        ("999999999d", timedelta(days=999_999_999)),
+    ],
 )
-def test_what_is_no_duration(text: str) -> None:
+def test_a_duration_is_read_and_written(written: str, duration: timedelta) -> None:
+    assert parse(written) == duration
+    assert text(duration) == written
+
+
+@given(DURATIONS)
+def test_what_is_written_is_read_back(written: str) -> None:
+    assert parse(text(parse(written))) == parse(written)
+
+
+def test_the_largest_unit_that_leaves_no_rest_is_chosen() -> None:
+    assert [text(timedelta(seconds=seconds)) for seconds in (60, 61, 3600, 86_400, 90_000)] == [
+        "1m",
+        "61s",
+        "1h",
+        "1d",
+        "25h",
+    ]
+    assert text(timedelta(seconds=1.5)) == "1s"
+
+
+@pytest.mark.parametrize("written", ["", "5", "s", "0s", "05m", "-1s", "1.5h", "6 h", "6y", "6h\n", "1h30m", "٣s"])
+def test_anything_else_is_refused(written: str) -> None:
     with pytest.raises(InvalidInput, match="is not a duration"):
-        duration.parse(text)
+        parse(written)

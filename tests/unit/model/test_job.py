@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -22,6 +23,8 @@ FULL = Job(
     aborts=(Abort(Amount(3)),),
     retry=Retry(max=2),
     concurrency=Concurrency(max=20),
+    env={"LANG": "C.UTF-8"},
+    timeout=timedelta(minutes=90),
 )
 
 CHANGES = {
@@ -38,6 +41,8 @@ CHANGES = {
     "aborts": (),
     "retry": Retry(max=3),
     "concurrency": Concurrency(max=20, group="apt"),
+    "env": {"LANG": "C"},
+    "timeout": timedelta(hours=1),
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.errors import ProtocolError
-from runlet.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Heartbeat, Message, Report, decode, encode
+from runlet.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Execute, Heartbeat, Message, Report, decode, encode
 from tests.strategies import MESSAGES
 
 JSON = st.recursive(
@@ -18,6 +18,19 @@ JSON = st.recursive(
 )
 TYPES = [kind.TYPE for kind in get_args(Message)]
 ID = "0b0e6c3c-6a0f-4d0e-9d5a-2f1f8a7f3c11"
+EXECUTE = {
+    "type": "execute.v1",
+    "execution": ID,
+    "attempt": 1,
+    "run": 1,
+    "job": "job",
+    "script": None,
+    "entrypoint": None,
+    "arguments": [],
+    "cwd": None,
+    "terminal": {"columns": 80, "rows": 24},
+    "term": "dumb",
+}
 REPORT = {"type": "report.v1", "execution": ID, "attempt": 1, "version": 2, "event": "start", "at": 1}
 
 
@@ -67,6 +80,23 @@ def test_unknown_fields_are_ignored() -> None:
         ({**REPORT, "detail": "\0"}, "NUL"),
         ({**REPORT, "execution": "../../etc/passwd"}, "must be a UUID"),
         ({**REPORT, "detail": "\ud800"}, "not JSON"),
+        ({**EXECUTE, "environment": {"A=B": "x"}}, "a name that is not"),
+        ({**EXECUTE, "environment": {"A": "\0"}}, "A in env holds a NUL"),
+        ({**EXECUTE, "environment": {"A": 1}}, "environment.A must be str"),
+        ({**EXECUTE, "environment": {"A": "x" * 65_536}}, "larger than 64 KiB"),
+        (
+            {"type": "facts.v1", "facts": {"a": None}},
+            "facts.a must be one of str, int, float, bool, list, not NoneType",
+        ),
+        ({"type": "facts.v1", "facts": {"a": {}}}, "facts.a must be one of"),
+        ({"type": "facts.v1", "facts": {"a": [1]}}, "facts.a must be str, not int"),
+        ({"type": "facts.v1", "facts": {"a": [["x"]]}}, "facts.a must be str, not list"),
+        ({"type": "facts.v1", "facts": {"A": 1}}, "the name of a fact"),
+        ({"type": "facts.v1", "facts": {"a": 10**400}}, "out of range"),
+        ({**EXECUTE, "timeout": 0}, "out of range"),
+        ({**EXECUTE, "timeout": float("inf")}, "out of range"),
+        ({**EXECUTE, "timeout": float("nan")}, "out of range"),
+        ({**EXECUTE, "timeout": True}, "timeout must be float"),
     ],
 )
 def test_refusals(content: object, message: str) -> None:
@@ -78,6 +108,9 @@ def test_optional_fields_have_defaults() -> None:
     report = decode(json.dumps(REPORT).encode())
     assert isinstance(report, Report)
     assert (report.exit_code, report.at) == (None, 1.0)
+    execute = decode(json.dumps(EXECUTE).encode())
+    assert isinstance(execute, Execute)
+    assert (execute.environment, execute.timeout) == ({}, None)
 
 
 def test_a_message_over_the_limit_is_neither_sent_nor_read() -> None:

@@ -96,6 +96,8 @@ def test_a_mapping_is_read_back(job: Job) -> None:
         ({"entrypoint": []}, "entrypoint is empty"),
         ({"entrypoint": [""]}, "entrypoint names no program"),
         ({"entrypoint": "sh"}, "entrypoint must be a list or nothing"),
+        ({"env": {"A": "x" * 65_536}}, "env is larger than 64 KiB"),
+        ({"timeout": "1y"}, "this is not a duration"),
         ({"barred": ["a.b"]}, "a device's name is letters"),
         ({"every": "tomorrow"}, "this is not a time"),
         ({"extra": 1}, "unknown key 'extra' in the job"),

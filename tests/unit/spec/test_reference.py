@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runlet.model import environment
 from runlet.spec import playbook, reader, schema, template
 from runlet.spec.jinja import FILTERS
 
@@ -39,6 +40,7 @@ def test_limits_are_the_real_ones() -> None:
         f"| nesting | {reader.MAX_DEPTH} levels |",
         f"| keys and values of a file | {reader.MAX_NODES:,} |",
         f"| script, as written and as rendered | {template.MAX_SCRIPT_BYTES // 1024} KiB |",
+        f"| `env`, names and values | {environment.MAX_BYTES // 1024} KiB |",
         f"| jobs of one `apply` | {playbook.MAX_JOBS:,} |",
     ):
         assert limit in PAGE

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from runlet.model import duration, environment
 from runlet.model.inventory import DEVICE_NAME
 from runlet.model.job import Job
 from runlet.model.target import Where
@@ -45,6 +46,8 @@ def test_schemas_and_model_agree() -> None:
     definitions = SCHEMAS["playbook.schema.json"]["$defs"]
     assert definitions["deviceName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
     assert definitions["where"]["enum"] == [where.value for where in Where]
+    assert definitions["variableName"]["pattern"] == f"^{environment.NAME.pattern}$"
+    assert definitions["timeout"]["pattern"] == f"^{duration._WRITTEN.pattern}$"
     job = SCHEMAS["job.schema.json"]
     assert set(job["required"]) == set(job["properties"]) == set(Job("a", "b").to_mapping())
 
@@ -78,7 +81,7 @@ def test_a_guess_is_offered_for_a_slip_only() -> None:
     found = schema.violations({"job": {"script": "ls", "wheer": "all", "z" * 200: 1}}, "playbook")
     slip, noise = (violation.message for violation in found)
     assert slip == "unknown key 'wheer' in job 'job'; did you mean 'where'?"
-    assert re.fullmatch(r"unknown key 'z{37}\.\.\.' in job 'job'; known are name, .*concurrency", noise)
+    assert re.fullmatch(r"unknown key 'z{37}\.\.\.' in job 'job'; known are name, .*timeout", noise)
 
 
 def test_importing_the_package_loads_no_validator_and_no_template_engine() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, select
 
 from runlet.controller.tables import Device
+from runlet.model.target import Candidate
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
 
@@ -35,6 +36,11 @@ def presence(device: Device, now: datetime) -> Presence:
 def connected(session: Session, now: datetime) -> dict[str, bool]:
     """Each enrolled device, and whether it can be reached."""
     return {device.name: presence(device, now) is not Presence.OFFLINE for device in session.exec(select(Device))}
+
+
+def candidates(session: Session, now: datetime) -> dict[str, Candidate]:
+    """Each enrolled device by name, with what a target asks of it."""
+    return {name: Candidate(name, reachable) for name, reachable in connected(session, now).items()}
 
 
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -181,7 +182,7 @@ class _Composer:
             return
         if event.style == "|":
             self.document.literal.add(address)
-        self._put(event.value if event.style else _plain_value(event.value))
+        self._put(event.value if event.style else plain_value(event.value))
 
     def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Value] | list[Value]) -> None:
         self._refuse_properties(event)
@@ -256,7 +257,8 @@ def _short_tag(tag: str) -> str:
     return shorten(tag.replace("tag:yaml.org,2002:", "!!", 1))
 
 
-def _plain_value(text: str) -> Value:
+def plain_value(text: str) -> Value:
+    """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -264,3 +266,33 @@ def _plain_value(text: str) -> Value:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+def unspeakable(content: Any) -> Iterator[str]:
+    """What JSON can say and a file, an argument or a message cannot. Walks with its own stack."""
+    waiting = [(content, 0)]
+    nodes = 0
+    while waiting:
+        value, depth = waiting.pop()
+        nodes += 1
+        if nodes > MAX_NODES:
+            yield f"more than {MAX_NODES} keys and values"
+            return
+        if depth > MAX_DEPTH:
+            yield f"nested deeper than {MAX_DEPTH} levels"
+            return
+        if isinstance(value, dict):
+            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
+        elif isinstance(value, list):
+            waiting += [(item, depth + 1) for item in value]
+        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+            yield "a text holds the character NUL or half a surrogate pair"
+            return
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -47,17 +47,13 @@ class Device:
     enabled: bool = True
 
     def to_mapping(self) -> dict[str, Any]:
-        """What stands below the device's name in an inventory, every key present."""
-        return {
-            "description": self.description,
-            "labels": dict(self.labels),
-            "vars": dict(self.vars),
-            "enabled": self.enabled,
-        }
+        """What stands below the device's name in an inventory; what is empty or as by default is left out."""
+        enabled: dict[str, Any] = {} if self.enabled else {"enabled": False}
+        return _filled(description=self.description, labels=dict(self.labels), vars=dict(self.vars)) | enabled
 
     @classmethod
     def from_mapping(cls, name: str, content: Mapping[str, Any]) -> Device:
-        """The inverse of `to_mapping`, for content that was checked against the schema; keys may be missing."""
+        """The inverse of `to_mapping`, for content that was checked against the schema."""
         return cls(
             name=name,
             description=content.get("description", ""),
@@ -78,17 +74,17 @@ class Group:
     vars: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def to_mapping(self) -> dict[str, Any]:
-        """What stands below the group's name in an inventory, every key present."""
-        return {
-            "description": self.description,
-            "members": list(self.members),
-            "children": list(self.children),
-            "vars": dict(self.vars),
-        }
+        """What stands below the group's name in an inventory; what is empty is left out."""
+        return _filled(
+            description=self.description,
+            members=list(self.members),
+            children=list(self.children),
+            vars=dict(self.vars),
+        )
 
     @classmethod
     def from_mapping(cls, name: str, content: Mapping[str, Any]) -> Group:
-        """The inverse of `to_mapping`, for content that was checked against the schema; keys may be missing."""
+        """The inverse of `to_mapping`, for content that was checked against the schema."""
         return cls(
             name=name,
             description=content.get("description", ""),
@@ -130,21 +126,23 @@ class Inventory:
         return merged | dict(own)
 
     def to_mapping(self) -> dict[str, Any]:
-        """The inventory as JSON values, as in its file; `from_mapping` reads it back."""
-        return {
-            "vars": dict(self.vars),
-            "groups": {name: group.to_mapping() for name, group in self.groups.items()},
-            "devices": {name: device.to_mapping() for name, device in self.devices.items()},
-        }
+        """The inventory as JSON values, as in its file; what is empty or as by default is left out."""
+        groups = {name: group.to_mapping() for name, group in self.groups.items()}
+        devices = {name: device.to_mapping() for name, device in self.devices.items()}
+        return {**_filled(vars=dict(self.vars), groups=groups), "devices": devices}
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Inventory:
-        """The inverse of `to_mapping`, for content that was checked (spec/inventory.py); keys may be missing."""
+        """The inverse of `to_mapping`, for content that was checked (spec/inventory.py)."""
         return cls(
             devices={name: Device.from_mapping(name, inner or {}) for name, inner in content["devices"].items()},
             groups={name: Group.from_mapping(name, inner or {}) for name, inner in content.get("groups", {}).items()},
             vars=content.get("vars", {}),
         )
+
+
+def _filled(**parts: Any) -> dict[str, Any]:
+    return {key: part for key, part in parts.items() if part}
 
 
 def cycles(children: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:

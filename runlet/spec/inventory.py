@@ -66,13 +66,8 @@ def from_mapping(content: Any) -> Inventory:
 
 
 def dump(inventory: Inventory) -> str:
-    """The inventory as YAML that `load` reads back; what is empty or as by default is left out."""
-    content = inventory.to_mapping()
-    for kind in ("groups", "devices"):
-        for name, declared in content[kind].items():
-            content[kind][name] = {key: value for key, value in declared.items() if value not in ("", {}, [], True)}
-    whole = {key: value for key, value in content.items() if value}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    """The inventory as YAML that `load` reads back."""
+    return yaml.dump(inventory.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 # --- what a schema cannot say ---------------------------------------------------------------------------------------

@@ -49,21 +49,24 @@ def read(path: Path, shown: str | None = None) -> Document:
     Raises InvalidFiles for what stops the reading; lesser mistakes are in the document's `problems`.
     """
     name = shown or str(path)
+    return parse(name, read_bytes(path, name))
+
+
+def read_bytes(path: Path, shown: str | None = None) -> bytes:
+    """The content of a file, as far as it is within the limit. Raises InvalidFiles."""
+    name = shown or str(path)
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _refusal(name, "no such file") from None
     except OSError as error:
         raise _refusal(name, f"cannot be read: {error.strerror}") from None
-    return parse(name, content)
 
 
 def parse(path: str, content: bytes) -> Document:
     """The document in `content`. Raises as `read` does."""
-    if len(content) > MAX_FILE_BYTES:
-        raise _refusal(path, f"the file is larger than {MAX_FILE_BYTES // 1024} KiB; split it")
-    text = _decode(path, content)
+    text = decode(path, content)
     composer = _Composer(path, text)
     try:
         composer.compose()
@@ -78,7 +81,10 @@ def _refusal(path: str, message: str) -> InvalidFiles:
     return InvalidFiles([Problem(path, 0, 0, message)])
 
 
-def _decode(path: str, content: bytes) -> str:
+def decode(path: str, content: bytes) -> str:
+    """The text of a file. Raises InvalidFiles for what is too large, not UTF-8, or not allowed in YAML."""
+    if len(content) > MAX_FILE_BYTES:
+        raise _refusal(path, f"the file is larger than {MAX_FILE_BYTES // 1024} KiB; split it")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -103,7 +103,7 @@ def parse(words: list[str]) -> None:
 # --- reference ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", generated.command_names())
 def test_every_command_and_option_has_its_place(name: str) -> None:
     part = pages.section(CLI, f"### `runlet {name}`")
     _, command = generated.command_context(name)

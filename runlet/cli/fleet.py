@@ -147,7 +147,7 @@ def _this_machine() -> str:
 def _declared(inventory: Path) -> list[str]:
     from runlet.spec.inventory import load
 
-    names = [device.name for device in load(inventory) if device.enabled]
+    names = [device.name for device in load(inventory).devices.values() if device.enabled]
     if not names:
         raise InvalidInput(f"{inventory}: no device is enabled")
     return names

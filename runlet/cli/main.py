@@ -47,6 +47,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Fleet": {
         "devices": ("runlet.cli.listings:devices", "List the devices and their presence."),
+        "inventory": ("runlet.cli.inventories:inventory", "Make an inventory of an Ansible inventory."),
         "controller": ("runlet.cli.programs:controller", "Run a controller."),
         "agent": ("runlet.cli.programs:agent", "Run a device's agent."),
     },

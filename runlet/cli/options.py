@@ -77,7 +77,7 @@ class RunType(click.ParamType[RunId]):
 
 
 class TargetType(click.ParamType[Target]):
-    """Device names, comma-separated, or one of all, any, local."""
+    """Patterns, comma-separated, or one of all, any, enrolled, local."""
 
     name = "target"
 

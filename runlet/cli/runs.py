@@ -33,7 +33,10 @@ _timeout = click.option(
 @click.argument("job")
 @click.argument("args", metavar="[ARG...]", nargs=-1)
 @click.option(
-    "--on", "target", type=TargetType(), help="Where, instead of the job's own: device,... or all, any, local."
+    "--on",
+    "target",
+    type=TargetType(),
+    help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @_detach
 @_timeout
@@ -78,8 +81,8 @@ def exec_(
 ) -> int:
     """Run a command on devices, without a job.
 
-    TARGET names devices, comma-separated, or is one of all, any, local. COMMAND is not given to a shell. Terminals,
-    streaming and exit codes are as with `run`.
+    TARGET holds patterns, comma-separated, or is one of all, any, enrolled, local. COMMAND is not given to a shell.
+    Terminals, streaming and exit codes are as with `run`.
 
     \b
     Examples:
@@ -125,12 +128,12 @@ def _launch(options: Options, *, detach: bool, timeout: float | None, output: Ou
             term=_own_term() if interactive else DEFAULT_TERM,
         )
         words = waiting_words(started.executions, api.devices(facts=False))
-    if detach:
+    if detach or not started.executions:
         if output is not Output.TABLE:
             render.print_json(started, output)
         else:
             names = ", ".join(device_name(execution) for execution in started.executions)
-            click.echo(f"run {started.id} of {plain(render.run_title(started))} on {names}")
+            click.echo(f"run {started.id} of {plain(render.run_title(started))} on {names or 'no device'}")
         for line in words:
             click.echo(line, err=True)
         return ExitCode.SUCCEEDED

@@ -95,7 +95,13 @@ class Api:
             "job": job,
             "command": None if command is None else list(command),
             "args": list(args),
-            "target": None if target is None else {"where": target.where.value, "whereCustom": list(target.patterns)},
+            "target": None
+            if target is None
+            else {
+                "where": target.where.value,
+                "whereCustom": list(target.patterns),
+                "allowEmpty": target.allow_empty,
+            },
             "origin": origin,
             "terminal": to_json(terminal or TerminalSize()),
             "term": term,

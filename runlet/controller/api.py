@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -76,6 +75,7 @@ class RollbackBody(BaseModel):
 class TargetBody(BaseModel):
     where: Where
     whereCustom: list[str] = []
+    allowEmpty: bool = False
 
 
 class TerminalBody(BaseModel):
@@ -232,18 +232,21 @@ def _submission(body: SubmissionBody) -> Submission:
 
 
 def _launch_request(body: RunBody) -> runs.Request:
-    target = None
-    if body.target is not None:
-        target = replace(Target.custom(body.target.whereCustom), where=body.target.where)
     return runs.Request(
         job=body.job,
         command=None if body.command is None else tuple(body.command),
         args=tuple(body.args),
-        target=target,
+        target=None if body.target is None else _target(body.target),
         origin=body.origin,
         terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
         term=body.term,
     )
+
+
+def _target(body: TargetBody) -> Target:
+    if body.where is Where.CUSTOM:
+        return Target.custom(body.whereCustom, allow_empty=body.allowEmpty)
+    return Target(body.where, tuple(body.whereCustom), body.allowEmpty)
 
 
 def _answer(error: RunletError) -> JSONResponse:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from runlet.controller.tables import Device
 from runlet.errors import UnknownName
 from runlet.model.facts import FactValue
+from runlet.model.target import Candidate
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
 
@@ -44,6 +45,11 @@ def connected(session: Session, now: datetime) -> dict[str, bool]:
     # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
     found = session.exec(select(Device.name, Device.connected, Device.last_seen))
     return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
+
+
+def candidates(session: Session, now: datetime) -> dict[str, Candidate]:
+    """Each enrolled device by name, with what a target asks of it."""
+    return {name: Candidate(name, reachable) for name, reachable in connected(session, now).items()}
 
 
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:

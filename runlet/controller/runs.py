@@ -51,10 +51,9 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 
     Raises UnknownName, InvalidInput or Conflict; then nothing was written.
     """
-    run = _prepare(session, request, now)
-    target = Target(run.where, tuple(run.where_custom))
-    reachable = devices.connected(session, now)
-    chosen = resolve(target, reachable, origin=request.origin, barred=frozenset(run.barred))
+    run, target = _prepare(session, request, now)
+    candidates = devices.candidates(session, now)
+    chosen = resolve(target, candidates, origin=request.origin, barred=frozenset(run.barred))
     session.add(run)
     session.flush()
     assert run.id is not None
@@ -66,21 +65,22 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     outgoing = []
     for execution in executions:
         if execution.device is not None:
-            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, reachable[execution.device])
+            connected = candidates[execution.device].connected
+            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
     return Launched(_view(run, executions), outgoing)
 
 
-def _prepare(session: Session, request: Request, now: datetime) -> Run:
-    """The row of the run, not yet added: everything its executions are made from."""
+def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
+    """The row of the run, not yet added: everything its executions are made from; and where they go."""
     _check_texts((request.job or "", *(request.command or ()), *request.args))
     job = jobs.find(session, request.job) if request.job else None
     if job is None and not request.command:
         raise InvalidInput("neither a job nor a command is given")
     target = request.target or (job.target if job else None)
     if target is None:
-        raise InvalidInput("a command needs a target", "name a device, or say all, any or local")
+        raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
-    return Run(
+    run = Run(
         job=job.name if job else None,
         revision=job.revision if job else None,
         command=None if job else list(request.command or ()),
@@ -99,6 +99,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> Run:
         term=request.term,
         created_at=now,
     )
+    return run, target
 
 
 def _check_texts(texts: Sequence[str]) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from runlet.errors import InvalidInput
 from runlet.model.declaration import Declaration, Kind
-from runlet.spec import playbook, schema
+from runlet.spec import playbook, reader, schema
 
 # How many mistakes of one declaration an answer names.
 MAX_MISTAKES_TOLD = 20
+# The smallest inventory, around a declaration that is a part of one.
+_WITHOUT = {"devices": {"device": None}}
 
 
 def check(kind: Kind, name: str, content: dict[str, Any]) -> Declaration:
@@ -20,14 +22,14 @@ def check(kind: Kind, name: str, content: dict[str, Any]) -> Declaration:
         if job.name != name:
             raise InvalidInput(f"the declaration of job {name!r} has the content of job {job.name!r}")
         return job.declaration()
-    mistakes = [*playbook.unspeakable([name, content])]
+    mistakes = [*reader.unspeakable([name, content])]
     if not mistakes:
-        whole = {
+        whole = _WITHOUT | {
             Kind.DEVICE: {"devices": {name: content}},
             Kind.GROUP: {"groups": {name: content}},
             Kind.FLEET: content,
-        }
-        mistakes = [one.message for one in islice(schema.violations(whole[kind], "inventory"), MAX_MISTAKES_TOLD)]
+        }[kind]
+        mistakes = [one.message for one in islice(schema.violations(whole, "inventory"), MAX_MISTAKES_TOLD)]
     if mistakes:
         raise InvalidInput(f"this is not a {kind}: {'; '.join(mistakes)}")
     return Declaration(kind, name, content)

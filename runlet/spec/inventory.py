@@ -1,29 +1,146 @@
-"""Inventories: files to declared devices."""
+"""Inventories: files to declared devices and groups, what arrives as one over HTTP to the same, and back to YAML.
+
+What a schema cannot say is in `_inconsistencies`: names that targets could not tell apart, members and children that
+do not exist, groups that contain themselves.
+"""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from runlet.errors import InvalidFiles
-from runlet.model.inventory import Device
+import yaml
+
+from runlet.errors import InvalidFiles, InvalidInput, Problem
+from runlet.model.inventory import RESERVED_NAMES, Inventory, cycles
 from runlet.spec import schema
-from runlet.spec.reader import read
+from runlet.spec.document import MAX_PROBLEMS, Document, shorten
+from runlet.spec.reader import plain_value, read, unspeakable
+from runlet.spec.schema import MAX_NAME_TO_GUESS, Violation
+
+# How many mistakes of one inventory the answer to an HTTP request names.
+MAX_MISTAKES_TOLD = 20
+# Guessing compares a name with all others; whoever has more wrong names than this does not need it.
+MAX_GUESSES = 10
+# Longer ways from a group to itself are told in part.
+MOST_GROUPS_TOLD = 6
 
 
-def load(path: Path) -> list[Device]:
-    """The devices that a file declares, in its order. Raises InvalidFiles with every mistake."""
+def load(path: Path) -> Inventory:
+    """The inventory in a file. Raises InvalidFiles with every mistake."""
     document = read(path)
-    problems = [*document.problems, *schema.check(document, "inventory")]
+    problems = mistakes(document)
     if problems:
         raise InvalidFiles(problems)
-    content: Any = document.value
-    return [
-        Device(
-            name=name,
-            description=declared.get("description", ""),
-            labels=declared.get("labels", {}),
-            enabled=declared.get("enabled", True),
-        )
-        for name, declared in ((name, declared or {}) for name, declared in content["devices"].items())
+    return build(document)
+
+
+def mistakes(document: Document) -> list[Problem]:
+    """Everything wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
+    found = [*document.problems, *schema.check(document, "inventory")]
+    return found + [
+        document.problem(violation.address, violation.message, at_key=violation.at_key)
+        for violation in islice(_inconsistencies(document.value), MAX_PROBLEMS)
+        if violation.address not in document.unread
     ]
+
+
+def build(document: Document) -> Inventory:
+    """The inventory of a document without mistakes."""
+    assert isinstance(document.value, dict), "checked against the schema"
+    return Inventory.from_mapping(document.value)
+
+
+def from_mapping(content: Any) -> Inventory:
+    """The inverse of `Inventory.to_mapping`, for content from outside. Raises InvalidInput with every mistake."""
+    told = list(unspeakable(content))
+    if not told:
+        violations = chain(schema.violations(content, "inventory"), _inconsistencies(content))
+        told = [violation.message for violation in islice(violations, MAX_MISTAKES_TOLD)]
+    if told:
+        raise InvalidInput(f"this is not an inventory: {'; '.join(told)}")
+    return Inventory.from_mapping(content)
+
+
+def dump(inventory: Inventory) -> str:
+    """The inventory as YAML that `load` reads back."""
+    return yaml.dump(inventory.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+# --- what a schema cannot say ---------------------------------------------------------------------------------------
+
+
+def _inconsistencies(content: Any) -> Iterator[Violation]:
+    devices, groups = _part(content, "devices"), _part(content, "groups")
+    for kind, names in (("devices", devices), ("groups", groups)):
+        for name in names:
+            if name in RESERVED_NAMES:
+                yield Violation((kind, name), f"'{name}' means something in targets; choose another name", at_key=True)
+    for name in groups:
+        if name in devices:
+            yield Violation(("groups", name), f"'{name}' is a device too; choose another name", at_key=True)
+    yield from _strangers(groups, "members", devices, "device")
+    yield from _strangers(groups, "children", groups, "group")
+    yield from _cycles({name: _names(group, "children") for name, group in groups.items()})
+
+
+def _part(content: Any, key: str) -> Mapping[str, Any]:
+    part = content.get(key) if isinstance(content, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _names(group: Any, key: str) -> list[str]:
+    """The texts of a list; what else it holds breaks the schema, but keeps its index."""
+    items = group.get(key) if isinstance(group, dict) else None
+    return [item if isinstance(item, str) else "" for item in items] if isinstance(items, list) else []
+
+
+def _strangers(groups: Mapping[str, Any], key: str, known: Mapping[str, Any], kind: str) -> Iterator[Violation]:
+    told = 0
+    for group, content in groups.items():
+        for index, name in enumerate(_names(content, key)):
+            if name and name not in known:
+                told += 1
+                guess = _guess(name, known if told <= MAX_GUESSES else ())
+                yield Violation(("groups", group, key, index), f"there is no {kind} {shorten(name)}{guess}")
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1) if len(name) <= MAX_NAME_TO_GUESS else []
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _cycles(children: Mapping[str, list[str]]) -> Iterator[Violation]:
+    """Each way in which groups contain themselves, at the child that closes it."""
+    for cycle in cycles(children):
+        *_, group, child = cycle
+        way = cycle if len(cycle) <= MOST_GROUPS_TOLD else [*cycle[:2], "...", *cycle[-2:]]
+        yield Violation(
+            ("groups", group, "children", children[group].index(child)),
+            f"group {shorten(child)} contains itself: {' > '.join(way)}",
+        )
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what our reader reads: no aliases, and quotes around text that it would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = None if isinstance(plain_value(text), str) else "'"
+    if not text.replace("\n", "").isprintable():
+        style = '"'  # which alone has escapes
+    elif "\n" in text:
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
-from runlet.model import duration, environment
+from runlet.model import duration, environment, pattern
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.target import Target, Where
 from runlet.spec import schema, spread, template
 from runlet.spec.document import Address, Document
-from runlet.spec.reader import MAX_DEPTH, read
+from runlet.spec.reader import read, unspeakable
 from runlet.spec.template import MAX_SCRIPT_BYTES
 
 # All jobs of one `runlet apply` travel in one request and become one transaction.
@@ -61,10 +61,14 @@ def from_mapping(content: Any) -> Job:
     if not mistakes:
         mistakes = [message for _, message in spread.mistakes(content)]
     if not mistakes:
-        job = Job.from_mapping(content)
-        mistakes = list(_job_mistakes(job))
-        if not mistakes:
-            return job
+        try:
+            job = Job.from_mapping(content)
+        except InvalidInput as error:
+            mistakes = [error.message]
+        else:
+            mistakes = list(_job_mistakes(job))
+            if not mistakes:
+                return job
     raise InvalidInput(f"this is not a job: {'; '.join(mistakes)}")
 
 
@@ -119,6 +123,7 @@ def _mistakes(document: Document) -> list[Problem]:
             found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
             found += [document.problem((key, *address), message) for address, message in spread.mistakes(value)]
             found += _in_environment(document, (key, "env"), value.get("env"))
+            found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
         found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
@@ -164,6 +169,31 @@ def _words(entrypoint: str | list[str]) -> tuple[str, ...]:
     return tuple(shlex.split(entrypoint) if isinstance(entrypoint, str) else entrypoint)
 
 
+def _in_patterns(document: Document, address: Address, value: Any) -> Iterator[Problem]:
+    """Each pattern that is wrong, at its item."""
+    items = value if isinstance(value, list) else []
+    texts = [(index, text) for index, item in enumerate(items) if isinstance(item, str) for text in pattern.split(item)]
+    wrong = False
+    for index, text in texts:
+        try:
+            pattern.parse(text)
+        except InvalidInput as error:
+            wrong = True
+            yield document.problem((*address, index), error.message)
+    if texts and not wrong:
+        try:
+            Target.custom(text for _, text in texts)
+        except InvalidInput as error:
+            yield document.problem(address, error.message)
+
+
+def _target(content: dict[str, Any]) -> Target:
+    where, allow_empty = Where(content.get("where", Where.LOCAL)), content.get("allowEmpty", False)
+    if where is Where.CUSTOM:
+        return Target.custom(content["whereCustom"], allow_empty=allow_empty)
+    return Target(where, allow_empty=allow_empty)
+
+
 def _name(key: str, value: Any) -> str:
     name = value.get("name") if isinstance(value, dict) else None
     return name if isinstance(name, str) else key
@@ -194,14 +224,13 @@ def _build(document: Document) -> Iterator[Job]:
     barred = frozenset(device for device, rules in daemons.items() if not rules.get("enabled", True))
     for key, value in _declared(document):
         content: dict[str, Any] = {"script": value} if isinstance(value, str) else value
-        where = Where(content.get("where", Where.LOCAL))
         yield Job(
             name=_name(key, value),
             script=content["script"],
             description=content.get("description", ""),
             show_duration=content.get("showDuration", False),
             cwd=content.get("cwd"),
-            target=Target.custom(content["whereCustom"]) if where is Where.CUSTOM else Target(where),
+            target=_target(content),
             every=content.get("every"),
             entrypoint=_words(content["entrypoint"]) if "entrypoint" in content else default,
             barred=barred,
@@ -214,37 +243,10 @@ def _build(document: Document) -> Iterator[Job]:
         )
 
 
-def unspeakable(content: Any) -> Iterator[str]:
-    """What JSON can say and a file, an argument or a message cannot. Walks with its own stack."""
-    waiting = [(content, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            yield f"nested deeper than {MAX_DEPTH} levels"
-            return
-        if isinstance(value, dict):
-            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
-        elif isinstance(value, list):
-            waiting += [(item, depth + 1) for item in value]
-        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-            yield "a text holds the character NUL or half a surrogate pair"
-            return
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _job_mistakes(job: Job) -> Iterator[str]:
     """What a schema cannot say of a whole job."""
-    custom = job.target.where is Where.CUSTOM
-    normal = Target.custom(job.target.patterns) if custom else Target(job.target.where)
-    if job.target != normal or custom != bool(job.target.patterns):
-        yield "whereCustom must name one device an item with where: custom, and nothing otherwise"
+    if job.target.patterns != tuple(dict.fromkeys(term.text for term in job.target.terms)):
+        yield "whereCustom must hold each pattern once, one an item, without blanks"
     if job.entrypoint is not None and not job.entrypoint[0]:
         yield "entrypoint names no program"
     if message := environment.mistake(job.env):

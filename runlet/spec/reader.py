@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,21 +49,24 @@ def read(path: Path, shown: str | None = None) -> Document:
     Raises InvalidFiles for what stops the reading; lesser mistakes are in the document's `problems`.
     """
     name = shown or str(path)
+    return parse(name, read_bytes(path, name))
+
+
+def read_bytes(path: Path, shown: str | None = None) -> bytes:
+    """The content of a file, as far as it is within the limit. Raises InvalidFiles."""
+    name = shown or str(path)
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise _refusal(name, "no such file") from None
     except OSError as error:
         raise _refusal(name, f"cannot be read: {error.strerror}") from None
-    return parse(name, content)
 
 
 def parse(path: str, content: bytes) -> Document:
     """The document in `content`. Raises as `read` does."""
-    if len(content) > MAX_FILE_BYTES:
-        raise _refusal(path, f"the file is larger than {MAX_FILE_BYTES // 1024} KiB; split it")
-    text = _decode(path, content)
+    text = decode(path, content)
     composer = _Composer(path, text)
     try:
         composer.compose()
@@ -77,7 +81,10 @@ def _refusal(path: str, message: str) -> InvalidFiles:
     return InvalidFiles([Problem(path, 0, 0, message)])
 
 
-def _decode(path: str, content: bytes) -> str:
+def decode(path: str, content: bytes) -> str:
+    """The text of a file. Raises InvalidFiles for what is too large, not UTF-8, or not allowed in YAML."""
+    if len(content) > MAX_FILE_BYTES:
+        raise _refusal(path, f"the file is larger than {MAX_FILE_BYTES // 1024} KiB; split it")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -181,7 +188,7 @@ class _Composer:
             return
         if event.style == "|":
             self.document.literal.add(address)
-        self._put(event.value if event.style else _plain_value(event.value))
+        self._put(event.value if event.style else plain_value(event.value))
 
     def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Value] | list[Value]) -> None:
         self._refuse_properties(event)
@@ -256,7 +263,8 @@ def _short_tag(tag: str) -> str:
     return shorten(tag.replace("tag:yaml.org,2002:", "!!", 1))
 
 
-def _plain_value(text: str) -> Value:
+def plain_value(text: str) -> Value:
+    """What a word without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -264,3 +272,33 @@ def _plain_value(text: str) -> Value:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+def unspeakable(content: Any) -> Iterator[str]:
+    """What JSON can say and a file, an argument or a message cannot. Walks with its own stack."""
+    waiting = [(content, 0)]
+    nodes = 0
+    while waiting:
+        value, depth = waiting.pop()
+        nodes += 1
+        if nodes > MAX_NODES:
+            yield f"more than {MAX_NODES} keys and values"
+            return
+        if depth > MAX_DEPTH:
+            yield f"nested deeper than {MAX_DEPTH} levels"
+            return
+        if isinstance(value, dict):
+            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
+        elif isinstance(value, list):
+            waiting += [(item, depth + 1) for item in value]
+        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+            yield "a text holds the character NUL or half a surrogate pair"
+            return
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -39,5 +39,11 @@ def test_playbooks_of_the_repository_load() -> None:
 
 
 def test_inventory_example_loads() -> None:
-    devices = inventory.load(ROOT / "inventory.example.yaml")
-    assert [device.name for device in devices if device.enabled] == ["pi-1", "pi-2"]
+    found = inventory.load(ROOT / "inventory.example.yaml")
+    assert [device.name for device in found.devices.values() if device.enabled] == ["pi-1", "pi-2"]
+    assert found.groups_of("pi-1") == ("home", "pis")
+    assert found.variables_of("pi-1") == {
+        "time_server": "router.home",
+        "backup": {"folder": "/srv", "keep": 7},
+        "led": False,
+    }

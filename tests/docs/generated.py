@@ -73,9 +73,25 @@ def command_context(name: str) -> tuple[click.Context, click.Command]:
     root = click.Context(cli, info_name="runlet", max_content_width=_WIDTH, terminal_width=_WIDTH)
     if name == "runlet":
         return root, cli
-    found = cli.get_command(root, name)
-    assert found is not None, name
-    return click.Context(found, root, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH), found
+    context: click.Context = root
+    found: click.Command = cli
+    for word in name.split():
+        assert isinstance(found, click.Group), name
+        inner = found.get_command(context, word)
+        assert inner is not None, name
+        context = click.Context(inner, context, info_name=word, max_content_width=_WIDTH, terminal_width=_WIDTH)
+        found = inner
+    return context, found
+
+
+def command_names() -> list[str]:
+    """Every command, those of groups of commands too: "inventory import"."""
+    names = []
+    for name in cli.list_commands(click.Context(cli)):
+        _, found = command_context(name)
+        inner = found.commands if isinstance(found, click.Group) else ()
+        names += [name, *(f"{name} {one}" for one in inner)]
+    return names
 
 
 def options(found: click.Command) -> list[click.Option]:

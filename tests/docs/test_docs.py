@@ -25,7 +25,7 @@ from runlet.model.execution import Event, State
 from runlet.model.run import ExitCode
 from runlet.protocol import frames, messages, views
 from runlet.protocol.values import WIRE_NAME
-from runlet.spec import playbook, schema
+from runlet.spec import inventory, playbook, schema
 from tests.docs import generated, pages
 
 ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
@@ -55,12 +55,15 @@ def test_generated_parts_are_as_the_code_has_them(path: Path) -> None:
 
 
 @ALL_PAGES
-def test_playbooks_load(path: Path, tmp_path: Path) -> None:
+def test_playbooks_and_inventories_load(path: Path, tmp_path: Path) -> None:
     for number, block in enumerate(pages.blocks(path.read_text("utf-8"))):
         if block.language == "yaml" and block.title != "broken.yaml":
             file = tmp_path / f"{number}.yaml"
             file.write_text(block.text)
-            assert playbook.load([file])
+            if (block.title or "").startswith("inventory"):
+                assert inventory.load(file).devices
+            else:
+                assert playbook.load([file])
 
 
 @ALL_PAGES
@@ -102,7 +105,7 @@ def parse(words: list[str]) -> None:
 # --- reference ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", generated.command_names())
 def test_every_command_and_option_has_its_place(name: str) -> None:
     part = pages.section(CLI, f"### `runlet {name}`")
     _, command = generated.command_context(name)
@@ -119,10 +122,9 @@ def test_absent_commands_are_named() -> None:
 
 @pytest.mark.parametrize("name", ["playbook", "inventory"])
 def test_every_key_of_the_schemas_is_described(name: str) -> None:
-    page = pages.read("docs/reference/playbook.md")
+    page = pages.read(f"docs/reference/{name}.md")
     content = json.loads((schema.folder() / f"{name}.schema.json").read_text("utf-8"))
-    keys = {key for key in all_properties(content) if key != "devices"}
-    for key in keys:
+    for key in all_properties(content):
         assert re.search(rf"`({key}|[\w<>.]+\.{key}|{key}\.[\w<>.]+)`", page), key
 
 

@@ -37,7 +37,7 @@ def stranger(tmp_path: Path) -> Operator:
         (["run", "upgrde"], "error: no job is called 'upgrde'"),
         (["run", "upgrade", "--on", "pi-99"], "'pi-99'"),
         (["exec", "pi-99", "--", "true"], "'pi-99'"),
-        (["exec", "pi 1", "--", "true"], "error: no device is called 'pi 1'; did you mean pi-1?"),
+        (["exec", "pi 1", "--", "true"], "error: pattern 'pi 1', column 3: ' ' cannot be part of a name"),
         (["show", "999999"], "no run 999999"),
         (["attach", "999999"], "no run 999999"),
         (["logs", "999999"], "no run 999999"),

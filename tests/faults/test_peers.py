@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from runlet.model.execution import State
 from runlet.model.job import Job
-from runlet.model.target import Target
+from runlet.model.target import Target, Where
 from runlet.protocol import names
 from runlet.protocol.messages import Hello, encode
 from tests.faults.test_faults import publish
@@ -81,7 +81,7 @@ def test_every_refusal_has_the_form_of_an_error(fleet: Fleet, method: str, path:
 
 def test_a_device_named_twice_runs_once(fleet: Fleet):
     with fleet.api() as api:
-        run = api.start_run(command=["true"], target=Target(Target.parse("x").where, ("pi-1", "pi-2,pi-1")))
+        run = api.start_run(command=["true"], target=Target(Where.CUSTOM, ("pi-1", "pi-2", "pi-1")))
     assert [execution.device for execution in fleet.settled(run).executions] == ["pi-1", "pi-2"]
 
 

@@ -106,7 +106,7 @@ def test_unknown_names_are_errors_with_a_suggestion(fleet: Fleet):
         apply(api, Job("backup", "true"))
         with pytest.raises(UnknownName, match="no job is called 'bakcup'; did you mean backup"):
             api.start_run(job="bakcup", target=Target.parse("all"))
-        with pytest.raises(UnknownName, match="no device is called 'pi-11'; did you mean pi-1"):
+        with pytest.raises(UnknownName, match="no device or group is called 'pi-11'; did you mean pi-1"):
             api.start_run(job="backup", target=Target.parse("pi-11"))
         with pytest.raises(UnknownName, match="there is no run 999999"):
             api.run(999999)

@@ -33,7 +33,7 @@ CHANGES = {
     "description": "",
     "show_duration": False,
     "cwd": None,
-    "target": Target(Where.ALL),
+    "target": Target(Where.CUSTOM, FULL.target.patterns, allow_empty=True),
     "every": None,
     "entrypoint": None,
     "barred": frozenset({"mac"}),

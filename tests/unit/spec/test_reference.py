@@ -1,18 +1,18 @@
-"""docs/reference/playbook.md is held to the schemas, the limits and the loader."""
+"""docs/reference/playbook.md and inventory.md are held to the schemas, the limits and the loaders."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from runlet.model import environment
-from runlet.spec import playbook, reader, schema, template
+from runlet.spec import inventory, playbook, reader, schema, template
 from runlet.spec.jinja import FILTERS
 
-PAGE = (Path(__file__).parents[3] / "docs/reference/playbook.md").read_text("utf-8")
+REFERENCE = Path(__file__).parents[3] / "docs/reference"
+PAGE = (REFERENCE / "playbook.md").read_text("utf-8")
 
 
 def test_the_example_loads(tmp_path: Path) -> None:
@@ -22,16 +22,33 @@ def test_the_example_loads(tmp_path: Path) -> None:
     assert [job.name for job in playbook.load([file])] == ["uptime", "backup"]
 
 
-@pytest.mark.parametrize("name", ["playbook", "inventory"])
-def test_every_key_is_described(name: str) -> None:
-    content = json.loads((schema.folder() / f"{name}.schema.json").read_text("utf-8"))
-    keys = (
-        content["$defs"]["job"]["properties"]
-        if name == "playbook"
-        else content["properties"]["devices"]["additionalProperties"]["properties"]
-    )
-    for key in keys:
+def test_every_key_of_a_job_is_described() -> None:
+    content = json.loads((schema.folder() / "playbook.schema.json").read_text("utf-8"))
+    for key in content["$defs"]["job"]["properties"]:
         assert f"\n| `{key}` |" in PAGE
+
+
+def test_every_key_of_an_inventory_is_described() -> None:
+    page = (REFERENCE / "inventory.md").read_text("utf-8")
+    content = json.loads((schema.folder() / "inventory.schema.json").read_text("utf-8"))
+    _, whole, group, device, _ = re.split(r"^\| key.*$|^## Names$", page, flags=re.MULTILINE)
+    for part, keys in ((whole, content), (group, _of_each(content, "groups")), (device, _of_each(content, "devices"))):
+        assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(keys["properties"])
+
+
+def _of_each(content: Any, kind: str) -> Any:
+    return content["properties"][kind]["additionalProperties"]
+
+
+def test_the_inventory_of_the_page_gives_the_variables_that_it_tells(tmp_path: Path) -> None:
+    page = (REFERENCE / "inventory.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml.*?\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "inventory.yaml"
+    file.write_text(example)
+    found = inventory.load(file)
+    assert found.groups_of("pi-1") == ("site", "db", "web")
+    told = dict(re.findall(r"^\| `(\w+)` \| `(.+)` \|", page.rpartition("variable of pi-1")[2], re.MULTILINE))
+    assert told == {name: str(value) for name, value in found.variables_of("pi-1").items()}
 
 
 def test_limits_are_the_real_ones() -> None:

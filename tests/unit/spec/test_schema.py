@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from runlet.model import duration, environment
-from runlet.model.inventory import DEVICE_NAME
+from runlet.model.inventory import DEVICE_NAME, LABEL_NAME, VARIABLE_NAME
 from runlet.model.job import Job
 from runlet.model.target import Where
 from runlet.spec import schema
@@ -36,7 +36,7 @@ def test_schemas_are_schemas(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_field_has_a_description(name: str) -> None:
-    definitions = SCHEMAS["playbook.schema.json"]["$defs"]
+    definitions = SCHEMAS["playbook.schema.json"]["$defs"] | SCHEMAS[name].get("$defs", {})
     for path, field in _properties(SCHEMAS[name]):
         target = definitions[field["$ref"].rsplit("/", 1)[1]] if "$ref" in field else field
         assert field.get("description") or target.get("description"), path
@@ -45,6 +45,11 @@ def test_every_field_has_a_description(name: str) -> None:
 def test_schemas_and_model_agree() -> None:
     definitions = SCHEMAS["playbook.schema.json"]["$defs"]
     assert definitions["deviceName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
+    inventory = SCHEMAS["inventory.schema.json"]
+    assert inventory["$defs"]["groupName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
+    assert inventory["$defs"]["vars"]["propertyNames"]["pattern"] == f"^{VARIABLE_NAME.pattern}$"
+    labels = inventory["properties"]["devices"]["additionalProperties"]["properties"]["labels"]
+    assert labels["propertyNames"]["pattern"] == f"^{LABEL_NAME.pattern}$"
     assert definitions["where"]["enum"] == [where.value for where in Where]
     assert definitions["variableName"]["pattern"] == f"^{environment.NAME.pattern}$"
     assert definitions["timeout"]["pattern"] == f"^{duration._WRITTEN.pattern}$"

@@ -1,0 +1,56 @@
+"""The commands that work on inventory files: inventory import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runlet.cli.inert import plain
+from runlet.errors import InvalidInput
+
+
+@click.group()
+def inventory() -> None:
+    """Work on inventory files.
+
+    \b
+    Example:
+      runlet inventory import hosts.ini
+    """
+
+
+@inventory.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--output-file", metavar="PATH", type=click.Path(path_type=Path), help="Write there, to a new file, not to stdout."
+)
+def import_(file: Path, output_file: Path | None) -> None:
+    """Make an inventory of an Ansible inventory, INI or YAML (*.yaml, *.yml, *.json).
+
+    What could not be carried over, or is called otherwise, is told on stderr with its place.
+
+    \b
+    Examples:
+      runlet inventory import hosts.ini
+      runlet inventory import production.yaml --output-file inventory.yaml
+    """
+    from runlet.spec.ansible import load
+
+    imported = load(file)
+    if output_file is None:
+        click.echo(imported.text, nl=False)
+    else:
+        _write_new(output_file, imported.text)
+    for note in imported.notes:
+        click.echo(plain(str(note)), err=True)
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InvalidInput(f"{path} exists already", "name another file, or remove it first") from None
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None

@@ -29,8 +29,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("runlet.cli.fleet:status", "Tell what runs here and how it is."),
     },
     "Jobs": {
-        "validate": ("runlet.cli.playbooks:validate", "Check playbooks without sending anything."),
+        "validate": ("runlet.cli.playbooks:validate", "Check playbooks and inventories."),
         "apply": ("runlet.cli.playbooks:apply", "Make the controller hold the jobs of playbooks."),
+        "schema": ("runlet.cli.schemas:schema", "Print a JSON Schema, for editors."),
         "jobs": ("runlet.cli.listings:jobs", "List the jobs that the controller holds."),
     },
     "Runs": {
@@ -158,7 +159,8 @@ def _as_json(error: RunletError) -> dict[str, Any]:
     content: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
     if isinstance(error, InvalidFiles):
         content["problems"] = [
-            {"path": one.path, "line": one.line, "column": one.column, "message": one.message} for one in error.problems
+            {"path": one.path, "line": one.line, "column": one.column, "message": one.message, "rule": one.rule}
+            for one in error.problems
         ]
     return content
 

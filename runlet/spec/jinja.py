@@ -12,9 +12,10 @@ import shlex
 import traceback
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -23,8 +24,10 @@ from runlet.errors import InvalidInput
 
 # A template's own nesting, `if` within `if` and so on; Jinja's compiler and Python's recurse with it.
 MAX_DEPTH = 50
-# Some 500 placements of nine tokens each; a thousand such jobs are checked within half a minute.
+# Some 500 placements of nine tokens each. All templates of one file are bounded by template.MAX_FILE_TOKENS.
 MAX_TOKENS = 5_000
+# A template with more mistakes than this is text that is no template.
+MAX_MISTAKES = 100
 
 _ALLOWED = (
     nodes.Template,
@@ -85,12 +88,13 @@ class _Absent(StrictUndefined):
 
 def check(script: str) -> list[tuple[int, str]]:
     """What is wrong with the template: (line from 1, message), in order of lines."""
-    problems = [
+    go = (
         (number, _about_go(written))
         for number, line in enumerate(script.split("\n"), start=1)
         for written in _PLACEHOLDER.findall(line)
         if _GO.search(written)
-    ]
+    )
+    problems = list(islice(go, MAX_MISTAKES))
     script = _PLACEHOLDER.sub(lambda match: "{{ args }}" if _GO.search(match[0]) else match[0], script)
     try:
         for count, (line, *_) in enumerate(_environment().lex(script)):
@@ -101,15 +105,15 @@ def check(script: str) -> list[tuple[int, str]]:
         return sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
     except (RecursionError, ValueError, OverflowError):
         return [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
-    found = list(_forbidden(tree))
-    if not found:
-        undeclared = meta.find_undeclared_variables(tree) - {"args"}
-        found = [
-            (name.lineno, f"{name.name} is not known to a template; args is all there is; {_RAW}")
-            for name in tree.find_all(nodes.Name)
-            if name.name in undeclared
-        ]
-    return sorted({*problems, *found})
+    return sorted({*problems, *_objections(tree)})[:MAX_MISTAKES]
+
+
+def tokens(script: str) -> int:
+    """How many tokens a template has, as far as MAX_TOKENS; it need not be a right one."""
+    try:
+        return sum(1 for _ in islice(_environment().lex(script), MAX_TOKENS))
+    except TemplateSyntaxError:
+        return MAX_TOKENS
 
 
 def render(script: str, args: Sequence[str], most: int) -> str:
@@ -165,28 +169,42 @@ def _one_text(value: Any) -> Any:
     return value
 
 
-def _forbidden(tree: nodes.Template) -> Iterator[tuple[int, str]]:
-    """What in a template is outside the allowed language. Walks with its own stack: the tree may be deep."""
-    waiting: list[tuple[nodes.Node, int, bool]] = [(tree, 0, False)]
+def _objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """What in a template is outside the allowed language. Walks with its own stack: the tree may be deep.
+
+    `names` are those that are known at a node: the loop's around it, besides args.
+    """
+    waiting: list[tuple[nodes.Node, int, frozenset[str]]] = [(tree, 0, frozenset(("args",)))]
     while waiting:
-        node, depth, in_loop = waiting.pop()
+        node, depth, names = waiting.pop()
         if depth > MAX_DEPTH:
             yield node.lineno, f"the template is nested deeper than {MAX_DEPTH} levels"
             return
-        message = _objection(node, in_loop)
+        message = _objection(node, names)
         if message:
             yield node.lineno, message
             continue
-        inside = in_loop or isinstance(node, nodes.For)
-        waiting.extend((child, depth + 1, inside) for child in node.iter_child_nodes())
+        if isinstance(node, nodes.For):
+            targets = (node.target, *node.target.find_all(nodes.Name))
+            inside = names | {name.name for name in targets if isinstance(name, nodes.Name)}
+            parts = [(node.iter, names), *((one, names) for one in node.else_), (node.target, inside)]
+            parts += [(node.test, inside)] if node.test else []
+            parts += ((one, inside | {"loop"}) for one in node.body)
+            waiting.extend((part, depth + 1, known) for part, known in parts)
+        else:
+            waiting.extend((child, depth + 1, names) for child in node.iter_child_nodes())
 
 
-def _objection(node: nodes.Node, in_loop: bool) -> str | None:
+def _objection(node: nodes.Node, names: frozenset[str]) -> str | None:
+    if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in names:
+        return f"{node.name} is not known to a template; args is all there is; {_RAW}"
+    if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
+        return "a loop's variable cannot be called loop"
     if isinstance(node, nodes.Filter) and node.name not in _environment().filters:
         return f"unknown filter '{node.name}'; known are {', '.join(sorted(_environment().filters))}"
     if isinstance(node, nodes.Test) and node.name not in TESTS:
         return f"unknown test '{node.name}'; known are {', '.join(TESTS)}"
-    if isinstance(node, nodes.For) and in_loop:
+    if isinstance(node, nodes.For) and "loop" in names:
         return "a loop inside a loop is not allowed in a template; loop in the script"
     if isinstance(node, nodes.Getattr) and not (isinstance(node.node, nodes.Name) and node.node.name == "loop"):
         return f"a template has no attributes such as .{node.attr}; the first argument is args[1]; {_RAW}"

@@ -1,24 +1,22 @@
-"""Playbooks: files to jobs, and what arrives as a job over HTTP to a job.
+"""Playbooks: documents to jobs, and what arrives as a job over HTTP to a job.
 
 A job is called by its key in the playbook, or by its `name` when it gives one. `settings` holds for its own file only.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from runlet.errors import InvalidFiles, InvalidInput, Problem
+from runlet.errors import InvalidInput, Problem, Rule
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
 from runlet.model.target import Target, Where
 from runlet.spec import schema, template
-from runlet.spec.document import Address, Document
-from runlet.spec.reader import MAX_DEPTH, read
-from runlet.spec.template import MAX_SCRIPT_BYTES
+from runlet.spec.document import MAX_PROBLEMS, Address, Document
+from runlet.spec.reader import MAX_DEPTH
+from runlet.spec.template import MAX_FILE_TOKENS, MAX_SCRIPT_BYTES
 
 # All jobs of one `runlet apply` travel in one request and become one transaction.
 MAX_JOBS = 1_000
@@ -26,28 +24,6 @@ MAX_JOBS = 1_000
 MAX_MISTAKES_TOLD = 20
 
 SETTINGS = "settings"
-_SUFFIXES = (".yaml", ".yml")
-
-
-def load(paths: Iterable[Path]) -> list[Job]:
-    """The jobs that files declare; folders are searched for playbooks.
-
-    Raises InvalidFiles with every mistake of every file; then no job is loaded at all.
-    """
-    problems: list[Problem] = []
-    documents: list[Document] = []
-    for path in _files(paths, problems):
-        try:
-            document = read(path)
-        except InvalidFiles as error:
-            problems += error.problems
-            continue
-        problems += _mistakes(document)
-        documents.append(document)
-    problems += _clashes(documents)
-    if problems:
-        raise InvalidFiles(problems)
-    return [job for document in documents for job in _build(document)]
 
 
 def from_mapping(content: Any) -> Job:
@@ -64,73 +40,50 @@ def from_mapping(content: Any) -> Job:
     raise InvalidInput(f"this is not a job: {'; '.join(mistakes)}")
 
 
-def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
-    """Every file once, whichever way it was named."""
-    seen: set[str] = set()
-    for path in paths:
-        found = _playbooks_in(path, problems) if os.path.isdir(path) else [path]
-        if not found:
-            problems.append(Problem(str(path), 0, 0, "there is no playbook (*.yaml, *.yml) in this folder"))
-        for file in found:
-            real = os.path.realpath(file)
-            if real not in seen:
-                seen.add(real)
-                yield file
-
-
-def _playbooks_in(folder: Path, problems: list[Problem]) -> list[Path]:
-    """The playbooks in and below a folder, sorted; inventories and what is hidden are left out."""
-
-    def report(error: OSError) -> None:
-        problems.append(Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}"))
-
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=report):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in files if name.endswith(_SUFFIXES) and _is_playbook(name)]
-    return sorted(file for file in found if file.is_file())
-
-
-def _is_playbook(name: str) -> bool:
-    return not name.startswith((".", "inventory"))
-
-
 def _declared(document: Document) -> Iterator[tuple[str, Any]]:
     if isinstance(document.value, dict):
         yield from ((key, value) for key, value in document.value.items() if key != SETTINGS)
 
 
-def _mistakes(document: Document) -> list[Problem]:
-    """Everything wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
+def mistakes(document: Document) -> list[Problem]:
+    """What is wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
     found = [*document.problems, *schema.check(document, "playbook")]
-    declared = list(_declared(document))
-    if not declared and not found:
-        found.append(Problem(document.path, 0, 0, "the file declares no job"))
-    for key, value in declared:
-        if isinstance(value, str):
-            found += _in_script(document, (key,), value)
-        elif isinstance(value, dict):
-            if isinstance(value.get("script"), str):
-                found += _in_script(document, (key, "script"), value["script"])
-            found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
-    settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
-    if isinstance(settings, dict):
-        found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
+    if not found and not any(True for _ in _declared(document)):
+        found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
+    found += islice(_in_scripts(document), MAX_PROBLEMS)
+    found += islice(_in_entrypoints(document), MAX_PROBLEMS)
     return found
 
 
-def _in_script(document: Document, address: Address, script: str) -> Iterator[Problem]:
-    for line, message in _script_mistakes(script):
-        if line is None:
-            yield document.problem(address, message)
-        else:
-            yield document.problem_in_text(address, line, message)
+def _in_scripts(document: Document) -> Iterator[Problem]:
+    tokens = 0
+    for key, value in _declared(document):
+        address = (key,) if isinstance(value, str) else (key, "script")
+        script = value.get("script") if isinstance(value, dict) else value
+        if not isinstance(script, str):
+            continue
+        tokens += template.tokens(script)
+        if tokens > MAX_FILE_TOKENS:
+            message = f"the templates of this file have more than {MAX_FILE_TOKENS} tokens; split the file"
+            yield document.problem(address, message, rule=Rule.TEMPLATE)
+            return
+        for line, message in _script_mistakes(script):
+            if line is None:
+                yield document.problem(address, message, rule=Rule.TEMPLATE)
+            else:
+                yield document.problem_in_text(address, line, message, Rule.TEMPLATE)
 
 
 def _script_mistakes(script: str) -> list[tuple[int | None, str]]:
     if len(script.encode()) > MAX_SCRIPT_BYTES:
         return [(None, f"the script is larger than {MAX_SCRIPT_BYTES // 1024} KiB; put large data into a file")]
     return list(template.check(script))
+
+
+def _in_entrypoints(document: Document) -> Iterator[Problem]:
+    for key, value in document.value.items() if isinstance(document.value, dict) else ():
+        if isinstance(value, dict):
+            yield from _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
 
 
 def _in_entrypoint(document: Document, address: Address, value: Any) -> Iterator[Problem]:
@@ -154,23 +107,25 @@ def _name(key: str, value: Any) -> str:
     return name if isinstance(name, str) else key
 
 
-def _clashes(documents: list[Document]) -> Iterator[Problem]:
+def clashes(documents: Iterable[Document]) -> Iterator[Problem]:
     """Names declared twice, in one file or several, and too many names."""
     firsts: dict[str, Problem] = {}
     for document in documents:
         for key, value in _declared(document):
             name = _name(key, value)
             address = (key,) if name == key else (key, "name")
-            here = document.problem(address, f"job '{name}' is declared twice", at_key=True)
+            here = document.problem(address, f"job '{name}' is declared twice", at_key=True, rule=Rule.NAME)
             first = firsts.setdefault(name, here)
             if first is not here:
                 other = f"{first.path}:{first.line}:{first.column}"
-                yield document.problem(address, f"job '{name}' is already declared at {other}", at_key=True)
+                told = f"job '{name}' is already declared at {other}"
+                yield document.problem(address, told, at_key=True, rule=Rule.NAME)
             elif len(firsts) == MAX_JOBS + 1:
-                yield document.problem(address, f"more than {MAX_JOBS} jobs are declared", at_key=True)
+                told = f"more than {MAX_JOBS} jobs are declared"
+                yield document.problem(address, told, at_key=True, rule=Rule.NAME)
 
 
-def _build(document: Document) -> Iterator[Job]:
+def build(document: Document) -> Iterator[Job]:
     """The jobs of a document without mistakes."""
     assert isinstance(document.value, dict), "checked against the schema"
     settings: dict[str, Any] = document.value.get(SETTINGS, {})  # type: ignore[assignment]  # likewise

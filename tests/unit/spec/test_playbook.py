@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ from hypothesis import strategies as st
 from runlet.errors import InvalidFiles, InvalidInput
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.spec.playbook import MAX_JOBS, from_mapping, load
+from runlet.spec import tree
+from runlet.spec.playbook import MAX_JOBS, from_mapping
 from runlet.spec.template import MAX_SCRIPT_BYTES
 
 JOB = Job("job", "ls", target=Target.custom(["pi-1"]), every="6h", entrypoint=("sh",), barred=frozenset({"mac"}))
+
+
+def load(paths: Iterable[Path]) -> list[Job]:
+    return list(tree.load(paths).jobs)
 
 
 def _refusal(*paths: Path) -> list[str]:
@@ -31,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_are_searched_in_order(folder: Path) -> None:
-    for name in ("b.yml", "a.yaml", "sub/c.yaml", "inventory.yaml", "inventory.home.yml", ".hidden/d.yaml", "e.txt"):
+    for name in ("b.yml", "a.yaml", "sub/c.yaml", ".inventory.yaml", ".hidden/d.yaml", "e.txt"):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{path.stem}: ls\n")
@@ -49,11 +55,11 @@ def test_every_mistake_of_every_file_is_told(folder: Path) -> None:
     Path("c.yaml").write_text("a: '\n")
     Path("none").mkdir()
     assert _refusal(*map(Path, ("none.yaml", "none", "c.yaml", "b.yaml", "a.yaml"))) == [
-        "a.yaml:1:1: job 'a' is already declared at b.yaml:2:1",
+        "a.yaml:1:1: job 'a' is already declared at b.yaml:1:1",
         "a.yaml:2:1: job 'b' has no script",
         "b.yaml:2:1: duplicate key 'a' (first in line 1)",
         "c.yaml:1:4: this quote is not closed",
-        "none: there is no playbook (*.yaml, *.yml) in this folder",
+        "none: there is no playbook and no inventory (*.yaml, *.yml) in this folder",
         "none.yaml: no such file",
     ]
 

@@ -8,9 +8,10 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import meta
 
 from runlet.errors import InvalidInput
-from runlet.spec import template
+from runlet.spec import jinja, template
 from runlet.spec.template import MAX_SCRIPT_BYTES, check, render
 
 # What a hostile template may cost. Each takes a fifth of this at most, so that a busy machine passes.
@@ -146,6 +147,37 @@ def test_quoted_arguments_are_one_word(argument: str) -> None:
 def test_a_script_without_placeholders_is_used_as_it_is(script: str) -> None:
     assert check(script) == []
     assert render(script, ["job"]) == script
+
+
+EXPRESSIONS = st.sampled_from(["args", "a", "b", "loop", "args[1]", "a | q", "loop.index", "b is defined", "a ~ args"])
+TEMPLATES = st.recursive(
+    EXPRESSIONS.map("{{{{ {} }}}}".format),
+    lambda inner: (
+        st.lists(inner, max_size=3).map("".join)
+        | st.builds("{{% if {} %}}{}{{% else %}}{}{{% endif %}}".format, EXPRESSIONS, inner, inner)
+        | st.builds(
+            "{{% for {} in ({}){} %}}{}{{% else %}}{}{{% endfor %}}".format,
+            st.sampled_from(["a", "b", "a, b", "args"]),
+            EXPRESSIONS,
+            st.sampled_from(["", " if a", " if b", " if args[1]"]),
+            inner,
+            inner,
+        )
+    ),
+    max_leaves=5,
+)
+
+
+@given(TEMPLATES)
+def test_unknown_names_are_those_that_jinja_finds(script: str) -> None:
+    found = {message.partition(" is not known")[0] for _, message in check(script) if "is not known" in message}
+    others = [message for _, message in check(script) if "is not known" not in message]
+    undeclared = meta.find_undeclared_variables(jinja._environment().parse(script)) - {"args"}
+    assert found == undeclared or (others and found <= undeclared), script
+
+
+def test_a_loop_has_a_name_of_its_own() -> None:
+    assert check("{% for loop in args %}{% endfor %}") == [(1, "a loop's variable cannot be called loop")]
 
 
 def test_a_plain_script_does_not_load_the_template_engine() -> None:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runlet.errors import InvalidFiles
+from runlet.model.inventory import Device
+from runlet.spec.tree import Tree, load
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the present one, so that messages hold short paths."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _refusal(*paths: str) -> list[str]:
+    with pytest.raises(InvalidFiles) as caught:
+        load(map(Path, paths))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_tree_is_the_jobs_and_the_inventory_of_its_files(folder: Path) -> None:
+    Path("a.yaml").write_text("a: ls\n")
+    assert load([Path()]).inventory is None
+    Path("sub").mkdir()
+    Path("sub/inventory.home.yml").write_text("devices: {pi-1: }\n")
+    tree = load([Path()])
+    assert [job.name for job in tree.jobs] == ["a"]
+    assert tree.inventory == (Device("pi-1"),)
+
+
+@pytest.mark.parametrize("path", ["inventory.yaml", "inventory.yaml/../inventory.yaml", "."])
+def test_an_inventory_is_one_however_it_is_named(folder: Path, path: str) -> None:
+    Path("inventory.yaml").write_text("devices: {pi-1: }\n")
+    if "/" in path:
+        path = f"../{folder.name}/inventory.yaml"
+    assert load([Path(path)]) == Tree((), (Device("pi-1"),))
+
+
+def test_mistakes_of_playbooks_and_inventories_are_told_together(folder: Path) -> None:
+    Path("a.yaml").write_text("a: []\n")
+    Path("inventory.yaml").write_text("device: {}\n")
+    assert _refusal(".") == [
+        "a.yaml:1:4: job 'a' must be text or a map, not a list",
+        "inventory.yaml:1:1: the inventory has no devices",
+        "inventory.yaml:1:1: unknown key 'device' in the inventory; did you mean 'devices'?",
+    ]
+
+
+def test_a_second_inventory_names_both(folder: Path) -> None:
+    for name in ("inventory.a.yaml", "inventory.b.yaml"):
+        Path(name).write_text("devices: {pi-1: }\n")
+    assert _refusal(".") == [
+        "inventory.b.yaml: a tree has one inventory, and inventory.a.yaml is one already; check them one at a time"
+    ]

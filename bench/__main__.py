@@ -1,4 +1,4 @@
-"""bench/run [--write] [memory|echo|output|start|fanout ...]: measure all figures, or those named.
+"""bench/run [--write] [validate|memory|echo|output|start|fanout ...]: measure all figures, or those named.
 
 Each figure is one JSON object on a line of standard output; progress goes to standard error. A figure stands beside
 what others need for the same in the same run, taken in turn, since the machine's mood changes by the minute.
@@ -11,13 +11,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import echo, fanout, memory, output, report, start
+from bench import echo, fanout, memory, output, report, start, validate
 from bench.figures import Figure, tell
 from bench.fleet import LocalFleet, local_fleet
 from bench.sshd import Sshd, private_sshd
 
 Measure = Callable[[LocalFleet, Sshd], Iterator[Figure]]
 
+ON_NO_DEVICE: dict[str, Callable[[], Iterator[Figure]]] = {"validate": validate.figures}
 # Memory first: an agent that has done nothing yet.
 ON_ONE_DEVICE: dict[str, Measure] = {
     "memory": lambda fleet, _: memory.figures(fleet),
@@ -26,7 +27,7 @@ ON_ONE_DEVICE: dict[str, Measure] = {
     "start": lambda fleet, _: start.figures(fleet),
 }
 ON_MANY_DEVICES: dict[str, Measure] = {"fanout": fanout.figures}
-_ALL = [*ON_ONE_DEVICE, *ON_MANY_DEVICES]
+_ALL = [*ON_NO_DEVICE, *ON_ONE_DEVICE, *ON_MANY_DEVICES]
 
 
 def main() -> int:
@@ -48,6 +49,13 @@ def main() -> int:
 
 
 def _measure(names: list[str]) -> Iterator[Figure]:
+    for name in (name for name in ON_NO_DEVICE if name in names):
+        tell(f"measuring {name}")
+        for figure in ON_NO_DEVICE[name]():
+            figure.print()
+            yield figure
+    if set(names) <= set(ON_NO_DEVICE):
+        return
     with private_sshd() as sshd:
         for devices, measures in ((1, ON_ONE_DEVICE), (fanout.DEVICES, ON_MANY_DEVICES)):
             chosen = [name for name in measures if name in names]

@@ -24,6 +24,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Rule(StrEnum):
+    """The kinds of mistakes in files, by their stable names."""
+
+    FILE = "file"  # it cannot be read, or is too large
+    YAML = "yaml"  # it is not the YAML that is accepted
+    SCHEMA = "schema"  # a key or a value is not what its schema allows
+    TEMPLATE = "template"  # a script is no template
+    VALUE = "value"  # a value means nothing, which a schema cannot tell
+    NAME = "name"  # a name is declared twice, or too many are
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -34,6 +46,7 @@ class Problem:
     line: int
     column: int
     message: str
+    rule: Rule = Rule.VALUE
 
     def __str__(self) -> str:
         if not self.line:

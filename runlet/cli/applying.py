@@ -147,11 +147,11 @@ def rollback(options: Options, number: int, output: Output) -> None:
 
 
 def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> Submission:
-    from runlet.spec.playbook import load
+    from runlet.spec.tree import load
 
     if not paths:
         raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
-    declarations = tuple(job.declaration() for job in load(paths))
+    declarations = tuple(load(paths).declarations())
     found = provenance.find(paths, source, os.environ)
     return Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
 

@@ -29,11 +29,12 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("runlet.cli.fleet:status", "Tell what runs here and how it is."),
     },
     "Jobs": {
-        "validate": ("runlet.cli.playbooks:validate", "Check playbooks without sending anything."),
+        "validate": ("runlet.cli.playbooks:validate", "Check playbooks and inventories."),
         "plan": ("runlet.cli.applying:plan", "Tell what `apply` would change."),
         "apply": ("runlet.cli.applying:apply", "Make the controller hold what files declare."),
         "history": ("runlet.cli.applying:history", "List what was applied, by whom and from which commit."),
         "rollback": ("runlet.cli.applying:rollback", "Bring back what was declared after an apply."),
+        "schema": ("runlet.cli.schemas:schema", "Print a JSON Schema, for editors."),
         "jobs": ("runlet.cli.listings:jobs", "List the jobs that the controller holds."),
     },
     "Runs": {
@@ -162,7 +163,8 @@ def _as_json(error: RunletError) -> dict[str, Any]:
     content: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
     if isinstance(error, InvalidFiles):
         content["problems"] = [
-            {"path": one.path, "line": one.line, "column": one.column, "message": one.message} for one in error.problems
+            {"path": one.path, "line": one.line, "column": one.column, "message": one.message, "rule": one.rule}
+            for one in error.problems
         ]
     return content
 

@@ -44,11 +44,16 @@ class Options:
 pass_options = click.make_pass_decorator(Options)
 
 
+def remember_output(context: click.Context, output: Output) -> None:
+    """Errors are printed in the form that results would have."""
+    context.find_object(Options).output = output  # type: ignore[union-attr]  # main() made it
+
+
 def output_option(command: F) -> F:
     """--output; remembered in Options, because an error is printed in the same form."""
 
     def remember(context: click.Context, _: click.Parameter, value: str) -> Output:
-        context.find_object(Options).output = Output(value)  # type: ignore[union-attr]  # main() made it
+        remember_output(context, Output(value))
         return Output(value)
 
     return click.option(

@@ -26,6 +26,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from runlet.errors import InvalidInput
+from runlet.model.declaration import FLEET_NAME, Declaration, Kind
 
 # A device's name is part of routing keys, queue names and user names, so it is narrow: no dots, no wildcards. A group's
 # is the same, since patterns name both.
@@ -130,6 +131,13 @@ class Inventory:
         groups = {name: group.to_mapping() for name, group in self.groups.items()}
         devices = {name: device.to_mapping() for name, device in self.devices.items()}
         return {**_filled(vars=dict(self.vars), groups=groups), "devices": devices}
+
+    def declarations(self) -> Iterator[Declaration]:
+        """What it declares, each thing by itself."""
+        if self.vars:
+            yield Declaration(Kind.FLEET, FLEET_NAME, {"vars": dict(self.vars)})
+        yield from (Declaration(Kind.GROUP, group.name, group.to_mapping()) for group in self.groups.values())
+        yield from (Declaration(Kind.DEVICE, device.name, device.to_mapping()) for device in self.devices.values())
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Inventory:

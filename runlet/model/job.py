@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -45,16 +46,18 @@ class Job:
         return Declaration(Kind.JOB, self.name, self.to_mapping())
 
     def to_mapping(self) -> dict[str, Any]:
-        """The job as JSON values, in playbook spelling; `from_mapping` reads it back."""
-        return {
-            "name": self.name,
-            "script": self.script,
+        """The job as JSON values, in playbook spelling; `from_mapping` reads it back.
+
+        What is as by default is left out, so that a key that later versions add changes no job's revision.
+        """
+        target = self.target
+        content = {
             "description": self.description,
             "showDuration": self.show_duration,
             "cwd": self.cwd,
-            "where": self.target.where.value,
-            "whereCustom": list(self.target.patterns),
-            "allowEmpty": self.target.allow_empty,
+            "where": None if target.where is Where.LOCAL else target.where.value,
+            "whereCustom": list(target.patterns),
+            "allowEmpty": target.allow_empty,
             "every": self.every,
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "barred": sorted(self.barred),
@@ -65,26 +68,30 @@ class Job:
             "env": dict(self.env),
             "timeout": None if self.timeout is None else duration.text(self.timeout),
         }
+        return {"name": self.name, "script": self.script} | {key: value for key, value in content.items() if value}
 
     @classmethod
-    def from_mapping(cls, content: dict[str, Any]) -> Job:
-        """The inverse of `to_mapping`, for content that was checked against the schema."""
-        entrypoint, timeout = content["entrypoint"], content["timeout"]
-        rollout, retry, concurrency = content["rollout"], content["retry"], content["concurrency"]
+    def from_mapping(cls, content: Mapping[str, Any]) -> Job:
+        """The inverse of `to_mapping`, for content that was checked against the schema.
+
+        Raises InvalidInput for a target whose patterns are wrong.
+        """
+        given = content.get
+        where, patterns = Where(given("where", Where.LOCAL)), tuple(given("whereCustom", ()))
         return cls(
             name=content["name"],
             script=content["script"],
-            description=content["description"],
-            show_duration=content["showDuration"],
-            cwd=content["cwd"],
-            target=Target(Where(content["where"]), tuple(content["whereCustom"]), content["allowEmpty"]),
-            every=content["every"],
-            entrypoint=None if entrypoint is None else tuple(entrypoint),
-            barred=frozenset(content["barred"]),
-            rollout=None if rollout is None else Rollout.from_mapping(rollout),
-            aborts=tuple(Abort.from_mapping(rule) for rule in content["abort"]),
-            retry=None if retry is None else Retry.from_mapping(retry),
-            concurrency=None if concurrency is None else Concurrency.from_mapping(concurrency),
-            env=dict(content["env"]),
-            timeout=None if timeout is None else duration.parse(timeout),
+            description=given("description", ""),
+            show_duration=given("showDuration", False),
+            cwd=given("cwd"),
+            target=Target(where, patterns, given("allowEmpty", False)),
+            every=given("every"),
+            entrypoint=tuple(content["entrypoint"]) if "entrypoint" in content else DEFAULT_ENTRYPOINT,
+            barred=frozenset(given("barred", ())),
+            rollout=Rollout.from_mapping(content["rollout"]) if "rollout" in content else None,
+            aborts=tuple(Abort.from_mapping(rule) for rule in given("abort", ())),
+            retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
+            concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else None,
+            env=dict(given("env", {})),
+            timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
         )

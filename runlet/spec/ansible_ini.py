@@ -16,7 +16,7 @@ from typing import Any
 
 from runlet.spec.ansible_draft import ALL, UNGROUPED, Draft
 from runlet.spec.document import Place, shorten
-from runlet.spec.reader import plain_value
+from runlet.spec.scalars import plain_value
 
 # Python's parser needs memory and stack for a literal; a longer value is text.
 MAX_LITERAL_CHARACTERS = 4096

@@ -7,7 +7,8 @@ from typing import Any
 
 from runlet.errors import InvalidInput
 from runlet.model.declaration import Declaration, Kind
-from runlet.spec import playbook, reader, schema
+from runlet.spec import playbook, schema
+from runlet.spec.foreign import unspeakable
 
 # How many mistakes of one declaration an answer names.
 MAX_MISTAKES_TOLD = 20
@@ -22,13 +23,16 @@ def check(kind: Kind, name: str, content: dict[str, Any]) -> Declaration:
         if job.name != name:
             raise InvalidInput(f"the declaration of job {name!r} has the content of job {job.name!r}")
         return job.declaration()
-    mistakes = [*reader.unspeakable([name, content])]
+    mistakes = [*unspeakable([name, content])]
     if not mistakes:
-        whole = _WITHOUT | {
-            Kind.DEVICE: {"devices": {name: content}},
-            Kind.GROUP: {"groups": {name: content}},
-            Kind.FLEET: content,
-        }[kind]
+        whole = (
+            _WITHOUT
+            | {
+                Kind.DEVICE: {"devices": {name: content}},
+                Kind.GROUP: {"groups": {name: content}},
+                Kind.FLEET: content,
+            }[kind]
+        )
         mistakes = [one.message for one in islice(schema.violations(whole, "inventory"), MAX_MISTAKES_TOLD)]
     if mistakes:
         raise InvalidInput(f"this is not a {kind}: {'; '.join(mistakes)}")

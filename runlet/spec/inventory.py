@@ -15,10 +15,13 @@ from typing import Any
 import yaml
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
+from runlet.model.declaration import FLEET_NAME, Key, Kind
 from runlet.model.inventory import RESERVED_NAMES, Inventory, cycles
 from runlet.spec import schema
-from runlet.spec.document import MAX_PROBLEMS, Document, shorten
-from runlet.spec.reader import plain_value, read, unspeakable
+from runlet.spec.document import MAX_PROBLEMS, Address, Document, shorten
+from runlet.spec.foreign import unspeakable
+from runlet.spec.reader import read
+from runlet.spec.scalars import plain_value
 from runlet.spec.schema import MAX_NAME_TO_GUESS, Violation
 
 # How many mistakes of one inventory the answer to an HTTP request names.
@@ -44,7 +47,7 @@ def mistakes(document: Document) -> list[Problem]:
     return found + [
         document.problem(violation.address, violation.message, at_key=violation.at_key)
         for violation in islice(_inconsistencies(document.value), MAX_PROBLEMS)
-        if violation.address not in document.unread
+        if not document.is_unread(violation.address)
     ]
 
 
@@ -52,6 +55,14 @@ def build(document: Document) -> Inventory:
     """The inventory of a document without mistakes."""
     assert isinstance(document.value, dict), "checked against the schema"
     return Inventory.from_mapping(document.value)
+
+
+def places(document: Document) -> Iterator[tuple[Key, Address]]:
+    """Where each declaration of a document without mistakes stands."""
+    for kind, part in ((Kind.DEVICE, "devices"), (Kind.GROUP, "groups")):
+        yield from (((kind, name), (part, name)) for name in _part(document.value, part))
+    if _part(document.value, "vars"):
+        yield (Kind.FLEET, FLEET_NAME), ("vars",)
 
 
 def from_mapping(content: Any) -> Inventory:

@@ -13,6 +13,7 @@ import shlex
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
@@ -25,8 +26,10 @@ from runlet.errors import InvalidInput
 
 # A template's own nesting, `if` within `if` and so on; Jinja's compiler and Python's recurse with it.
 MAX_DEPTH = 50
-# Some 500 placements of nine tokens each; a thousand such jobs are checked within half a minute.
+# Some 500 placements of nine tokens each. All templates of one file are bounded by template.MAX_FILE_TOKENS.
 MAX_TOKENS = 5_000
+# A template with more mistakes than this is text that is no template.
+MAX_MISTAKES = 100
 
 _ALLOWED = (
     nodes.Template,
@@ -93,12 +96,13 @@ class _Absent(StrictUndefined):
 
 def check(script: str) -> list[tuple[int, str]]:
     """What is wrong with the template: (line from 1, message), in order of lines."""
-    problems = [
+    go = (
         (number, _about_go(written))
         for number, line in enumerate(script.split("\n"), start=1)
         for written in _PLACEHOLDER.findall(line)
         if _GO.search(written)
-    ]
+    )
+    problems = list(islice(go, MAX_MISTAKES))
     script = _PLACEHOLDER.sub(lambda match: "{{ args }}" if _GO.search(match[0]) else match[0], script)
     try:
         for count, (line, *_) in enumerate(_environment().lex(script)):
@@ -109,7 +113,15 @@ def check(script: str) -> list[tuple[int, str]]:
         return sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
     except (RecursionError, ValueError, OverflowError):
         return [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
-    return sorted({*problems, *_forbidden(tree)})
+    return sorted({*problems, *_objections(tree)})[:MAX_MISTAKES]
+
+
+def tokens(script: str) -> int:
+    """How many tokens a template has, as far as MAX_TOKENS; it need not be a right one."""
+    try:
+        return sum(1 for _ in islice(_environment().lex(script), MAX_TOKENS))
+    except TemplateSyntaxError:
+        return MAX_TOKENS
 
 
 def variables(script: str) -> dict[str, int]:
@@ -209,7 +221,7 @@ def _one_text(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _forbidden(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+def _objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
     """What in a template is outside the allowed language. Walks with its own stack: the tree may be deep."""
     waiting: list[tuple[nodes.Node, int, bool]] = [(tree, 0, False)]
     while waiting:
@@ -226,6 +238,8 @@ def _forbidden(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 
 
 def _objection(node: nodes.Node, in_loop: bool) -> str | None:
+    if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
+        return "a loop's variable cannot be called loop"
     if isinstance(node, nodes.Filter) and node.name not in _environment().filters:
         return f"unknown filter '{node.name}'; known are {', '.join(sorted(_environment().filters))}"
     if isinstance(node, nodes.Test) and node.name not in TESTS:

@@ -1,26 +1,23 @@
-"""Playbooks: files to jobs, and what arrives as a job over HTTP to a job.
+"""Playbooks: documents to jobs, and what arrives as a job over HTTP to a job.
 
 A job is called by its key in the playbook, or by its `name` when it gives one. `settings` holds for its own file only.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from runlet.errors import InvalidFiles, InvalidInput, Problem
-from runlet.model import duration, environment, pattern
-from runlet.model.job import DEFAULT_ENTRYPOINT, Job
-from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
-from runlet.model.target import Target, Where
+from runlet.errors import InvalidInput, Problem, Rule
+from runlet.model import environment, pattern
+from runlet.model.job import Job
+from runlet.model.target import Target
 from runlet.spec import schema, spread, template
-from runlet.spec.document import Address, Document
-from runlet.spec.reader import read, unspeakable
-from runlet.spec.template import MAX_SCRIPT_BYTES
+from runlet.spec.document import MAX_PROBLEMS, Address, Document
+from runlet.spec.foreign import unspeakable
+from runlet.spec.template import MAX_FILE_TOKENS, MAX_SCRIPT_BYTES
 
 # All jobs of one `runlet apply` travel in one request and become one transaction.
 MAX_JOBS = 1_000
@@ -28,28 +25,6 @@ MAX_JOBS = 1_000
 MAX_MISTAKES_TOLD = 20
 
 SETTINGS = "settings"
-_SUFFIXES = (".yaml", ".yml")
-
-
-def load(paths: Iterable[Path]) -> list[Job]:
-    """The jobs that files declare; folders are searched for playbooks.
-
-    Raises InvalidFiles with every mistake of every file; then no job is loaded at all.
-    """
-    problems: list[Problem] = []
-    documents: list[Document] = []
-    for path in _files(paths, problems):
-        try:
-            document = read(path)
-        except InvalidFiles as error:
-            problems += error.problems
-            continue
-        problems += _mistakes(document)
-        documents.append(document)
-    problems += _clashes(documents)
-    if problems:
-        raise InvalidFiles(problems)
-    return [job for document in documents for job in _build(document)]
 
 
 def from_mapping(content: Any) -> Job:
@@ -72,76 +47,55 @@ def from_mapping(content: Any) -> Job:
     raise InvalidInput(f"this is not a job: {'; '.join(mistakes)}")
 
 
-def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
-    """Every file once, whichever way it was named."""
-    seen: set[str] = set()
-    for path in paths:
-        found = _playbooks_in(path, problems) if os.path.isdir(path) else [path]
-        if not found:
-            problems.append(Problem(str(path), 0, 0, "there is no playbook (*.yaml, *.yml) in this folder"))
-        for file in found:
-            real = os.path.realpath(file)
-            if real not in seen:
-                seen.add(real)
-                yield file
-
-
-def _playbooks_in(folder: Path, problems: list[Problem]) -> list[Path]:
-    """The playbooks in and below a folder, sorted; inventories and what is hidden are left out."""
-
-    def report(error: OSError) -> None:
-        problems.append(Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}"))
-
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=report):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in files if name.endswith(_SUFFIXES) and _is_playbook(name)]
-    return sorted(file for file in found if file.is_file())
-
-
-def _is_playbook(name: str) -> bool:
-    return not name.startswith((".", "inventory"))
-
-
 def _declared(document: Document) -> Iterator[tuple[str, Any]]:
     if isinstance(document.value, dict):
         yield from ((key, value) for key, value in document.value.items() if key != SETTINGS)
 
 
-def _mistakes(document: Document) -> list[Problem]:
-    """Everything wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
+def mistakes(document: Document) -> list[Problem]:
+    """What is wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
     found = [*document.problems, *schema.check(document, "playbook")]
-    declared = list(_declared(document))
-    if not declared and not found:
-        found.append(Problem(document.path, 0, 0, "the file declares no job"))
-    for key, value in declared:
-        if isinstance(value, str):
-            found += _in_script(document, (key,), value)
-        elif isinstance(value, dict):
-            if isinstance(value.get("script"), str):
-                found += _in_script(document, (key, "script"), value["script"])
-            found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
+    if not found and not any(True for _ in _declared(document)):
+        found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
+    found += islice(_in_scripts(document), MAX_PROBLEMS)
+    found += islice(_in_entrypoints(document), MAX_PROBLEMS)
+    for key, value in _declared(document):
+        if isinstance(value, dict):
             found += [document.problem((key, *address), message) for address, message in spread.mistakes(value)]
             found += _in_environment(document, (key, "env"), value.get("env"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
-    settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
-    if isinstance(settings, dict):
-        found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
     return found
 
 
-def _in_script(document: Document, address: Address, script: str) -> Iterator[Problem]:
-    for line, message in _script_mistakes(script):
-        if line is None:
-            yield document.problem(address, message)
-        else:
-            yield document.problem_in_text(address, line, message)
+def _in_scripts(document: Document) -> Iterator[Problem]:
+    tokens = 0
+    for key, value in _declared(document):
+        address = (key,) if isinstance(value, str) else (key, "script")
+        script = value.get("script") if isinstance(value, dict) else value
+        if not isinstance(script, str):
+            continue
+        tokens += template.tokens(script)
+        if tokens > MAX_FILE_TOKENS:
+            message = f"the templates of this file have more than {MAX_FILE_TOKENS} tokens; split the file"
+            yield document.problem(address, message, rule=Rule.TEMPLATE)
+            return
+        for line, message in _script_mistakes(script):
+            if line is None:
+                yield document.problem(address, message, rule=Rule.TEMPLATE)
+            else:
+                yield document.problem_in_text(address, line, message, Rule.TEMPLATE)
 
 
 def _script_mistakes(script: str) -> list[tuple[int | None, str]]:
     if len(script.encode()) > MAX_SCRIPT_BYTES:
         return [(None, f"the script is larger than {MAX_SCRIPT_BYTES // 1024} KiB; put large data into a file")]
     return list(template.check(script))
+
+
+def _in_entrypoints(document: Document) -> Iterator[Problem]:
+    for key, value in document.value.items() if isinstance(document.value, dict) else ():
+        if isinstance(value, dict):
+            yield from _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
 
 
 def _in_entrypoint(document: Document, address: Address, value: Any) -> Iterator[Problem]:
@@ -187,60 +141,45 @@ def _in_patterns(document: Document, address: Address, value: Any) -> Iterator[P
             yield document.problem(address, error.message)
 
 
-def _target(content: dict[str, Any]) -> Target:
-    where, allow_empty = Where(content.get("where", Where.LOCAL)), content.get("allowEmpty", False)
-    if where is Where.CUSTOM:
-        return Target.custom(content["whereCustom"], allow_empty=allow_empty)
-    return Target(where, allow_empty=allow_empty)
-
-
 def _name(key: str, value: Any) -> str:
     name = value.get("name") if isinstance(value, dict) else None
     return name if isinstance(name, str) else key
 
 
-def _clashes(documents: list[Document]) -> Iterator[Problem]:
+def clashes(documents: Iterable[Document]) -> Iterator[Problem]:
     """Names declared twice, in one file or several, and too many names."""
     firsts: dict[str, Problem] = {}
     for document in documents:
         for key, value in _declared(document):
             name = _name(key, value)
             address = (key,) if name == key else (key, "name")
-            here = document.problem(address, f"job '{name}' is declared twice", at_key=True)
+            here = document.problem(address, f"job '{name}' is declared twice", at_key=True, rule=Rule.NAME)
             first = firsts.setdefault(name, here)
             if first is not here:
                 other = f"{first.path}:{first.line}:{first.column}"
-                yield document.problem(address, f"job '{name}' is already declared at {other}", at_key=True)
+                told = f"job '{name}' is already declared at {other}"
+                yield document.problem(address, told, at_key=True, rule=Rule.NAME)
             elif len(firsts) == MAX_JOBS + 1:
-                yield document.problem(address, f"more than {MAX_JOBS} jobs are declared", at_key=True)
+                told = f"more than {MAX_JOBS} jobs are declared"
+                yield document.problem(address, told, at_key=True, rule=Rule.NAME)
 
 
-def _build(document: Document) -> Iterator[Job]:
-    """The jobs of a document without mistakes."""
+def build(document: Document) -> Iterator[tuple[str, Job]]:
+    """The jobs of a document without mistakes, each with its key there."""
     assert isinstance(document.value, dict), "checked against the schema"
     settings: dict[str, Any] = document.value.get(SETTINGS, {})  # type: ignore[assignment]  # likewise
-    default = _words(settings["entrypoint"]) if "entrypoint" in settings else DEFAULT_ENTRYPOINT
+    default = settings.get("entrypoint")
     daemons: dict[str, Any] = settings.get("daemons", {})
     barred = frozenset(device for device, rules in daemons.items() if not rules.get("enabled", True))
     for key, value in _declared(document):
-        content: dict[str, Any] = {"script": value} if isinstance(value, str) else value
-        yield Job(
-            name=_name(key, value),
-            script=content["script"],
-            description=content.get("description", ""),
-            show_duration=content.get("showDuration", False),
-            cwd=content.get("cwd"),
-            target=_target(content),
-            every=content.get("every"),
-            entrypoint=_words(content["entrypoint"]) if "entrypoint" in content else default,
-            barred=barred,
-            rollout=Rollout.from_mapping(content["rollout"]) if "rollout" in content else None,
-            aborts=tuple(Abort.from_mapping(rule) for rule in content.get("abort", ())),
-            retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
-            concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else None,
-            env=content.get("env", {}),
-            timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
-        )
+        content: dict[str, Any] = {"script": value} if isinstance(value, str) else dict(value)
+        content |= {"name": _name(key, value), "barred": barred}
+        if "whereCustom" in content:
+            content["whereCustom"] = Target.custom(content["whereCustom"]).patterns
+        entrypoint = content.pop("entrypoint", default)
+        if entrypoint is not None:
+            content["entrypoint"] = _words(entrypoint)
+        yield key, Job.from_mapping(content)
 
 
 def _job_mistakes(job: Job) -> Iterator[str]:

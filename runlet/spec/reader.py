@@ -1,23 +1,23 @@
 """YAML text to plain values, with the place of every key and value.
 
 Files come from anywhere, so nothing is trusted: limits are checked on the parser's events, before any value is built,
-and building is a loop without recursion. What makes YAML dangerous or surprising is refused, not tamed: aliases
-(bombs), merge keys, tags, several documents, duplicate keys. Plain words are read as JSON would: `true`, `false`,
-`null` and decimal numbers; `no`, `on`, `22:22`, `010` and dates stay text.
+and building is a loop without recursion. What an alias stands for is counted as if it were written out there. Tags,
+several documents and duplicate keys are refused. Plain words are read as JSON would: `true`, `false`, `null` and
+decimal numbers; `no`, `on`, `22:22`, `010` and dates stay text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from runlet.errors import InvalidFiles, Problem
-from runlet.spec.document import MAX_PROBLEMS, Address, Document, Place, Value, shorten
+from runlet.errors import InvalidFiles, Problem, Rule
+from runlet.spec.aliases import MAX_ALIASES, MERGE, Anchored, Anchors, merge
+from runlet.spec.document import MAX_PROBLEMS, Address, Copy, Document, Place, Value, shorten
+from runlet.spec.scalars import plain_value
 from runlet.spec.syntax import explain
 
 # Four scripts of the largest size; a person's file is a few kilobytes.
@@ -32,15 +32,6 @@ _Parser = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 # Refused by YAML itself, and the three rare line breaks that YAML 1.1 counts as lines and editors do not.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-
-_WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-# Nineteen digits hold any 64-bit number; longer runs of digits are text, and never reach int()'s own limit.
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
-_FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?")
 
 
 def read(path: Path, shown: str | None = None) -> Document:
@@ -71,14 +62,14 @@ def parse(path: str, content: bytes) -> Document:
     try:
         composer.compose()
     except yaml.MarkedYAMLError as error:
-        composer.stop(Problem(path, *explain(error, text)))
+        composer.stop(Problem(path, *explain(error, text), Rule.YAML))
     except yaml.YAMLError as error:
-        composer.stop(Problem(path, 0, 0, f"this is not YAML: {error}"))
+        composer.stop(Problem(path, 0, 0, f"this is not YAML: {error}", Rule.YAML))
     return composer.document
 
 
 def _refusal(path: str, message: str) -> InvalidFiles:
-    return InvalidFiles([Problem(path, 0, 0, message)])
+    return InvalidFiles([Problem(path, 0, 0, message, Rule.FILE)])
 
 
 def decode(path: str, content: bytes) -> str:
@@ -94,23 +85,33 @@ def decode(path: str, content: bytes) -> str:
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "replace")) + 1
         message = f"the file is not UTF-8: byte 0x{content[start]:02x} at offset {start}"
-        raise InvalidFiles([Problem(path, line, column, message)]) from None
+        raise InvalidFiles([Problem(path, line, column, message, Rule.YAML)]) from None
     found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - text.rfind("\n", 0, found.start())
         message = f"the invisible character U+{ord(found[0]):04X} is not allowed in YAML; remove it"
-        raise InvalidFiles([Problem(path, line, column, message)])
+        raise InvalidFiles([Problem(path, line, column, message, Rule.YAML)])
     return text
 
 
 @dataclass(slots=True)
 class _Collection:
-    """A map or list that is not complete yet; `key` is the map's key that waits for its value."""
+    """A map or list that is not complete yet; `key` is the map's key that waits for its value.
+
+    The value of a key that is there already is read and dropped. Its address ends in a number, as no map's does, so
+    that no two values share an address: an alias may stand for it.
+    """
 
     value: dict[str, Value] | list[Value]
     address: Address
+    anchor: str | None
+    nodes_before: int
+    characters_before: int
+    height: int = 1
     key: str | None = None
+    dropping: bool = False
+    dropped: int = 0
 
     @property
     def expects_key(self) -> bool:
@@ -118,6 +119,8 @@ class _Collection:
 
     @property
     def next_address(self) -> Address:
+        if self.dropping:
+            return (*self.address, -self.dropped)
         return (*self.address, len(self.value) if self.key is None else self.key)
 
 
@@ -128,76 +131,127 @@ class _Composer:
         self.document = Document(path, lines=text.splitlines())
         self._text = text
         self._open: list[_Collection] = []
+        self._anchors = Anchors()
         self._nodes = 0
+        self._characters = 0
+        self._aliases = 0
         self._documents = 0
 
     def compose(self) -> None:
         """Raises yaml.YAMLError for broken syntax and InvalidFiles for what is over a limit."""
-        for event in self._events():
+        for event in yaml.parse(self._text, Loader=_Parser):
             match event:
-                case yaml.DocumentStartEvent():
-                    self._begin_document(event)
-                case yaml.AliasEvent():
-                    self._refuse_alias(event)
                 case yaml.ScalarEvent():
+                    self._weigh(event)
                     self._take_scalar(event)
                 case yaml.MappingStartEvent():
+                    self._weigh(event)
                     self._begin(event, {})
                 case yaml.SequenceStartEvent():
+                    self._weigh(event)
                     self._begin(event, [])
                 case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._open.pop()
+                    self._end()
+                case yaml.AliasEvent():
+                    self._weigh(event)
+                    self._take_alias(event)
+                case yaml.DocumentStartEvent():
+                    self._begin_document(event)
         if self.document.value is None:
-            self.stop(Problem(self.document.path, 0, 0, "the file is empty"))
+            self.stop(Problem(self.document.path, 0, 0, "the file is empty", Rule.FILE))
 
     def stop(self, problem: Problem) -> None:
         """Give up: raise `problem` together with those found before it."""
         raise InvalidFiles([*self.document.problems, problem])
 
-    def _events(self) -> Iterator[yaml.Event]:
-        for event in yaml.parse(self._text, Loader=_Parser):
-            if isinstance(event, yaml.NodeEvent):
-                self._nodes += 1
-                if self._nodes > MAX_NODES:
-                    self.stop(self._problem(event, f"more than {MAX_NODES} keys and values; split the file"))
-                if len(self._open) >= MAX_DEPTH:
-                    self.stop(self._problem(event, f"nested deeper than {MAX_DEPTH} levels"))
-            yield event
+    def _weigh(self, event: yaml.NodeEvent, nodes: int = 1, characters: int = 0, height: int = 1) -> None:
+        """Count a node, or all that an alias stands for, before anything is made of it."""
+        self._nodes += nodes
+        self._characters += characters
+        if self._nodes > MAX_NODES:
+            self.stop(self._problem(event, f"more than {MAX_NODES} keys and values, aliases written out"))
+        if self._characters > MAX_FILE_BYTES:
+            self.stop(self._problem(event, f"more than {MAX_FILE_BYTES // 1024} KiB of text, aliases written out"))
+        if len(self._open) + height > MAX_DEPTH:
+            self.stop(self._problem(event, f"nested deeper than {MAX_DEPTH} levels"))
+        if self._open:
+            self._open[-1].height = max(self._open[-1].height, height + 1)
 
     def _begin_document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
             self.stop(self._problem(event, "a second document ('---') begins here; put it into a file of its own"))
 
-    def _refuse_alias(self, event: yaml.AliasEvent) -> None:
-        self._report(event, "an alias (*name) is not supported; write the value again")
+    def _take_alias(self, event: yaml.AliasEvent) -> None:
+        self._aliases += 1
+        if self._aliases > MAX_ALIASES:
+            self.stop(self._problem(event, f"more than {MAX_ALIASES} aliases; split the file"))
+        assert event.anchor is not None, "the parser names every alias"
         address = self._address(event)
-        if address is not None:
+        if address is None:
+            self._report(event, f"a key must be written out, not be an alias (*{event.anchor})")
+            self._take_key(event, f"*{event.anchor}")
+            self.document.unread.add(self._open[-1].next_address)
+            return
+        anchored = self._anchors.find(event.anchor)
+        if isinstance(anchored, str):
+            self._report(event, anchored)
             self.document.unread.add(address)
             self._put(None)
-        else:
-            self._take_key(event, f"*{event.anchor}")
+            return
+        self._weigh(event, anchored.nodes - 1, anchored.characters, anchored.height)
+        self.document.copies[address] = Copy(anchored.address, _place(event))
+        self._put(anchored.value)
 
     def _take_scalar(self, event: yaml.ScalarEvent) -> None:
-        self._refuse_properties(event)
+        self._characters += len(event.value)
         if "\0" in event.value:
             self._report(event, "the character NUL cannot be part of a text")
         address = self._address(event)
         if address is None:
+            if event.anchor is not None:
+                self._report(event, f"a key cannot have an anchor (&{event.anchor}); anchor its value")
+            self._refuse_tag(event, self._open[-1].address)
             self._take_key(event, event.value)
             return
+        self._refuse_tag(event, address)
         if event.style == "|":
             self.document.literal.add(address)
-        self._put(event.value if event.style else plain_value(event.value))
+        value = event.value if event.style else plain_value(event.value)
+        self._put(value)
+        if event.anchor is not None:
+            self._begin_anchor(event, event.anchor)
+            self._anchors.complete(event.anchor, Anchored(address, value, 1, len(event.value), 1))
 
     def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Value] | list[Value]) -> None:
-        self._refuse_properties(event)
         address = self._address(event)
         if address is None:
             self.stop(self._problem(event, "a key must be text, not a list or a map"))
             return
+        self._refuse_tag(event, address)
+        if event.anchor is not None:
+            self._begin_anchor(event, event.anchor)
         self._put(value)
-        self._open.append(_Collection(value, address))
+        before = self._nodes - 1, self._characters
+        self._open.append(_Collection(value, address, event.anchor, *before))
+
+    def _end(self) -> None:
+        ended = self._open.pop()
+        if self._open:
+            self._open[-1].height = max(self._open[-1].height, ended.height + 1)
+        if isinstance(ended.value, dict) and MERGE in ended.value:
+            wrong = merge(self.document, ended.address, ended.value)
+            if wrong:
+                self._report_at(self.document.keys[*ended.address, MERGE], wrong)
+        if ended.anchor is not None:
+            nodes, characters = self._nodes - ended.nodes_before, self._characters - ended.characters_before
+            anchored = Anchored(ended.address, ended.value, nodes, characters, ended.height)
+            self._anchors.complete(ended.anchor, anchored)
+
+    def _begin_anchor(self, event: yaml.NodeEvent, name: str) -> None:
+        wrong = self._anchors.begin(name, _place(event))
+        if wrong:
+            self._report(event, wrong)
 
     def _address(self, event: yaml.NodeEvent) -> Address | None:
         """Note where the value of `event` stands; None when it is a key."""
@@ -221,36 +275,40 @@ class _Composer:
             collection.value.append(value)
         else:
             assert collection.key is not None
-            collection.value[collection.key] = value
-            collection.key = None
+            if not collection.dropping:
+                collection.value[collection.key] = value
+            collection.key, collection.dropping = None, False
 
     def _take_key(self, event: yaml.NodeEvent, key: str) -> None:
         collection = self._open[-1]
-        if key == "<<":
-            self._report(event, "a merge key (<<) is not supported; write the keys again")
-            self.document.unread.update((collection.address, (*collection.address, key)))
         address = (*collection.address, key)
-        first = self.document.keys.get(address)
-        if first is not None:
-            self._report(event, f"duplicate key {shorten(key)} (first in line {first.line})")
-        self.document.keys[address] = _place(event)
         collection.key = key
+        first = self.document.keys.get(address)
+        if first is None:
+            self.document.keys[address] = _place(event)
+        else:
+            collection.dropping = True
+            collection.dropped += 1
+            again = "; merge several maps with one: [*a, *b]" if key == MERGE else ""
+            self._report(event, f"duplicate key {shorten(key)} (first in line {first.line}){again}")
 
-    def _refuse_properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        if event.anchor is not None:
-            self._report(event, f"an anchor (&{event.anchor}) is not supported; write the value where it is needed")
+    def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, address: Address) -> None:
         if event.tag is not None:
             self._report(event, f"a tag ({_short_tag(event.tag)}) is not supported; remove it")
-            self.document.unread.add(self._open[-1].next_address if self._open else ())
+            self.document.unread.add(address)
 
     def _report(self, event: yaml.Event, message: str) -> None:
-        self.document.problems.append(self._problem(event, message))
+        self._report_at(_place(event), message)
+
+    def _report_at(self, place: Place, message: str) -> None:
+        self.document.problems.append(Problem(self.document.path, place.line, place.column, message, Rule.YAML))
         if len(self.document.problems) >= MAX_PROBLEMS:
-            self.stop(Problem(self.document.path, 0, 0, f"{MAX_PROBLEMS} mistakes or more; the rest is not told"))
+            told = f"{MAX_PROBLEMS} mistakes or more; the rest is not told"
+            self.stop(Problem(self.document.path, 0, 0, told, Rule.FILE))
 
     def _problem(self, event: yaml.Event, message: str) -> Problem:
         place = _place(event)
-        return Problem(self.document.path, place.line, place.column, message)
+        return Problem(self.document.path, place.line, place.column, message, Rule.YAML)
 
 
 def _place(event: yaml.Event) -> Place:
@@ -261,44 +319,3 @@ def _place(event: yaml.Event) -> Place:
 
 def _short_tag(tag: str) -> str:
     return shorten(tag.replace("tag:yaml.org,2002:", "!!", 1))
-
-
-def plain_value(text: str) -> Value:
-    """What a word without quotes means."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return text
-
-
-def unspeakable(content: Any) -> Iterator[str]:
-    """What JSON can say and a file, an argument or a message cannot. Walks with its own stack."""
-    waiting = [(content, 0)]
-    nodes = 0
-    while waiting:
-        value, depth = waiting.pop()
-        nodes += 1
-        if nodes > MAX_NODES:
-            yield f"more than {MAX_NODES} keys and values"
-            return
-        if depth > MAX_DEPTH:
-            yield f"nested deeper than {MAX_DEPTH} levels"
-            return
-        if isinstance(value, dict):
-            waiting += [(item, depth + 1) for pair in value.items() for item in pair]
-        elif isinstance(value, list):
-            waiting += [(item, depth + 1) for item in value]
-        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-            yield "a text holds the character NUL or half a surrogate pair"
-            return
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

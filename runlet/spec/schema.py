@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,12 +15,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runlet.errors import Problem
+from runlet.errors import Problem, Rule
+from runlet.spec import fits
 from runlet.spec.document import MAX_PROBLEMS, Address, Document, shorten
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+_BASE = "https://runlet.app/schemas/"
+_SUFFIX = ".schema.json"
 
 # A name longer than this is no slip of the finger, and comparing it is slow.
 MAX_NAME_TO_GUESS = 100
@@ -48,19 +51,23 @@ class Violation:
 def check(document: Document, schema: str) -> list[Problem]:
     """Every violation in a document, at its place; `schema` is a file's name before `.schema.json`."""
     problems = [
-        document.problem(violation.address, violation.message, at_key=violation.at_key)
+        document.problem(violation.address, violation.message, at_key=violation.at_key, rule=Rule.SCHEMA)
         for violation in islice(violations(document.value, schema), MAX_PROBLEMS)
-        if violation.address not in document.unread  # a consequence of what was refused there
+        if not document.is_unread(violation.address)  # a consequence of what was refused there
     ]
     if len(problems) == MAX_PROBLEMS:
-        problems.append(Problem(document.path, 0, 0, f"{MAX_PROBLEMS} mistakes or more; the rest is not told"))
+        problems.append(
+            Problem(document.path, 0, 0, f"{MAX_PROBLEMS} mistakes or more; the rest is not told", Rule.FILE)
+        )
     return problems
 
 
 def violations(value: Any, schema: str) -> Iterator[Violation]:
     """Every violation of a schema in `value`."""
-    for error in _validator(schema).iter_errors(value):
-        yield from _tell(error)
+    root = _schemas()[f"{_BASE}{schema}{_SUFFIX}"]
+    if not _judge().of(root, root["$id"])(value):
+        for error in _validator(schema).iter_errors(value):
+            yield from _tell(error)
 
 
 def folder() -> Path:
@@ -69,30 +76,96 @@ def folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "schemas"
 
 
+def names() -> list[str]:
+    """The schemas that are shipped."""
+    return sorted(path.name.removesuffix(_SUFFIX) for path in folder().glob(f"*{_SUFFIX}"))
+
+
+def text(name: str) -> str:
+    """A schema as it is shipped."""
+    return (folder() / f"{name}{_SUFFIX}").read_text("utf-8")
+
+
+@cache
+def _schemas() -> dict[str, dict[str, Any]]:
+    """By `$id`."""
+    contents = [json.loads(text(name)) for name in names()]
+    return {content["$id"]: content for content in contents}
+
+
+@cache
+def _judge() -> fits.Judge:
+    return fits.Judge(_schemas())
+
+
 @cache
 def _validator(schema: str) -> Validator:
-    # Imported here: 60 ms that a command which reads no file does not pay.
+    # Imported here: 60 ms that a command whose files are right does not pay.
     from jsonschema import Draft202012Validator, validators
     from referencing import Registry, Resource
 
-    contents = [json.loads(path.read_text("utf-8")) for path in sorted(folder().glob("*.schema.json"))]
     registry: Registry[Any] = Registry().with_resources(
-        (content["$id"], Resource.from_contents(content)) for content in contents
+        (name, Resource.from_contents(content)) for name, content in _schemas().items()
     )
-    kind = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"pattern": _check_pattern}
-    )
-    (chosen,) = (content for content in contents if content["$id"].endswith(f"/{schema}.schema.json"))
-    validator: Validator = kind(chosen, registry=registry)
+    words = {
+        "pattern": _check_pattern,
+        "properties": _check_properties,
+        "additionalProperties": _check_additional,
+        "propertyNames": _check_names,
+        "items": _check_items,
+    }
+    kind = validators.extend(Draft202012Validator, words)  # type: ignore[no-untyped-call]
+    validator: Validator = kind(_schemas()[f"{_BASE}{schema}{_SUFFIX}"], registry=registry)
     return validator
 
 
 def _check_pattern(_: Validator, pattern: str, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-    """As JSON Schema means it: its `$` is the very end, where Python's also matches before a last newline."""
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+    if isinstance(value, str) and not fits.compiled(pattern).search(value):
         yield ValidationError(schema.get("patternErrorMessage", f"does not match {pattern}"))
+
+
+# The four below are jsonschema's, but pass over the parts of a value that fit: a file may have many, and few that not.
+
+
+def _check_properties(
+    validator: Any, properties: Mapping[str, Any], value: Any, _: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    for key, part in properties.items() if isinstance(value, dict) else ():
+        if key in value and not _judge().known(part)(value[key]):
+            yield from validator.descend(value[key], part, path=key, schema_path=key)
+
+
+def _check_additional(validator: Any, part: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    rest = value.keys() - schema.get("properties", {}).keys() if isinstance(value, dict) else set()
+    if part is False and rest:
+        yield ValidationError("additional properties")  # told by _unknown_keys
+    elif isinstance(part, dict):
+        fit = _judge().known(part)
+        for key in value if rest else ():
+            if key in rest and not fit(value[key]):
+                yield from validator.descend(value[key], part, path=key)
+
+
+def _check_names(
+    validator: Any, part: Mapping[str, Any], value: Any, _: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    fit = _judge().known(part)
+    for name in value if isinstance(value, dict) else ():
+        if not fit(name):
+            yield from validator.descend(name, part)
+
+
+def _check_items(
+    validator: Any, part: Mapping[str, Any], value: Any, _: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    fit = _judge().known(part)
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if not fit(item):
+            yield from validator.descend(item, part, path=index)
 
 
 def _tell(error: ValidationError) -> Iterator[Violation]:

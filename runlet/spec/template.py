@@ -14,6 +14,8 @@ from runlet.errors import InvalidInput
 # A script travels in one message to each device and is kept in its journal. A quarter of a mebibyte is some 6,000
 # lines; larger things are files, not scripts. It bounds a script as written and as rendered.
 MAX_SCRIPT_BYTES = 256 * 1024
+# What the templates of one file may hold together: a thousand of some five placements. Checking takes 10 µs a token.
+MAX_FILE_TOKENS = 50_000
 
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
@@ -25,6 +27,15 @@ def check(script: str) -> list[tuple[int, str]]:
     from runlet.spec import jinja
 
     return jinja.check(script)
+
+
+def tokens(script: str) -> int:
+    """How many tokens of a template a script has, which is what checking it costs."""
+    if not _TEMPLATE.search(script):
+        return 0
+    from runlet.spec import jinja
+
+    return jinja.tokens(script)
 
 
 def variables(script: str) -> dict[str, int]:

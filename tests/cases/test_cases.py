@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runlet.errors import InvalidFiles
-from runlet.spec import inventory, playbook
+from runlet.spec import inventory, playbook, tree
 
 CASES = Path(__file__).parent
 ROOT = CASES.parents[1]
@@ -20,7 +20,7 @@ def _files(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("file", _files("valid"), ids=lambda file: file.stem)
 def test_valid_playbook_gives_its_jobs(file: Path) -> None:
-    jobs = playbook.load([file])
+    jobs = list(tree.load([file]).jobs)
     assert [job.to_mapping() for job in jobs] == json.loads(file.with_suffix(".json").read_text("utf-8"))
     assert [playbook.from_mapping(job.to_mapping()) for job in jobs] == jobs
 
@@ -29,12 +29,12 @@ def test_valid_playbook_gives_its_jobs(file: Path) -> None:
 def test_invalid_playbook_tells_every_mistake(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     with pytest.raises(InvalidFiles) as caught:
-        playbook.load([Path(file.name)])
+        tree.load([Path(file.name)])
     assert str(caught.value) == file.with_suffix(".txt").read_text("utf-8").rstrip("\n")
 
 
 def test_playbooks_of_the_repository_load() -> None:
-    names = {job.name for job in playbook.load([ROOT / "playbooks"])}
+    names = {job.name for job in tree.load([ROOT / "playbooks"]).jobs}
     assert {"hello", "ask-name", "upgrade", "rpi-neofetch"} <= names
 
 

@@ -14,7 +14,7 @@ from runlet.model.release import Decision, Member, RunPlan, decide
 from runlet.model.rollout import ALL_AT_ONCE, UNLIMITED
 from runlet.model.rollout_state import RolloutState, approve
 from runlet.model.run import progress
-from runlet.spec import playbook
+from runlet.spec import tree
 from tests.docs import pages
 
 PAGE = "docs/explanation/rollouts.md"
@@ -27,7 +27,7 @@ def job() -> Job:
     with TemporaryDirectory() as folder:
         file = Path(folder, "playbook.yaml")
         file.write_text(text)
-        (declared,) = playbook.load([file])
+        (declared,) = tree.load([file]).jobs
     return declared
 
 

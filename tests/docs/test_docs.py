@@ -7,29 +7,34 @@ import importlib
 import json
 import re
 import shlex
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import pytest
+import yaml
 
 from runlet.agent.config import AgentConfig
 from runlet.cli.keys import HELP
 from runlet.cli.main import ABSENT, ALIASES, COMMANDS, cli
 from runlet.cli.options import Options
 from runlet.controller.config import ControllerConfig
+from runlet.errors import Rule
 from runlet.local.definitions import definitions
 from runlet.model.declaration import Change
 from runlet.model.execution import Event, State
 from runlet.model.run import ExitCode
 from runlet.protocol import frames, messages, views
 from runlet.protocol.values import WIRE_NAME
-from runlet.spec import inventory, playbook, schema
+from runlet.spec import schema, tree
 from tests.docs import generated, pages
 
 ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
 NAMES = [name for section in COMMANDS.values() for name in section]
+NO_PLAYBOOKS = ("broken.yaml", ".pre-commit-config.yaml", "workflow.yaml")
 CLI = pages.read("docs/reference/cli.md")
 STATES = pages.read("docs/reference/states.md")
 HTTP = pages.read("docs/reference/http-api.md")
@@ -57,13 +62,12 @@ def test_generated_parts_are_as_the_code_has_them(path: Path) -> None:
 @ALL_PAGES
 def test_playbooks_and_inventories_load(path: Path, tmp_path: Path) -> None:
     for number, block in enumerate(pages.blocks(path.read_text("utf-8"))):
-        if block.language == "yaml" and block.title != "broken.yaml":
-            file = tmp_path / f"{number}.yaml"
+        if block.language == "yaml" and block.title not in NO_PLAYBOOKS:
+            kind = "inventory" if (block.title or "").startswith("inventory") else "playbook"
+            file = tmp_path / f"{kind}-{number}.yaml"
             file.write_text(block.text)
-            if (block.title or "").startswith("inventory"):
-                assert inventory.load(file).devices
-            else:
-                assert playbook.load([file])
+            found = tree.load([file])
+            assert found.jobs or found.inventory
 
 
 @ALL_PAGES
@@ -313,6 +317,57 @@ def test_the_configuration_files_of_the_how_to_are_read(
     path = tmp_path / "config.json"
     path.write_text(mine)
     assert kind.read(path).workspace == "default"
+
+
+VALIDATE = pages.blocks(pages.read("docs/how-to/validate-in-an-editor-and-before-commits.md"))
+
+
+def _example(title: str) -> Any:
+    (text,) = [block.text for block in VALIDATE if block.title == title]
+    return yaml.safe_load(text)
+
+
+def test_the_hook_is_there_and_runs(tmp_path: Path) -> None:
+    (hook,) = yaml.safe_load(pages.read(".pre-commit-hooks.yaml"))
+    assert [one["id"] for one in _example(".pre-commit-config.yaml")["repos"][0]["hooks"]] == [hook["id"]]
+    assert (hook["language"], hook["pass_filenames"]) == ("python", True)
+    files = {
+        "playbooks/a.yaml": True,
+        "ops/playbooks/x/a.yml": True,
+        "inventory.home.yaml": True,
+        "compose.yaml": False,
+    }
+    assert {name: bool(re.search(hook["files"], name)) for name in files} == files
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text("job: ls\n")
+    wrong.write_text("job: 1\n")
+    program = [str(Path(sys.executable).with_name("runlet")), *hook["entry"].split()[1:]]
+    assert subprocess.run([*program, right], capture_output=True).returncode == 0
+    assert subprocess.run([*program, right, wrong], capture_output=True).returncode == 1
+
+
+def test_the_workflow_uploads_what_it_writes() -> None:
+    steps = _example("workflow.yaml")["jobs"]["validate"]["steps"]
+    (command,) = [step["run"] for step in steps if step.get("run", "").startswith("runlet ")]
+    for words in runlet_commands(command):
+        parse(words)
+    assert command.endswith(f"> {steps[-1]['with']['sarif_file']}")
+    assert steps[-1]["if"] == "always()"
+
+
+def test_the_editor_s_setting_names_the_saved_schemas() -> None:
+    (setting,) = [json.loads(block.text)["yaml.schemas"] for block in VALIDATE if block.language == "json"]
+    saved = [
+        step.command.split("> ")[1] for block in VALIDATE for step in pages.steps(block) if "> .sch" in step.command
+    ]
+    assert list(setting) == [f"./{path}" for path in saved]
+
+
+def test_every_rule_is_described() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \|", pages.section(pages.read("docs/reference/errors.md"), "## Mistakes in files"), re.MULTILINE
+    )
+    assert rows == list(Rule)
 
 
 def test_wrong_commands_are_noticed() -> None:

@@ -80,11 +80,20 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 # --- without a terminal --------------------------------------------------------------------------------------------
 
 HOW_TOS = ["write-a-job", "attach-and-answer", "run-from-scripts", "import-an-ansible-inventory"]
+WITHOUT_A_FLEET = ["validate-in-an-editor-and-before-commits"]
 
 
 @pytest.mark.parametrize("page", HOW_TOS)
 def test_how_to(page: str, fleet: Fleet, folder: Path) -> None:
-    variables = environment(folder, RUNLET_CONTROLLER=fleet.url, RUNLET_TOKEN=TOKEN)
+    follow(page, folder, environment(folder, RUNLET_CONTROLLER=fleet.url, RUNLET_TOKEN=TOKEN))
+
+
+@pytest.mark.parametrize("page", WITHOUT_A_FLEET)
+def test_how_to_without_a_fleet(page: str, folder: Path) -> None:
+    follow(page, folder, environment(folder))
+
+
+def follow(page: str, folder: Path, variables: dict[str, str]) -> None:
     for block in pages.blocks(pages.read(f"docs/how-to/{page}.md")):
         if block.title:
             (folder / block.title).write_text(block.text)
@@ -98,7 +107,7 @@ def test_every_how_to_with_examples_is_run() -> None:
         for path in (pages.ROOT / "docs/how-to").glob("*.md")
         if any(block.language == "console" for block in pages.blocks(path.read_text("utf-8")))
     }
-    assert with_examples == set(HOW_TOS)
+    assert with_examples == {*HOW_TOS, *WITHOUT_A_FLEET}
 
 
 def run_block(block: Block, folder: Path, variables: dict[str, str]) -> None:

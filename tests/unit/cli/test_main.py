@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from runlet.cli.main import COMMANDS
+from runlet.spec import schema
 
+ROOT = Path(__file__).parents[3]
+FORMS = ("sarif", "github", "json")
 NAMES = [name for section in COMMANDS.values() for name in section]
 
 
@@ -94,6 +99,63 @@ def test_every_mistake_of_every_file_is_told(tmp_path: Path) -> None:
     assert f"{tmp_path / 'a.yaml'}:2:" in ended.stderr
     assert f"{tmp_path / 'b.yaml'}:" in ended.stderr
     assert "in 2 files" in ended.stderr
+
+
+def test_reports_are_on_stdout_and_words_on_stderr(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("job:\n  scrip: ls\n")
+    sarif, github, json_ = (runlet("validate", str(file), "-o", form, home=tmp_path) for form in FORMS)
+    for ended in (sarif, github):
+        assert ended.returncode == 1
+        assert f"{file}:2:3: unknown key 'scrip'" in ended.stderr
+        assert ended.stderr.endswith("error: 2 mistakes in 1 file\n")
+    assert [result["ruleId"] for result in json.loads(sarif.stdout)["runs"][0]["results"]] == ["schema", "schema"]
+    assert [line.partition(" ")[0] for line in github.stdout.splitlines()] == ["::error", "::error"]
+    assert (json_.returncode, json_.stdout) == (1, "")
+    assert [one["rule"] for one in json.loads(json_.stderr)["error"]["problems"]] == ["schema", "schema"]
+
+
+def test_without_mistakes_a_report_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("job: ls\n")
+    sarif, github, json_ = (runlet("validate", str(file), "-o", form, home=tmp_path) for form in FORMS)
+    assert [ended.returncode for ended in (sarif, github, json_)] == [0, 0, 0]
+    assert json.loads(sarif.stdout)["runs"][0]["results"] == []
+    assert github.stdout == ""
+    assert [job["name"] for job in json.loads(json_.stdout)] == ["job"]
+
+
+def test_a_schema_is_printed_as_it_is_shipped(tmp_path: Path) -> None:
+    for path in schema.folder().glob("*.schema.json"):
+        name = path.name.removesuffix(".schema.json")
+        assert runlet("schema", name, home=tmp_path).stdout == path.read_text("utf-8")
+        assert f"\n{name} " in "\n" + runlet("schema", "--list", home=tmp_path).stdout
+    assert runlet("schema", home=tmp_path).stdout == schema.text("playbook")
+
+
+def test_the_wheel_holds_the_schemas(tmp_path: Path) -> None:
+    """Built from a copy: a build leaves files beside its sources."""
+    source = tmp_path / "source"
+    for name in ("runlet", "schemas"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(source)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    program = f"from runlet.spec import schema; assert schema.__file__.startswith({str(tmp_path)!r}); "
+    program += "from runlet.cli.main import main; main()"
+    for name in schema.names():
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "schema", name],
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.stdout == schema.text(name), ended.stderr
 
 
 def test_completion_is_a_script(tmp_path: Path) -> None:

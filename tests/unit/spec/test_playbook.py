@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ from hypothesis import strategies as st
 from runlet.errors import InvalidFiles, InvalidInput
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.spec.playbook import MAX_JOBS, from_mapping, load
+from runlet.spec import tree
+from runlet.spec.playbook import MAX_JOBS, from_mapping
 from runlet.spec.template import MAX_SCRIPT_BYTES
 
 JOB = Job("job", "ls", target=Target.custom(["pi-1"]), every="6h", entrypoint=("sh",), barred=frozenset({"mac"}))
+
+
+def load(paths: Iterable[Path]) -> list[Job]:
+    return list(tree.load(paths).jobs)
 
 
 def _refusal(*paths: Path) -> list[str]:
@@ -31,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_are_searched_in_order(folder: Path) -> None:
-    for name in ("b.yml", "a.yaml", "sub/c.yaml", "inventory.yaml", "inventory.home.yml", ".hidden/d.yaml", "e.txt"):
+    for name in ("b.yml", "a.yaml", "sub/c.yaml", ".inventory.yaml", ".hidden/d.yaml", "e.txt"):
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{path.stem}: ls\n")
@@ -49,11 +55,11 @@ def test_every_mistake_of_every_file_is_told(folder: Path) -> None:
     Path("c.yaml").write_text("a: '\n")
     Path("none").mkdir()
     assert _refusal(*map(Path, ("none.yaml", "none", "c.yaml", "b.yaml", "a.yaml"))) == [
-        "a.yaml:1:1: job 'a' is already declared at b.yaml:2:1",
+        "a.yaml:1:1: job 'a' is already declared at b.yaml:1:1",
         "a.yaml:2:1: job 'b' has no script",
         "b.yaml:2:1: duplicate key 'a' (first in line 1)",
         "c.yaml:1:4: this quote is not closed",
-        "none: there is no playbook (*.yaml, *.yml) in this folder",
+        "none: there is no playbook and no inventory (*.yaml, *.yml) in this folder",
         "none.yaml: no such file",
     ]
 
@@ -90,15 +96,14 @@ def test_a_mapping_is_read_back(job: Job) -> None:
         ({"script": "a\0b"}, "NUL"),
         ({"description": "\ud800"}, "surrogate"),
         ({"where": "all"}, "where: all takes no whereCustom"),
-        ({"whereCustom": []}, "the target is empty"),
+        ({"whereCustom": []}, "whereCustom is empty"),
         ({"whereCustom": ["pi-1,pi-2"]}, "column 5: ',' cannot be part of a name"),
         ({"whereCustom": ["pi-1", "pi-1"]}, "whereCustom must hold each pattern once"),
         ({"whereCustom": [" pi-1"]}, "whereCustom must hold each pattern once, one an item, without blanks"),
-        ({"where": "any", "whereCustom": [], "allowEmpty": True}, "where: any takes no allowEmpty"),
         ({"whereCustom": None}, "whereCustom is empty"),
         ({"entrypoint": []}, "entrypoint is empty"),
         ({"entrypoint": [""]}, "entrypoint names no program"),
-        ({"entrypoint": "sh"}, "entrypoint must be a list or nothing"),
+        ({"entrypoint": "sh"}, "entrypoint must be a list"),
         ({"env": {"A": "x" * 65_536}}, "env is larger than 64 KiB"),
         ({"timeout": "1y"}, "this is not a duration"),
         ({"barred": ["a.b"]}, "a device's name is letters"),
@@ -111,12 +116,17 @@ def test_what_is_not_a_job(changes: dict[str, Any], message: str) -> None:
         from_mapping({**JOB.to_mapping(), **changes})
 
 
-def test_a_mapping_lacks_nothing() -> None:
-    for key in JOB.to_mapping():
-        content = JOB.to_mapping()
-        del content[key]
-        with pytest.raises(InvalidInput, match=f"the job has no {key}"):
-            from_mapping(content)
+@pytest.mark.parametrize("key", ["name", "script"])
+def test_a_mapping_has_at_least_a_name_and_a_script(key: str) -> None:
+    content = JOB.to_mapping()
+    del content[key]
+    with pytest.raises(InvalidInput, match=f"the job has no {key}"):
+        from_mapping(content)
+
+
+def test_what_is_as_by_default_is_left_out() -> None:
+    assert Job("a", "b").to_mapping() == {"name": "a", "script": "b"}
+    assert from_mapping({"name": "a", "script": "b", "where": "local", "env": {}}) == Job("a", "b")
 
 
 def test_deep_content_is_refused() -> None:

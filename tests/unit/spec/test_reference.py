@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runlet.model import environment
-from runlet.spec import inventory, playbook, reader, schema, template
+from runlet.spec import aliases, playbook, reader, schema, template, tree
 from runlet.spec.jinja import FILTERS
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
@@ -19,7 +19,7 @@ def test_the_example_loads(tmp_path: Path) -> None:
     example, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     file = tmp_path / "example.yaml"
     file.write_text(example)
-    assert [job.name for job in playbook.load([file])] == ["uptime", "backup"]
+    assert [job.name for job in tree.load([file]).jobs] == ["uptime", "backup"]
 
 
 def test_every_key_of_a_job_is_described() -> None:
@@ -45,7 +45,8 @@ def test_the_inventory_of_the_page_gives_the_variables_that_it_tells(tmp_path: P
     (example,) = re.findall(r"```yaml.*?\n(.*?)```", page, re.DOTALL)
     file = tmp_path / "inventory.yaml"
     file.write_text(example)
-    found = inventory.load(file)
+    found = tree.load([file]).inventory
+    assert found is not None
     assert found.groups_of("pi-1") == ("site", "db", "web")
     told = dict(re.findall(r"^\| `(\w+)` \| `(.+)` \|", page.rpartition("variable of pi-1")[2], re.MULTILINE))
     assert told == {name: str(value) for name, value in found.variables_of("pi-1").items()}
@@ -56,6 +57,9 @@ def test_limits_are_the_real_ones() -> None:
         f"| file | {reader.MAX_FILE_BYTES // 1024**2} MiB |",
         f"| nesting | {reader.MAX_DEPTH} levels |",
         f"| keys and values of a file | {reader.MAX_NODES:,} |",
+        f"| text of a file, aliases written out | {reader.MAX_FILE_BYTES // 1024**2} MiB |",
+        f"| aliases of a file | {aliases.MAX_ALIASES:,} |",
+        f"| templates of a file | {template.MAX_FILE_TOKENS:,} tokens;",
         f"| script, as written and as rendered | {template.MAX_SCRIPT_BYTES // 1024} KiB |",
         f"| `env`, names and values | {environment.MAX_BYTES // 1024} KiB |",
         f"| jobs of one `apply` | {playbook.MAX_JOBS:,} |",

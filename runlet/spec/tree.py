@@ -1,0 +1,113 @@
+"""A tree: all that a set of files and folders declares, the jobs of its playbooks and its inventory.
+
+A file whose name begins with `inventory` is an inventory, wherever it stands and however it was named; any other is a
+playbook. A tree has one inventory at most, since two could not say which of them is meant.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runlet.errors import InvalidFiles, Problem, Rule
+from runlet.model.declaration import Declaration, Key, Kind
+from runlet.model.inventory import Inventory
+from runlet.model.job import Job
+from runlet.spec import inventory, playbook
+from runlet.spec.document import Address, Document
+from runlet.spec.reader import read
+
+_INVENTORY = "inventory"
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What files declare. `inventory` is None where no file is one."""
+
+    jobs: tuple[Job, ...] = ()
+    inventory: Inventory | None = None
+    # Where each declaration stands.
+    _places: Mapping[Key, tuple[Document, Address]] = field(default_factory=dict, repr=False, compare=False)
+
+    def declarations(self) -> Iterator[Declaration]:
+        """Everything, as `plan` and `apply` send it."""
+        yield from (job.declaration() for job in self.jobs)
+        if self.inventory is not None:
+            yield from self.inventory.declarations()
+
+    def problem(self, key: Key, field: str | None, line: int | None, message: str) -> Problem:
+        """A mistake that only the controller can find, at its place: in a field, in a line of its text."""
+        document, address = self._places[key]
+        if field is not None and document.has((*address, field)):
+            address = (*address, field)
+        if line is not None:
+            return document.problem_in_text(address, line, message)
+        return document.problem(address, message, at_key=field is None)
+
+
+def load(paths: Iterable[Path]) -> Tree:
+    """What files declare; folders are searched.
+
+    Raises InvalidFiles with every mistake of every file; then nothing is loaded at all.
+    """
+    problems: list[Problem] = []
+    playbooks: list[Document] = []
+    inventories: list[Document] = []
+    for path in _files(paths, problems):
+        is_inventory = path.name.startswith(_INVENTORY)
+        try:
+            document = read(path)
+        except InvalidFiles as error:
+            problems += error.problems
+            continue
+        problems += inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
+        (inventories if is_inventory else playbooks).append(document)
+    problems += playbook.clashes(playbooks)
+    problems += (_second_inventory(other, inventories[0]) for other in inventories[1:])
+    if problems:
+        raise InvalidFiles(problems)
+    places: dict[Key, tuple[Document, Address]] = {}
+    jobs = []
+    for document in playbooks:
+        for key, job in playbook.build(document):
+            jobs.append(job)
+            places[Kind.JOB, job.name] = document, (key,)
+    for document in inventories:
+        places |= {key: (document, address) for key, address in inventory.places(document)}
+    return Tree(tuple(jobs), inventory.build(inventories[0]) if inventories else None, places)
+
+
+def _second_inventory(document: Document, first: Document) -> Problem:
+    message = f"a tree has one inventory, and {first.path} is one already; check them one at a time"
+    return Problem(document.path, 0, 0, message, Rule.NAME)
+
+
+def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
+    """Every file once, whichever way it was named."""
+    seen: set[str] = set()
+    for path in paths:
+        found = _declared_in(path, problems) if os.path.isdir(path) else [path]
+        if not found:
+            message = "there is no playbook and no inventory (*.yaml, *.yml) in this folder"
+            problems.append(Problem(str(path), 0, 0, message, Rule.FILE))
+        for file in found:
+            real = os.path.realpath(file)
+            if real not in seen:
+                seen.add(real)
+                yield file
+
+
+def _declared_in(folder: Path, problems: list[Problem]) -> list[Path]:
+    """The files to read in and below a folder, sorted; what is hidden is left out."""
+
+    def report(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}", Rule.FILE))
+
+    found: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=report):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in files if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    return sorted(file for file in found if file.is_file())

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runlet.errors import InvalidFiles
+from runlet.model.declaration import Key, Kind
+from runlet.model.inventory import Device, Inventory
+from runlet.spec.tree import Tree, load
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the present one, so that messages hold short paths."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+PI_1 = Inventory({"pi-1": Device("pi-1")})
+
+
+def _refusal(*paths: str) -> list[str]:
+    with pytest.raises(InvalidFiles) as caught:
+        load(map(Path, paths))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_tree_is_the_jobs_and_the_inventory_of_its_files(folder: Path) -> None:
+    Path("a.yaml").write_text("a: ls\n")
+    assert load([Path()]).inventory is None
+    Path("sub").mkdir()
+    Path("sub/inventory.home.yml").write_text("devices: {pi-1: }\n")
+    tree = load([Path()])
+    assert [job.name for job in tree.jobs] == ["a"]
+    assert tree.inventory == PI_1
+
+
+@pytest.mark.parametrize("path", ["inventory.yaml", "inventory.yaml/../inventory.yaml", "."])
+def test_an_inventory_is_one_however_it_is_named(folder: Path, path: str) -> None:
+    Path("inventory.yaml").write_text("devices: {pi-1: }\n")
+    if "/" in path:
+        path = f"../{folder.name}/inventory.yaml"
+    assert load([Path(path)]) == Tree((), PI_1)
+
+
+def test_mistakes_of_playbooks_and_inventories_are_told_together(folder: Path) -> None:
+    Path("a.yaml").write_text("a: []\n")
+    Path("inventory.yaml").write_text("device: {}\n")
+    assert _refusal(".") == [
+        "a.yaml:1:4: job 'a' must be text or a map, not a list",
+        "inventory.yaml:1:1: the inventory has no devices",
+        "inventory.yaml:1:1: unknown key 'device' in the inventory; did you mean 'devices'?",
+    ]
+
+
+def test_a_second_inventory_names_both(folder: Path) -> None:
+    for name in ("inventory.a.yaml", "inventory.b.yaml"):
+        Path(name).write_text("devices: {pi-1: }\n")
+    assert _refusal(".") == [
+        "inventory.b.yaml: a tree has one inventory, and inventory.a.yaml is one already; check them one at a time"
+    ]
+
+
+def test_every_declaration_has_its_place(folder: Path) -> None:
+    Path("a.yaml").write_text("a: ls\n\nb:\n  name: c\n  script: |\n    one\n    two\n  where: all\n")
+    Path("inventory.yaml").write_text("vars: {x: 1}\ngroups:\n  g: {members: [pi-1]}\ndevices:\n  pi-1:\n")
+    tree = load([Path()])
+
+    def place(key: Key, field: str | None = None, line: int | None = None) -> str:
+        return str(tree.problem(key, field, line, "wrong"))
+
+    assert {one.key for one in tree.declarations()} == {
+        (Kind.JOB, "a"),
+        (Kind.JOB, "c"),
+        (Kind.FLEET, "all"),
+        (Kind.GROUP, "g"),
+        (Kind.DEVICE, "pi-1"),
+    }
+    assert place((Kind.JOB, "a")) == "a.yaml:1:1: wrong"
+    assert place((Kind.JOB, "a"), "script", 1) == "a.yaml:1:4: wrong"
+    assert place((Kind.JOB, "c")) == "a.yaml:3:1: wrong"
+    assert place((Kind.JOB, "c"), "where") == "a.yaml:8:10: wrong"
+    assert place((Kind.JOB, "c"), "script", 2) == "a.yaml:7:5: wrong"
+    assert place((Kind.GROUP, "g"), "members") == "inventory.yaml:3:16: wrong"
+    assert place((Kind.FLEET, "all")) == "inventory.yaml:1:1: wrong"
+    assert place((Kind.DEVICE, "pi-1")) == "inventory.yaml:5:3: wrong"

@@ -98,6 +98,10 @@ class _Counter:
             self._escape()
         elif character in "*+?{":
             raise RefusedRegex(f"'{character}' repeats nothing here; write \\{character} for the character", start)
+        elif character == ",":
+            raise RefusedRegex(
+                "no name holds a ','; write what follows before the '~', or as an item of its own", start
+            )
         else:
             self.at += 1
         return 1

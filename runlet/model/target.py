@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, islice
 
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.inventory import RESERVED_NAMES
@@ -71,8 +72,10 @@ class Target:
     @classmethod
     def custom(cls, items: Iterable[str], *, allow_empty: bool = False) -> Target:
         """A target from whereCustom items; one item may hold several patterns: "pi-*,!pi-3"."""
-        texts = dict.fromkeys(parse(text).text for item in items for text in split(item))
-        return cls(Where.CUSTOM, tuple(texts), allow_empty)
+        texts = list(islice(chain.from_iterable(map(split, items)), MAX_TERMS + 1))
+        if len(texts) > MAX_TERMS:  # before any is read
+            raise InvalidInput(f"a target has {MAX_TERMS} patterns at most")
+        return cls(Where.CUSTOM, tuple(dict.fromkeys(parse(text).text for text in texts)), allow_empty)
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -134,8 +137,8 @@ def resolve(
 
     `groups` holds the names of all groups, empty ones too; `origin` is the device that asks, if it is one; `barred`
     holds devices that the playbook's settings exclude; the next to connect must not be one of them either.
-    Raises UnknownName for a name or label that nothing has, Conflict for a device that is not enabled and when nothing
-    is left to run on; with `allow_empty`, only for the former of the two.
+    Raises Conflict for a device that is named and not enabled; unless `allow_empty`, also UnknownName for a name or
+    label that nothing has, and Conflict when nothing is left to run on.
     """
     fleet = _Fleet(candidates, groups)
     match target.where:

@@ -101,6 +101,30 @@ def test_where_local_is_the_device_that_asks(fleet: Fleet):
             api.start_run(command=["true"], target=local)
 
 
+def test_patterns_select_devices(fleet: Fleet):
+    run = fleet.settled(fleet.exec(["true"], on="pi-[12],!pi-1,~pi-[3]$"))
+    assert [execution.device for execution in run.executions] == ["pi-2", "pi-3"]
+    with pytest.raises(Conflict, match=r"no device matches pi-1,&pi-2"), fleet.api() as api:
+        api.start_run(command=["true"], target=Target.parse("pi-1,&pi-2"))
+
+
+def test_where_enrolled_waits_for_those_that_are_away(fleet: Fleet, device: str):
+    run = fleet.exec(["true"], on="enrolled")
+    assert {*fleet.devices, device} <= {execution.device for execution in run.executions}
+    away = next(execution for execution in run.executions if execution.device == device)
+    assert away.state is State.QUEUED
+    with fleet.api() as api:
+        api.cancel(run.id)
+
+
+def test_a_run_that_may_find_nothing_is_settled_at_once(fleet: Fleet):
+    with fleet.api() as api:
+        api.apply([Job("nowhere", "true", target=Target.custom(["nobody", "no=where"], allow_empty=True))])
+        run = api.start_run(job="nowhere")
+        assert (run.executions, run.settled, run.state) == ((), True, State.SUCCEEDED)
+        assert api.run(run.id) == run
+
+
 def test_unknown_names_are_errors_with_a_suggestion(fleet: Fleet):
     with fleet.api() as api:
         apply(api, Job("backup", "true"))

@@ -30,6 +30,7 @@ def test_what_is_compiled(text: str) -> None:
         (".*.*.*x", 4, "too many ways"),
         ("a?" * 20, 26, "too many ways"),
         ("(a|b){20}", 0, "too many ways"),
+        ("pi-1,pi-2", 4, "no name holds a ','"),
         ("a{64}", 1, "a name has 63 characters"),
         ("(?i)a", 0, "'(?' is not supported"),
         ("(?=a)", 0, "'(?' is not supported"),

@@ -43,6 +43,11 @@ def _fleet(**connected: bool) -> dict[str, Candidate]:
     return {name: Candidate(name, is_connected) for name, is_connected in connected.items()}
 
 
+def test_an_endless_list_of_patterns_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidInput, match="10000 patterns at most"):
+        Target.custom("a" for _ in iter(int, 1))
+
+
 def test_reserved_names_are_the_values_of_where() -> None:
     assert {where.value for where in Where} == RESERVED_NAMES
 

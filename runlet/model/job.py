@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
 # How a script is run when neither the job nor its playbook's settings name an entrypoint; None lets the agent choose
@@ -16,7 +17,7 @@ DEFAULT_ENTRYPOINT: tuple[str, ...] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A declared job. `script` is a template until a run renders it; `every` is kept as written."""
+    """A declared job. `script` is a template until a run renders it."""
 
     name: str
     script: str
@@ -24,9 +25,14 @@ class Job:
     show_duration: bool = False
     cwd: str | None = None
     target: Target = field(default_factory=Target)
-    every: str | None = None
+    schedule: Schedule | None = None
     entrypoint: tuple[str, ...] | None = DEFAULT_ENTRYPOINT
     barred: frozenset[str] = frozenset()  # devices excluded by settings.daemons
+
+    @property
+    def every(self) -> str | None:
+        """When the job runs by itself, as written."""
+        return None if self.schedule is None else self.schedule.every
 
     @property
     def revision(self) -> str:
@@ -45,6 +51,7 @@ class Job:
             "where": self.target.where.value,
             "whereCustom": list(self.target.patterns),
             "every": self.every,
+            "schedule": None if self.schedule is None else self.schedule.to_mapping(),
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "barred": sorted(self.barred),
         }
@@ -52,7 +59,7 @@ class Job:
     @classmethod
     def from_mapping(cls, content: dict[str, Any]) -> Job:
         """The inverse of `to_mapping`, for content that was checked against the schema."""
-        entrypoint = content["entrypoint"]
+        entrypoint, every = content["entrypoint"], content["every"]
         return cls(
             name=content["name"],
             script=content["script"],
@@ -60,7 +67,7 @@ class Job:
             show_duration=content["showDuration"],
             cwd=content["cwd"],
             target=Target(Where(content["where"]), tuple(content["whereCustom"])),
-            every=content["every"],
+            schedule=None if every is None else Schedule.from_mapping(every, content["schedule"] or {}),
             entrypoint=None if entrypoint is None else tuple(entrypoint),
             barred=frozenset(content["barred"]),
         )

@@ -105,11 +105,6 @@ class Schedule:
     fold: Fold = Fold.FIRST
     suspend: bool = False
 
-    @property
-    def device_zoned(self) -> bool:
-        """Whether the fire times are of each device's own time zone."""
-        return self.timezone == DEVICE_ZONE
-
     def to_mapping(self) -> dict[str, Any]:
         """All but `every` as JSON values, in playbook spelling; `from_mapping` reads it back."""
         content: dict[str, Any] = {
@@ -133,7 +128,7 @@ class Schedule:
         Raises InvalidInput for a duration or a window that cannot be.
         """
         misfire = content.get("misfire", Misfire.ONCE)
-        many = misfire["all"] if isinstance(misfire, dict) else DEFAULT_MISFIRE_MAX
+        many = int(misfire["all"]) if isinstance(misfire, dict) else DEFAULT_MISFIRE_MAX
         dst = content.get("dst", {})
         return cls(
             every=every,

@@ -14,8 +14,9 @@ from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
 from runlet.model.job import DEFAULT_ENTRYPOINT, Job
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
-from runlet.spec import schema, template
+from runlet.spec import schedules, schema, template
 from runlet.spec.document import Address, Document
 from runlet.spec.reader import MAX_DEPTH, read
 from runlet.spec.template import MAX_SCRIPT_BYTES
@@ -56,6 +57,8 @@ def from_mapping(content: Any) -> Job:
     if not mistakes:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
+    if not mistakes:
+        mistakes = [message for _, message in schedules.mistakes(content)]
     if not mistakes:
         job = Job.from_mapping(content)
         mistakes = list(_job_mistakes(job))
@@ -113,6 +116,7 @@ def _mistakes(document: Document) -> list[Problem]:
             if isinstance(value.get("script"), str):
                 found += _in_script(document, (key, "script"), value["script"])
             found += _in_entrypoint(document, (key, "entrypoint"), value.get("entrypoint"))
+            found += (document.problem((key, *keys), message) for keys, message in schedules.mistakes(value))
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
         found += _in_entrypoint(document, (SETTINGS, "entrypoint"), settings.get("entrypoint"))
@@ -179,7 +183,7 @@ def _build(document: Document) -> Iterator[Job]:
     barred = frozenset(device for device, rules in daemons.items() if not rules.get("enabled", True))
     for key, value in _declared(document):
         content: dict[str, Any] = {"script": value} if isinstance(value, str) else value
-        where = Where(content.get("where", Where.LOCAL))
+        where, every = Where(content.get("where", Where.LOCAL)), content.get("every")
         yield Job(
             name=_name(key, value),
             script=content["script"],
@@ -187,7 +191,7 @@ def _build(document: Document) -> Iterator[Job]:
             show_duration=content.get("showDuration", False),
             cwd=content.get("cwd"),
             target=Target.custom(content["whereCustom"]) if where is Where.CUSTOM else Target(where),
-            every=content.get("every"),
+            schedule=Schedule.from_mapping(every, content.get("schedule", {})) if every is not None else None,
             entrypoint=_words(content["entrypoint"]) if "entrypoint" in content else default,
             barred=barred,
         )

@@ -31,6 +31,7 @@ _TYPES = {
     "object": "a map",
     "array": "a list",
     "boolean": "true or false",
+    "integer": "a whole number",
     "null": "nothing",
 }
 

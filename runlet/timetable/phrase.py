@@ -10,6 +10,7 @@
     nths     = ("first" ... "fourth" | "last" | 1st ... 4th), several
     date     = number month | month number | nth "of" month
     time     = "08:00" | "8am" | "8:30 pm" | "noon" | "midnight"
+    unit     = "seconds" | "minutes" | "hours" | "days", or without the "s"
 
 Several are joined by commas, by "and", or by both. Every word has one meaning; a time of day is never guessed.
 """

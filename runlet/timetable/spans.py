@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -23,6 +23,9 @@ _PROBE = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 # Years of changes that are kept: some decades of the few zones a fleet is in.
 _KEPT_YEARS = 1024
+# No zone's name is longer.
+MAX_NAME = 64
+_WRITE = "write a name such as Europe/Zurich or UTC, or device for each device's own"
 # Names of zoneinfo that mean something else on every machine, or count leap seconds.
 _MISLEADING = ("localtime", "posixrules", "Factory", "posix/", "right/")
 
@@ -49,15 +52,23 @@ class Span:
 
 def find_zone(name: str) -> ZoneInfo:
     """A time zone by its IANA name. Raises InvalidInput."""
+    if len(name) > MAX_NAME:
+        raise InvalidInput("this is not the name of a time zone", _WRITE)
     if not name.startswith(_MISLEADING):
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             pass
-    known = {known.lower(): known for known in available_timezones()}
+    known = _known_names()
     close = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"; did you mean {known[close[0]]}?" if close else ""
-    raise InvalidInput(f"no time zone is called {name!r}{meant}", "write a name such as Europe/Zurich, UTC, or device")
+    raise InvalidInput(f"no time zone is called {name!r}{meant}", _WRITE)
+
+
+@cache
+def _known_names() -> dict[str, str]:
+    """Small letters to the name. Reads some hundred files."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def span_at(zone: ZoneInfo, instant: datetime) -> Span:

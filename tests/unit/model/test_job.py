@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from runlet.model.job import Job
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
 FULL = Job(
@@ -14,7 +15,7 @@ FULL = Job(
     show_duration=True,
     cwd="/srv",
     target=Target.custom(["pi-1", "pi-2"]),
-    every="6h",
+    schedule=Schedule("6h", timezone="Europe/Zurich"),
     entrypoint=("bash", "-e"),
     barred=frozenset({"mac", "pi-9"}),
 )
@@ -26,7 +27,7 @@ CHANGES = {
     "show_duration": False,
     "cwd": None,
     "target": Target(Where.ALL),
-    "every": None,
+    "schedule": Schedule("6h"),
     "entrypoint": None,
     "barred": frozenset({"mac"}),
 }

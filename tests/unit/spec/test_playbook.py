@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 
 from runlet.errors import InvalidFiles, InvalidInput
 from runlet.model.job import Job
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target
 from runlet.spec.playbook import MAX_JOBS, from_mapping, load
 from runlet.spec.template import MAX_SCRIPT_BYTES
 
-JOB = Job("job", "ls", target=Target.custom(["pi-1"]), every="6h", entrypoint=("sh",), barred=frozenset({"mac"}))
+JOB = Job(
+    "job",
+    "ls",
+    target=Target.custom(["pi-1"]),
+    schedule=Schedule("6h"),
+    entrypoint=("sh",),
+    barred=frozenset({"mac"}),
+)
 
 
 def _refusal(*paths: Path) -> list[str]:
@@ -97,7 +105,11 @@ def test_a_mapping_is_read_back(job: Job) -> None:
         ({"entrypoint": [""]}, "entrypoint names no program"),
         ({"entrypoint": "sh"}, "entrypoint must be a list or nothing"),
         ({"barred": ["a.b"]}, "a device's name is letters"),
-        ({"every": "tomorrow"}, "this is not a time"),
+        ({"every": "tomorrow"}, "at column 1: a phrase should begin with"),
+        ({"every": None}, "schedule is only for a job with every"),
+        ({"schedule": {"timezone": "Mars"}}, "no time zone is called 'Mars'"),
+        ({"schedule": {"misfire": {"all": 1000}}}, "misfire.all is a number from 1 to 100"),
+        ({"schedule": {"window": "01:00-05:00"}}, "may miss it every time"),
         ({"extra": 1}, "unknown key 'extra' in the job"),
     ],
 )
@@ -138,8 +150,12 @@ def test_any_json_is_a_job_or_refused(content: object) -> None:
     assert len(job.revision) == 64
 
 
-KEYS = st.sampled_from(["job", "settings", "name", "script", "where", "whereCustom", "entrypoint", "every", "daemons"])
-VALUES = st.sampled_from(["custom", "all", "{{ args[1] }}", "{{ x }}", "{% if", "bash '", "6h", "", "a\nb {{ c }}"])
+KEYS = st.sampled_from(
+    ["job", "settings", "name", "script", "where", "whereCustom", "entrypoint", "every", "schedule", "window"]
+)
+VALUES = st.sampled_from(
+    ["custom", "all", "{{ args[1] }}", "{{ x }}", "{% if", "bash '", "6h", "01:00-05:00", "", "a\nb {{ c }}"]
+)
 
 
 @given(

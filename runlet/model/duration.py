@@ -1,4 +1,4 @@
-"""Durations as people write them in files: a whole number and its unit, "90s", "15m", "6h", "2d"."""
+"""Durations as people write them: a number and a unit, `90s`, `15m`, `6h`, `2d`. Days are 24 hours."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ from datetime import timedelta
 
 from runlet.errors import InvalidInput
 
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}  # in seconds, the largest first
-# Nine digits of days are the most that a timedelta holds.
-_WRITTEN = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+# Ten years: longer is a slip of the finger, and instants stay far from the end of the calendar.
+LONGEST = timedelta(days=3660)
+
+# Largest first, so that the first unit that divides a duration is the one it is written in.
+UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
+_WRITTEN = re.compile(r"([0-9]{1,9})([smhd])")
 
 
 def parse(text: str) -> timedelta:
-    """The duration that `text` names; raises InvalidInput."""
+    """Raises InvalidInput for what is not a duration, and for one that is too long."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise InvalidInput(f"{text!r} is not a duration", "write a whole number and s, m, h or d: 90s, 15m, 6h, 2d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    duration = int(match[1]) * UNITS[match[2]]
+    if duration > LONGEST:
+        raise InvalidInput(f"{text} is longer than {LONGEST.days} days")
+    return duration
 
 
 def text(duration: timedelta) -> str:
-    """As `parse` reads it, in the largest unit that leaves no rest; what is below a second is left out."""
-    seconds = int(duration.total_seconds())
-    name, unit = next((name, unit) for name, unit in _UNITS.items() if seconds % unit == 0)
-    return f"{seconds // unit}{name}"
+    """The shortest text that `parse` reads as this duration, which is of whole seconds."""
+    if not duration:
+        return "0s"
+    letter, unit = next((letter, unit) for letter, unit in UNITS.items() if not duration % unit)
+    return f"{duration // unit}{letter}"

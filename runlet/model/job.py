@@ -10,6 +10,7 @@ from typing import Any
 from runlet.model import duration
 from runlet.model.declaration import Declaration, Kind, digest
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
 # How a script is run when neither the job nor its playbook's settings name an entrypoint; None lets the agent choose
@@ -19,7 +20,7 @@ DEFAULT_ENTRYPOINT: tuple[str, ...] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A declared job. `script` is a template until a run renders it; `every` is kept as written."""
+    """A declared job. `script` is a template until a run renders it."""
 
     name: str
     script: str
@@ -27,7 +28,7 @@ class Job:
     show_duration: bool = False
     cwd: str | None = None
     target: Target = field(default_factory=Target)
-    every: str | None = None
+    schedule: Schedule | None = None
     entrypoint: tuple[str, ...] | None = DEFAULT_ENTRYPOINT
     barred: frozenset[str] = frozenset()  # devices excluded by settings.daemons
     rollout: Rollout | None = None
@@ -36,6 +37,11 @@ class Job:
     concurrency: Concurrency | None = None
     env: dict[str, str] = field(default_factory=dict)  # variables of the program
     timeout: timedelta | None = None  # how long the program may run
+
+    @property
+    def every(self) -> str | None:
+        """When the job runs by itself, as written."""
+        return None if self.schedule is None else self.schedule.every
 
     @property
     def revision(self) -> str:
@@ -59,6 +65,7 @@ class Job:
             "whereCustom": list(target.patterns),
             "allowEmpty": target.allow_empty,
             "every": self.every,
+            "schedule": None if self.schedule is None else self.schedule.to_mapping(),
             "entrypoint": None if self.entrypoint is None else list(self.entrypoint),
             "barred": sorted(self.barred),
             "rollout": None if self.rollout is None else self.rollout.to_mapping(),
@@ -85,7 +92,7 @@ class Job:
             show_duration=given("showDuration", False),
             cwd=given("cwd"),
             target=Target(where, patterns, given("allowEmpty", False)),
-            every=given("every"),
+            schedule=Schedule.from_mapping(content["every"], given("schedule", {})) if "every" in content else None,
             entrypoint=tuple(content["entrypoint"]) if "entrypoint" in content else DEFAULT_ENTRYPOINT,
             barred=frozenset(given("barred", ())),
             rollout=Rollout.from_mapping(content["rollout"]) if "rollout" in content else None,

@@ -14,7 +14,7 @@ from runlet.errors import InvalidInput, Problem, Rule
 from runlet.model import environment, pattern
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.spec import schema, spread, template
+from runlet.spec import schedules, schema, spread, template
 from runlet.spec.document import MAX_PROBLEMS, Address, Document
 from runlet.spec.foreign import unspeakable
 from runlet.spec.template import MAX_FILE_TOKENS, MAX_SCRIPT_BYTES
@@ -34,7 +34,7 @@ def from_mapping(content: Any) -> Job:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
     if not mistakes:
-        mistakes = [message for _, message in spread.mistakes(content)]
+        mistakes = [message for _, message in (*spread.mistakes(content), *schedules.mistakes(content))]
     if not mistakes:
         try:
             job = Job.from_mapping(content)
@@ -61,7 +61,8 @@ def mistakes(document: Document) -> list[Problem]:
     found += islice(_in_entrypoints(document), MAX_PROBLEMS)
     for key, value in _declared(document):
         if isinstance(value, dict):
-            found += [document.problem((key, *address), message) for address, message in spread.mistakes(value)]
+            told = (*spread.mistakes(value), *schedules.mistakes(value))
+            found += [document.problem((key, *address), message) for address, message in told]
             found += _in_environment(document, (key, "env"), value.get("env"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     return found

@@ -7,6 +7,7 @@ import pytest
 
 from runlet.model.job import Job
 from runlet.model.rollout import Abort, Amount, Concurrency, Retry, Rollout
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
 FULL = Job(
@@ -16,7 +17,7 @@ FULL = Job(
     show_duration=True,
     cwd="/srv",
     target=Target.custom(["pi-1", "pi-2"]),
-    every="6h",
+    schedule=Schedule("6h", timezone="Europe/Zurich"),
     entrypoint=("bash", "-e"),
     barred=frozenset({"mac", "pi-9"}),
     rollout=Rollout(batches=(Amount(1), Amount(10, percent=True))),
@@ -34,7 +35,7 @@ CHANGES = {
     "show_duration": False,
     "cwd": None,
     "target": Target(Where.CUSTOM, FULL.target.patterns, allow_empty=True),
-    "every": None,
+    "schedule": Schedule("6h"),
     "entrypoint": None,
     "barred": frozenset({"mac"}),
     "rollout": None,

@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 
 from runlet.errors import InvalidFiles, InvalidInput
 from runlet.model.job import Job
+from runlet.model.schedule import Schedule
 from runlet.model.target import Target
 from runlet.spec import tree
 from runlet.spec.playbook import MAX_JOBS, from_mapping
 from runlet.spec.template import MAX_SCRIPT_BYTES
 
-JOB = Job("job", "ls", target=Target.custom(["pi-1"]), every="6h", entrypoint=("sh",), barred=frozenset({"mac"}))
+JOB = Job(
+    "job",
+    "ls",
+    target=Target.custom(["pi-1"]),
+    schedule=Schedule("6h"),
+    entrypoint=("sh",),
+    barred=frozenset({"mac"}),
+)
 
 
 def load(paths: Iterable[Path]) -> list[Job]:
@@ -107,7 +115,10 @@ def test_a_mapping_is_read_back(job: Job) -> None:
         ({"env": {"A": "x" * 65_536}}, "env is larger than 64 KiB"),
         ({"timeout": "1y"}, "this is not a duration"),
         ({"barred": ["a.b"]}, "a device's name is letters"),
-        ({"every": "tomorrow"}, "this is not a time"),
+        ({"every": "tomorrow"}, "at column 1: a phrase should begin with"),
+        ({"schedule": {"timezone": "Mars"}}, "no time zone is called 'Mars'"),
+        ({"schedule": {"misfire": {"all": 1000}}}, "misfire.all is a number from 1 to 100"),
+        ({"schedule": {"window": "01:00-05:00"}}, "may miss it every time"),
         ({"extra": 1}, "unknown key 'extra' in the job"),
     ],
 )
@@ -122,6 +133,11 @@ def test_a_mapping_has_at_least_a_name_and_a_script(key: str) -> None:
     del content[key]
     with pytest.raises(InvalidInput, match=f"the job has no {key}"):
         from_mapping(content)
+
+
+def test_a_schedule_belongs_to_an_every() -> None:
+    with pytest.raises(InvalidInput, match="schedule is only for a job with every"):
+        from_mapping({"name": "a", "script": "b", "schedule": {"splay": "1m"}})
 
 
 def test_what_is_as_by_default_is_left_out() -> None:
@@ -153,8 +169,12 @@ def test_any_json_is_a_job_or_refused(content: object) -> None:
     assert len(job.revision) == 64
 
 
-KEYS = st.sampled_from(["job", "settings", "name", "script", "where", "whereCustom", "entrypoint", "every", "daemons"])
-VALUES = st.sampled_from(["custom", "all", "{{ args[1] }}", "{{ x }}", "{% if", "bash '", "6h", "", "a\nb {{ c }}"])
+KEYS = st.sampled_from(
+    ["job", "settings", "name", "script", "where", "whereCustom", "entrypoint", "every", "schedule", "window"]
+)
+VALUES = st.sampled_from(
+    ["custom", "all", "{{ args[1] }}", "{{ x }}", "{% if", "bash '", "6h", "01:00-05:00", "", "a\nb {{ c }}"]
+)
 
 
 @given(

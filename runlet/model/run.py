@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Literal
 
@@ -11,6 +11,9 @@ from runlet.model.execution import OUTCOMES, State
 
 # How a run is named: by its number, or as the newest.
 RunId = int | Literal["latest"]
+
+# The states of a run's executions, one by one or counted.
+States = Iterable[State] | Mapping[State, int]
 
 # The order in which counts are told: what needs a person first, then what moves, then outcomes.
 TELLING_ORDER = (
@@ -41,12 +44,12 @@ class ExitCode(IntEnum):
     WAITED_TOO_LONG = 124
 
 
-def is_settled(states: Iterable[State]) -> bool:
+def is_settled(states: States) -> bool:
     """A run stays open until each of its executions has an outcome; an offline device is not a failure."""
-    return all(state in OUTCOMES for state in states)
+    return set(Counter(states)) <= OUTCOMES
 
 
-def derived_state(states: Iterable[State]) -> State:
+def derived_state(states: States) -> State:
     """One state for a whole run: the most urgent open one, else the worst outcome."""
     present = Counter(states)
     for state in (State.AWAITING_INPUT, State.RUNNING, State.DELIVERED, State.QUEUED):
@@ -58,9 +61,9 @@ def derived_state(states: Iterable[State]) -> State:
     return State.SKIPPED if present[State.SKIPPED] and not present[State.SUCCEEDED] else State.SUCCEEDED
 
 
-def exit_code(states: Iterable[State]) -> ExitCode:
+def exit_code(states: States) -> ExitCode:
     """The exit code that tells a script how the run stands."""
-    present = set(states)
+    present = set(Counter(states))
     if State.AWAITING_INPUT in present:
         return ExitCode.AWAITING_INPUT
     if present - OUTCOMES:
@@ -72,7 +75,7 @@ def exit_code(states: Iterable[State]) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
-def summary(states: Iterable[State]) -> str:
+def summary(states: States) -> str:
     """One line for people: "2 running, 1 queued"."""
     present = Counter(states)
     return ", ".join(f"{present[state]} {state.value.replace('_', ' ')}" for state in TELLING_ORDER if present[state])

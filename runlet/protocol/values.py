@@ -70,7 +70,11 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise ProtocolError(f"{where} must be an object")
-        return {key: _value(get_args(annotation)[1], item, f"{where}.{key}") for key, item in value.items()}
+        of_key, of_item = get_args(annotation)
+        return {
+            _scalar(of_key, key, f"{where}.{key}"): _value(of_item, item, f"{where}.{key}")
+            for key, item in value.items()
+        }
     if is_dataclass(annotation):
         return from_json(annotation, value, where)  # type: ignore[arg-type]
     return _scalar(annotation, value, where)

@@ -10,7 +10,7 @@ import pytest
 from runlet.cli.options import Output
 from runlet.cli.render import age, duration, print_json, print_run, print_runs, run_title, size
 from runlet.model.execution import State
-from tests.unit.cli.runs import NOON, execution, run
+from tests.unit.cli.runs import NOON, execution, run, summary
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_title_is_as_typed() -> None:
 
 
 def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = run(execution("pi-1", State.SUCCEEDED), execution("pi-2", State.FAILED))
+    ended = summary(State.SUCCEEDED, State.FAILED)
     print_runs([ended], NOON + timedelta(minutes=3))
     assert capsys.readouterr().out.splitlines() == [
         "RUN  JOB      WHERE      STATE                  STARTED",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ async def _work(config: Path, stop: asyncio.Event) -> None:
 
 async def _migrate(config: Path, _stop: asyncio.Event) -> None:
     """A signal does not stop it: it is one transaction, and what has taken long is not thrown away by a Ctrl-C."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells how it does things
     from runlet.controller.migrations.migrate import migrate  # brings alembic, which only this needs
 
     done = await asyncio.to_thread(migrate, ControllerConfig.read(config).database)

@@ -120,6 +120,8 @@ def of_run(
 
 def counts(session: Session, runs: Collection[int]) -> dict[int, dict[State, int]]:
     """How many executions of each of these runs are in which state."""
+    if not runs:
+        return {}
     key = TABLE.c.run, TABLE.c.state
     query = select(*key, func.count()).where(TABLE.c.run.in_(runs)).group_by(*key)
     found: dict[int, dict[State, int]] = {run: {} for run in runs}

@@ -215,7 +215,8 @@ def page(
 
 def summaries(session: Session, limit: int, before: int | None = None) -> list[RunSummary]:
     """The newest runs, newest first; older than `before` when given."""
-    query = select(Run).options(defer(col(Run.script))).order_by(col(Run.id).desc()).limit(limit)  # scripts may be long
+    without_script = defer(Run.script)  # type: ignore[arg-type]  # a column, once it is on the class
+    query = select(Run).options(without_script).order_by(col(Run.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(Run.id) < before)
     runs = {run.id: run for run in session.exec(query) if run.id is not None}

@@ -24,6 +24,8 @@ WIRE_NAME = "wire_name"
 
 def to_json(value: Any) -> Any:
     """`value` (a dataclass, or what one may hold) as JSON values; instants in ISO 8601."""
+    if value is None or isinstance(value, str | int | float):
+        return value  # most are: a page of a listing holds tens of thousands
     if is_dataclass(value) and not isinstance(value, type):
         return {wire: to_json(getattr(value, name)) for name, wire, _ in _fields(type(value))}
     if isinstance(value, datetime):

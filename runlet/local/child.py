@@ -46,8 +46,10 @@ class Child:
 
     @property
     def process(self) -> Process | None:
-        """To be written down: its configuration's path is what no other process is called with."""
-        return Process(self._process.pid, str(self._config)) if self._process else None
+        """While it runs, to be written down: its configuration's path is what no other process is called with."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return Process(self._process.pid, str(self._config))
 
     def configure(self, content: dict[str, Any]) -> None:
         write_private(self._config, json.dumps(content))

@@ -61,6 +61,8 @@ def _parsed(url: str) -> URL:
         raise InvalidInput("the database is not a URL", _EXAMPLES) from None  # its words may hold a password
     if parsed.drivername not in (SQLITE, POSTGRESQL, f"{POSTGRESQL}+psycopg"):
         raise InvalidInput(f"{parsed.drivername!r} is no database that Runlet can use", _EXAMPLES)
+    if parsed.drivername == SQLITE and parsed.query:
+        raise InvalidInput("a SQLite database's URL takes nothing behind a '?'", _EXAMPLES)
     if not parsed.database or parsed.database == ":memory:":
         raise InvalidInput(
             f"the database's URL names no {'file' if parsed.drivername == SQLITE else 'database'}", _EXAMPLES

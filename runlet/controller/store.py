@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from runlet.backoff import Backoff
 from runlet.controller import database, migrations
-from runlet.errors import Unavailable
+from runlet.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
 
@@ -40,8 +40,14 @@ class Store:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def open(self) -> None:
-        """Raises Conflict when the schema is not this version's, Unavailable when the database cannot be used."""
-        await self._call(lambda: migrations.check(self._engine))
+        """Raises Conflict when the schema is not this version's, InvalidInput for what we may not use.
+
+        Raises Unavailable when the database does not answer.
+        """
+        try:
+            await self._call(lambda: migrations.check(self._engine))
+        except ProgrammingError as error:  # an option in the URL that there is not, or a right that is missing
+            raise InvalidInput(f"the database cannot be used: {database.words(error)}") from error
 
     async def transact(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction that commits when it returns and rolls back when it raises.

@@ -128,7 +128,9 @@ def test_a_database_that_is_held_is_unavailable(tmp_path: Path, monkeypatch: pyt
         ("secret", "not a URL"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
+        ("sqlite:////tmp/some.db?password=secret", "takes nothing behind"),
         ("postgresql://root:secret@host", "names no database"),
+        ("postgresql://root:secret@host:port/db", "not a URL"),
     ],
 )
 def test_what_is_no_database_is_said_without_its_password(url: str, words: str):

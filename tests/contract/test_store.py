@@ -15,7 +15,7 @@ from runlet.controller import store as store_module
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.store import Store
 from runlet.controller.tables import Device
-from runlet.errors import Unavailable
+from runlet.errors import InvalidInput, Unavailable
 from runlet.model.job import Job
 from runlet.protocol.views import ChangeKind
 from tests.contract.test_operations import NOON
@@ -80,6 +80,13 @@ async def remote(server: PrivatePostgres, name: str) -> AsyncIterator[Store]:
     await opened.transact(lambda session: session.add(Device(name="counter")))
     yield opened
     opened.close()
+
+
+async def test_an_option_that_there_is_not_is_said_at_the_start(server: PrivatePostgres, name: str):
+    wrong = Store(f"{server.url(name)}&no_such_option=1")
+    with pytest.raises(InvalidInput, match="no_such_option"):
+        await wrong.open()
+    wrong.close()
 
 
 async def test_a_connection_cut_between_transactions_is_not_noticed(server: PrivatePostgres, name: str, remote: Store):

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from runlet.model.execution import State
 from runlet.model.job import Job
 from tests.harness import TOKEN, Fleet
 
@@ -16,6 +17,7 @@ ROUTES = [
     ("POST", "/v1/runs"),
     ("GET", "/v1/runs"),
     ("GET", "/v1/runs/1"),
+    ("GET", "/v1/runs/1/executions"),
     ("POST", "/v1/runs/1/cancel"),
     ("GET", "/v1/runs/1/transcript"),
     ("GET", "/v1/devices"),
@@ -52,6 +54,11 @@ def test_health_is_open(fleet: Fleet):
         ("DELETE", "/v1/jobs", {}, 405, "unknown"),
         ("GET", "/v1/runs?limit=0", {}, 422, "invalid"),
         ("GET", "/v1/runs?limit=100000", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions", {}, 404, "unknown"),
+        ("GET", "/v1/runs/999999/executions?limit=1001", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions?after=%00", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions?state=lost", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/transcript?device=%00", {}, 422, "invalid"),
         ("POST", "/v1/runs", {"content": b"{"}, 422, "invalid"),
         ("POST", "/v1/runs", {"json": {}}, 422, "invalid"),
         ("POST", "/v1/runs", {"json": {"command": ["true"]}}, 422, "invalid"),
@@ -88,6 +95,20 @@ def test_apply_tells_what_it_did(fleet: Fleet):
         return str(ask(fleet, "POST", "/v1/apply", json={"jobs": [job]}).json()["changes"][0]["change"])
 
     assert [change("true"), change("true"), change("false")] == ["created", "unchanged", "changed"]
+
+
+def test_listings_are_asked_for_page_by_page(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(3):
+        newest = fleet.settled(fleet.sh("true", on="pi-1,pi-2,pi-3"))
+    with fleet.api() as api:
+        [at_once] = api.runs(6)
+        executions = list(api.executions(newest.id))
+        monkeypatch.setattr("runlet.client.api.PAGE", 2)
+        assert [run for page in api.runs(3) for run in page] == at_once[:3]
+        assert [run.id for page in api.runs(None) for run in page][:6] == [run.id for run in at_once]
+        assert list(api.executions(newest.id)) == executions == list(newest.executions)
+        assert list(api.executions(newest.id, State.SUCCEEDED)) == executions
+        assert list(api.executions(newest.id, State.FAILED)) == []
 
 
 def test_a_transcript_is_read_by_offset(fleet: Fleet):

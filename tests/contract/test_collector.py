@@ -23,7 +23,7 @@ from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Report, encode
 from runlet.protocol.views import RunView
-from tests.contract.test_operations import launched, record, report, shown
+from tests.contract.operations import launched, record, report, shown
 from tests.harness import PATIENCE_SECONDS
 
 # Nobody listens there: what is published is dropped or stays in the outbox.

@@ -18,7 +18,7 @@ from runlet.controller.store import Store
 from runlet.errors import UnknownName
 from runlet.model.execution import Event, State
 from runlet.protocol.messages import Report
-from tests.contract.test_operations import NOON
+from tests.contract.operations import NOON
 
 _ID = "00000000-0000-0000-0000-000000000000"
 

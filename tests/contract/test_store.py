@@ -18,7 +18,7 @@ from runlet.controller.tables import Device
 from runlet.errors import InvalidInput, Unavailable
 from runlet.model.job import Job
 from runlet.protocol.views import ChangeKind
-from tests.contract.test_operations import NOON
+from tests.contract.operations import NOON
 from tests.databases import PrivatePostgres
 
 

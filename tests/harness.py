@@ -86,13 +86,13 @@ class Fleet:
         self.database = self.database or f"sqlite:///{self.home}/controller.db"
 
     def start(self) -> Fleet:
-        migrate(self.database)
         self.start_controller()
         for device in self.devices:
             self.start_agent(device)
         return self
 
     def start_controller(self) -> None:
+        migrate(self.database)
         config = {
             "workspace": "default",
             "listen": {"host": "127.0.0.1", "port": int(self.url.rpartition(":")[2]) if self.url else 0},

@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rabbitmq test-tools demo check test test-unit bench clean
+.PHONY: help setup rabbitmq postgres test-tools migration migration-again demo check test test-unit bench clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(INSTALLED) ## Make the virtual environment
 
@@ -24,6 +24,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 rabbitmq: ## Install RabbitMQ if it is missing (Debian and Ubuntu)
 	@scripts/install-rabbitmq
 
+postgres: ## Install PostgreSQL if it is missing (Debian and Ubuntu)
+	@scripts/install-postgres
+
 test-tools: ## Install the programs that the tests drive if they are missing (Debian and Ubuntu)
 	@scripts/install-test-tools
 
@@ -36,13 +39,19 @@ check: setup ## Formatting, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup rabbitmq test-tools ## All tests, against a real RabbitMQ
+test: setup rabbitmq postgres test-tools ## All tests, against a real RabbitMQ and a real PostgreSQL
 	$(BIN)/pytest
 
 test-unit: setup ## The tests that start nothing
 	$(BIN)/pytest tests/unit tests/cases
 
-bench: setup rabbitmq ## The benchmarks, beside ssh, Ansible and pyinfra; writes docs/reference/performance.md
+migration: setup ## A migration to what tables.py says now: make migration m="add facts"
+	@$(BIN)/python scripts/migration "$(or $(m),$(error say what changes: make migration m="add facts"))"
+
+migration-again: setup ## The newest migration anew, while no release has it
+	@$(BIN)/python scripts/migration --again
+
+bench: setup rabbitmq postgres ## The benchmarks, beside ssh, Ansible and pyinfra; writes docs/reference/performance.md
 	@PY=$(PY) VENV=$(VENV) bench/run --write
 
 clean: ## Remove what the targets above made, installed packages excepted

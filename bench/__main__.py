@@ -1,4 +1,4 @@
-"""bench/run [--write] [validate|memory|echo|output|start|fanout ...]: measure all figures, or those named.
+"""bench/run [--write] [validate|memory|echo|output|start|fanout|transitions|listing ...]: measure all, or those named.
 
 Each figure is one JSON object on a line of standard output; progress goes to standard error. A figure stands beside
 what others need for the same in the same run, taken in turn, since the machine's mood changes by the minute.
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import echo, fanout, memory, output, report, start, validate
+from bench import echo, fanout, listing, memory, output, report, start, transitions, validate
 from bench.figures import Figure, tell
 from bench.fleet import LocalFleet, local_fleet
 from bench.sshd import Sshd, private_sshd
@@ -27,25 +27,47 @@ ON_ONE_DEVICE: dict[str, Measure] = {
     "start": lambda fleet, _: start.figures(fleet),
 }
 ON_MANY_DEVICES: dict[str, Measure] = {"fanout": fanout.figures}
-_ALL = [*ON_NO_DEVICE, *ON_ONE_DEVICE, *ON_MANY_DEVICES]
+# Without a fleet: the controller's parts on a database of their own.
+ON_RECORDS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "transitions": transitions.figures,
+    "listing": listing.figures,
+}
+# The tables of the page, each measured as a whole.
+_TABLES = {
+    report.FLEET: [*ON_NO_DEVICE, *ON_ONE_DEVICE, *ON_MANY_DEVICES],
+    report.RECORDS: [*ON_RECORDS],
+}
+_ALL = [name for names in _TABLES.values() for name in names]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/run", description="Measure Runlet beside others on this machine.")
     parser.add_argument("names", nargs="*", metavar="FIGURE", help=f"of {', '.join(_ALL)}; default: all")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {report.PAGE.name}; needs all")
+    parser.add_argument("--write", action="store_true", help=f"write into {report.PAGE.name}; needs whole tables")
     options = parser.parse_args()
     names = options.names or _ALL
     if unknown := set(names) - set(_ALL):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if options.write and set(names) != set(_ALL):
-        parser.error("--write needs all figures")
+    wanted = {table: set(of_table) & set(names) for table, of_table in _TABLES.items()}
+    if options.write and any(some and some != set(_TABLES[table]) for table, some in wanted.items()):
+        parser.error(f"--write needs all of a table: {' or '.join(', '.join(table) for table in _TABLES.values())}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
-    figures = list(_measure(names))
-    if options.write:
-        report.write(figures)
-        tell(f"wrote {report.PAGE}")
+    for table, some in wanted.items():
+        if some:
+            measure = _measure if table is report.FLEET else _measure_records
+            figures = list(measure(sorted(some, key=_ALL.index)))
+            if options.write:
+                report.write(table, figures)
+                tell(f"wrote {report.PAGE}")
     return 0
+
+
+def _measure_records(names: list[str]) -> Iterator[Figure]:
+    for name in names:
+        tell(f"measuring {name}")
+        for figure in ON_RECORDS[name]():
+            figure.print()
+            yield figure
 
 
 def _measure(names: list[str]) -> Iterator[Figure]:

@@ -1,10 +1,11 @@
-"""The table in docs/reference/performance.md: written by the run that measured it, with its date and its machine."""
+"""The tables in docs/reference/performance.md: written by the run that measured them, with its date and its machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
+import sqlite3
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,16 +13,20 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.peers import ANSIBLE, PYINFRA
+from tests.databases import program
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "performance.md"
-_BEGIN, _END = "<!-- figures: written by bench/run --write -->", "<!-- end of figures -->"
+_END = "<!-- end of figures -->"
+# Each table by the mark it stands behind.
+FLEET = "<!-- figures: written by bench/run --write -->"
+RECORDS = "<!-- figures: written by bench/run --write transitions listing -->"
 
 
-def write(figures: Sequence[Figure]) -> None:
+def write(mark: str, figures: Sequence[Figure]) -> None:
     """Put the table and what it was measured on into the page."""
-    before, rest = PAGE.read_text().split(_BEGIN)
-    after = rest.split(_END)[1]
-    PAGE.write_text(before + _BEGIN + "\n\n" + _measured_on() + "\n\n" + table(figures) + "\n\n" + _END + after)
+    before, rest = PAGE.read_text().split(mark)
+    after = rest.partition(_END)[2]
+    PAGE.write_text(before + mark + "\n\n" + _measured_on(mark) + "\n\n" + table(figures) + "\n\n" + _END + after)
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -47,7 +52,7 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _measured_on() -> str:
+def _measured_on(mark: str) -> str:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
     one, five, _ = os.getloadavg()
@@ -56,17 +61,28 @@ def _measured_on() -> str:
         f"{int(memory[1]) / 1e6:.0f} GB of memory" if memory else "memory unknown",
         f"Linux {platform.release().partition('-')[0]}",
         f"Python {platform.python_version()}",
+        *(_of_fleet() if mark is FLEET else _of_records()),
+    ]
+    commit = _first_line("git", "-C", str(PAGE.parent), "describe", "--always", "--dirty")
+    date = datetime.now(UTC).date().isoformat()
+    beside = " A number in parentheses is how many times Runlet's figure is the other's." if mark is FLEET else ""
+    return (
+        f"Measured on {date} at {commit}: {'; '.join(facts)}. Load average at the end: {one:.1f} (1 min), {five:.1f} "
+        f"(5 min).{beside}"
+    )
+
+
+def _of_fleet() -> list[str]:
+    return [
         _first_line("dpkg-query", "-W", "-f", "RabbitMQ ${Version}", "rabbitmq-server"),
         _first_line("ssh", "-V"),
         _first_line(ANSIBLE, "--version"),
         _first_line(PYINFRA, "--version"),
     ]
-    commit = _first_line("git", "-C", str(PAGE.parent), "describe", "--always", "--dirty")
-    date = datetime.now(UTC).date().isoformat()
-    return (
-        f"Measured on {date} at {commit}: {'; '.join(facts)}. Load average at the end: {one:.1f} (1 min), {five:.1f} "
-        "(5 min). A number in parentheses is how many times Runlet's figure is the other's."
-    )
+
+
+def _of_records() -> list[str]:
+    return [f"SQLite {sqlite3.sqlite_version}", _first_line(program("postgres"), "--version")]
 
 
 def _first_line(*argv: str) -> str:

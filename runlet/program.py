@@ -13,20 +13,28 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 from runlet import __version__
 from runlet.errors import RunletError
 
 
-def main(name: str, description: str, work: Callable[[Path, asyncio.Event], Coroutine[None, None, None]]) -> int:
-    """Parse the arguments and do `work(config, stop)`; the exit status. A RunletError is told, not traced."""
+def main(
+    name: str,
+    description: str,
+    work: Callable[[Path, asyncio.Event], Coroutine[None, None, None]],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Parse the arguments (the process's own when None) and do `work(config, stop)`; the exit status.
+
+    A RunletError is told, not traced.
+    """
     parser = argparse.ArgumentParser(prog=name, description=description)
     parser.add_argument("--config", type=Path, required=True, help="the configuration, a JSON file")
     parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends: the parent is gone")
     parser.add_argument("--version", action="version", version=__version__)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_until_stopped(options.config, options.lifeline, work))

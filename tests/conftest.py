@@ -1,4 +1,4 @@
-"""What all tests share: one real broker for the session."""
+"""What all tests share: one real broker and one real PostgreSQL server for the session."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.brokers import PrivateBroker
+from tests.databases import PrivatePostgres
 from tests.fleets import device, fleet
 
 # One fleet for the session: two controllers on one workspace would share its queues, each getting half of the news.
@@ -20,3 +21,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
     private.start()
     yield private
     private.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A private server. Make a database of your own in it."""
+    private = PrivatePostgres()
+    private.start()
+    yield private
+    private.remove()

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, attach
+from runlet.controller.migrations.migrate import migrate
 from runlet.model.declaration import Submission
 from runlet.model.job import Job
 from runlet.model.target import Target
@@ -81,6 +82,10 @@ class Fleet:
     controller: Process | None = None
     agents: dict[str, Process] = field(default_factory=dict)
     url: str = ""
+    database: str = ""  # SQLite in the home, if nothing else is said
+
+    def __post_init__(self) -> None:
+        self.database = self.database or f"sqlite:///{self.home}/controller.db"
 
     def start(self) -> Fleet:
         self.start_controller()
@@ -89,10 +94,11 @@ class Fleet:
         return self
 
     def start_controller(self) -> None:
+        migrate(self.database)
         config = {
             "workspace": "default",
             "listen": {"host": "127.0.0.1", "port": int(self.url.rpartition(":")[2]) if self.url else 0},
-            "database": f"sqlite:///{self.home}/controller.db",
+            "database": self.database,
             "transcripts": str(self.home / "transcripts"),
             "broker": self.broker.controller_url,
             "token": TOKEN,

@@ -19,6 +19,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "execution": st.uuids().map(str),
     "terminal": TERMINAL_SIZES,
     "detail": _DETAILS,
+    "agent_version": _DETAILS,
     "attempt": _COUNTS,
     "version": _COUNTS,
     "exit_code": st.none() | _COUNTS,

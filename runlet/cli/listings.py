@@ -12,26 +12,34 @@ from runlet.model.run import RunId
 
 
 @click.command()
-@click.option(
-    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many runs to list."
-)
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs to list.")
+@click.option("--all", "-a", "list_all", is_flag=True, help="List all runs there are.")
 @output_option
 @pass_options
-def ps(options: Options, limit: int, output: Output) -> None:
+def ps(options: Options, limit: int, list_all: bool, output: Output) -> None:
     """List runs, the newest first.
+
+    With --all they are printed as they come, a thousand at a time; --output jsonl is best for reading so many.
 
     \b
     Examples:
       runlet ps
       runlet ps -n 5 --output jsonl
+      runlet ps --all --output jsonl
     """
     with options.endpoint().api() as api:
-        runs = api.runs(limit)
-    if output is not Output.TABLE:
-        render.print_json(runs, output)
-    elif runs:
-        render.print_runs(runs, datetime.now(UTC))
-    else:
+        pages = api.runs(None if list_all else limit)
+        if output is Output.JSON:
+            render.print_json([run for page in pages for run in page], output)
+            return
+        found = False
+        for page in pages:
+            if output is Output.JSONL:
+                render.print_json(page, output)
+            else:
+                render.print_runs(page, datetime.now(UTC), headed=not found)
+            found = True
+    if not found and output is Output.TABLE:
         click.echo("no runs yet; start one with: runlet run JOB", err=True)
 
 

@@ -20,11 +20,12 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
 @click.command(context_settings=_PASS_ALL, add_help_option=False)
 @click.pass_context
 def controller(context: click.Context) -> None:
-    """Run a controller.
+    """Run a controller, or bring its database to this version's schema.
 
     \b
-    Example:
+    Examples:
       runlet controller --config controller.json
+      runlet controller migrate --config controller.json
     """
     _become("runlet.controller", context.args)
 

@@ -20,7 +20,16 @@ from runlet.model.execution import State
 from runlet.model.facts import FactValue
 from runlet.model.run import progress
 from runlet.protocol.values import to_json
-from runlet.protocol.views import ApplyView, DeviceView, ExecutionView, JobView, Presence, RunView
+from runlet.protocol.views import (
+    ApplyView,
+    DeviceView,
+    ExecutionView,
+    JobView,
+    Presence,
+    RunHead,
+    RunSummary,
+    RunView,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -65,15 +74,15 @@ def print_json(content: Any, output: Output) -> None:
         print(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
 
 
-def print_runs(runs: Sequence[RunView], now: datetime) -> None:
+def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True) -> None:
     table = _table("RUN", "JOB", "WHERE", "STATE", "STARTED")
+    table.show_header = headed
     for run in runs:
-        states = [execution.state for execution in run.executions]
         table.add_row(
             _text(str(run.id), "bold"),
             _text(_short_title(run)),
             _text(str(run.target)),
-            _text(progress(states), _STATE_STYLES.get(run.state, "")),
+            _text(progress(run.counts), _STATE_STYLES.get(run.state, "")),
             _text(age(run.created_at, now)),
         )
     _print(table)
@@ -167,13 +176,13 @@ def _applied_words(one: ApplyView) -> str:
     return ", ".join([*([one.note] if one.note else []), *words])
 
 
-def run_title(run: RunView) -> str:
+def run_title(run: RunHead) -> str:
     """The job with its arguments, or the command, as one would type it."""
     words = [run.job] if run.job is not None else list(run.command or ())
     return shlex.join([*words, *run.args])
 
 
-def _short_title(run: RunView) -> str:
+def _short_title(run: RunHead) -> str:
     """A command may be a whole script: as much as a terminal's row has room for. `show` has all of it."""
     title = plain(run_title(run))
     room = max(_LEAST_TITLE_COLUMNS, terminal_size().columns - _OTHER_COLUMNS) if os.isatty(1) else _MOST_COLUMNS

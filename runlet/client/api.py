@@ -14,11 +14,21 @@ from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
 from runlet.errors import ProtocolError
 from runlet.model.declaration import Submission
+from runlet.model.execution import State
 from runlet.model.run import RunId
 from runlet.model.target import Target
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
-from runlet.protocol.views import ApplyView, DeviceView, Health, JobView, PlanView, RunView
+from runlet.protocol.views import (
+    ApplyView,
+    DeviceView,
+    ExecutionView,
+    Health,
+    JobView,
+    PlanView,
+    RunSummary,
+    RunView,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -29,6 +39,7 @@ CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not u
 ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question
 TRANSCRIPT_PAGE_BYTES = 1024 * 1024  # bounds what `logs` holds in memory
 TRANSCRIPT_END_HEADER = "X-Runlet-End"  # how many bytes are stored
+PAGE = 1000  # of a listing: as much as a controller gives at once
 DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own terminal is known
 
 
@@ -108,13 +119,32 @@ class Api:
         }
         return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
 
-    def runs(self, limit: int = 20, before: int | None = None) -> list[RunView]:
-        """The newest runs (older than run `before`), newest first."""
-        query = {"limit": limit} | ({} if before is None else {"before": before})
-        return _items(RunView, self._ask("GET", "/v1/runs", query=query), "runs")
+    def runs(self, most: int | None = 20) -> Iterator[list[RunSummary]]:
+        """The newest runs, newest first, page by page; `most` at most, all when None."""
+        before: int | None = None
+        while most is None or most > 0:
+            limit = PAGE if most is None else min(PAGE, most)
+            query = {"limit": limit} | ({} if before is None else {"before": before})
+            page = _items(RunSummary, self._ask("GET", "/v1/runs", query=query), "runs")
+            if page:
+                yield page
+                before = page[-1].id
+            if len(page) < limit:
+                return
+            most = None if most is None else most - limit
 
     def run(self, run: RunId) -> RunView:
         return from_json(RunView, self._ask("GET", f"/v1/runs/{run}"), "run")
+
+    def executions(self, run: RunId, state: State | None = None) -> Iterator[ExecutionView]:
+        """A run's executions in order of device, those in `state` when given; asked for page by page."""
+        query: dict[str, Any] = {"limit": PAGE} | ({} if state is None else {"state": state.value})
+        while True:
+            page = _items(ExecutionView, self._ask("GET", f"/v1/runs/{run}/executions", query=query), "executions")
+            yield from page
+            if len(page) < PAGE or page[-1].device is None:
+                return
+            query["after"] = page[-1].device
 
     def cancel(self, run: RunId, devices: Sequence[str] | None = None) -> RunView:
         """Ask the executions on `devices` (all when None) to end."""

@@ -1,9 +1,13 @@
-"""`python -m runlet.controller`: reads its configuration, serves until it is told to stop."""
+"""`python -m runlet.controller`: reads its configuration, serves until it is told to stop.
+
+`python -m runlet.controller migrate` brings its database to this version's schema, and ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 from pathlib import Path
 
@@ -11,8 +15,13 @@ from runlet import program
 from runlet.controller.app import Controller
 from runlet.controller.config import ControllerConfig
 
+MIGRATE = "migrate"
+
 
 def main() -> int:
+    if sys.argv[1:2] == [MIGRATE]:
+        about = "Bring the controller's database to the schema of this version."
+        return program.main(f"runlet controller {MIGRATE}", about, _migrate, sys.argv[2:])
     return program.main("runlet controller", "Serve Runlet's API and direct its agents.", _work)
 
 
@@ -22,6 +31,19 @@ async def _work(config: Path, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()
     await controller.run(stop, lambda url: program.tell_ready(url=url))
+
+
+async def _migrate(config: Path, _stop: asyncio.Event) -> None:
+    """A signal does not stop it: it is one transaction, and what has taken long is not thrown away by a Ctrl-C."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells how it does things
+    from runlet.controller.migrations.migrate import migrate  # brings alembic, which only this needs
+
+    done = await asyncio.to_thread(migrate, ControllerConfig.read(config).database)
+    if done.before == done.after:
+        sys.stdout.write(f"the database's schema has version {done.after} already\n")
+    else:
+        before = "was empty" if done.before is None else f"had version {done.before}"
+        sys.stdout.write(f"the database's schema {before}, and has version {done.after} now\n")
 
 
 if __name__ == "__main__":

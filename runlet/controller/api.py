@@ -23,13 +23,16 @@ from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import Conflict, InvalidInput, NotAuthorized, RunletError, Unavailable, UnknownName
 from runlet.model.declaration import Kind, Submission
+from runlet.model.execution import State
 from runlet.model.target import Target, Where
+from runlet.protocol import names
 from runlet.protocol.messages import MAX_WINDOW, TerminalSize
 from runlet.protocol.values import to_json
 from runlet.spec import declared
 
-# One page of a listing, and of a transcript.
-MAX_RUNS = 1000
+# One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
+DEFAULT_RUNS, DEFAULT_EXECUTIONS = 20, 100
+MAX_PAGE = 1000
 MAX_TRANSCRIPT_BYTES = 1024 * 1024
 # A commit, a repository's address, a digest.
 MAX_NAME = 500
@@ -140,7 +143,7 @@ def build(
 
     @api.get("/v1/applies")
     async def history(
-        limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+        limit: int = Query(20, ge=1, le=MAX_PAGE), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
     ) -> dict[str, Any]:
         views = await store.transact(lambda session: declarations.history(session, limit, before))
         return {"applies": to_json(views)}
@@ -166,14 +169,28 @@ def build(
 
     @api.get("/v1/runs")
     async def list_runs(
-        limit: int = Query(20, ge=1, le=MAX_RUNS), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
-    ) -> dict[str, Any]:
-        return {"runs": to_json(await store.transact(lambda session: runs.views(session, limit, before)))}
+        limit: int = Query(DEFAULT_RUNS, ge=1, le=MAX_PAGE), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+    ) -> JSONResponse:  # made here: what FastAPI would look for in a thousand runs is not there
+        return JSONResponse(
+            {"runs": to_json(await store.transact(lambda session: runs.summaries(session, limit, before)))}
+        )
 
     @api.get("/v1/runs/{run}")
-    async def show_run(run: str) -> dict[str, Any]:
+    async def show_run(run: str) -> JSONResponse:
         view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
-        return dict(to_json(view))
+        return JSONResponse(to_json(view))
+
+    @api.get("/v1/runs/{run}/executions")
+    async def list_executions(
+        run: str,
+        limit: int = Query(DEFAULT_EXECUTIONS, ge=1, le=MAX_PAGE),
+        after: str | None = None,
+        state: State | None = None,
+    ) -> JSONResponse:
+        if after is not None:
+            names.check_device_name(after)
+        views = await store.transact(lambda session: runs.page(session, runs.number(session, run), limit, after, state))
+        return JSONResponse({"executions": to_json(views)})
 
     @api.post("/v1/runs/{run}/cancel")
     async def cancel(run: str, body: CancelBody) -> dict[str, Any]:
@@ -194,10 +211,9 @@ def build(
         offset: int = Query(0, ge=0, le=MAX_NUMBER),
         limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
     ) -> Response:
-        view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
-        execution = next((execution for execution in view.executions if execution.device == device), None)
-        if execution is None:
-            raise UnknownName(f"run {view.id} has no execution on {device!r}", f"see it with: runlet show {view.id}")
+        execution = await store.transact(
+            lambda session: runs.on_device(session, runs.number(session, run), names.check_device_name(device))
+        )
         data = transcripts.read(execution.id, execution.attempt, offset, limit)
         end = streams.length(execution.id, execution.attempt)
         return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})

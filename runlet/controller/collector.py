@@ -21,6 +21,7 @@ from runlet.controller.outbox import Outgoing
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.errors import ProtocolError, Unavailable
+from runlet.model.execution import OUTCOMES, State
 from runlet.protocol import names
 from runlet.protocol.messages import Facts, Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
 from runlet.protocol.views import ExecutionView
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 class Effects:
     """What a committed batch means for the world outside the database."""
 
-    changed: list[ExecutionView] = field(default_factory=list)
+    reported: list[ExecutionView] = field(default_factory=list)  # not settled yet; with news or without
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
@@ -102,10 +103,9 @@ class Collector:
     async def _commit(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
         now = datetime.now(UTC)
         effects = await self._store.transact(lambda session: self._record(session, messages, completed, now))
-        for view in effects.assigned:
+        for view in effects.assigned + effects.reported:
             assert view.device is not None
-            self._streams.open(view.id, view.attempt, view.device)
-        for view in effects.assigned + effects.changed:
+            self._streams.open(view.id, view.attempt, view.device)  # open already, unless an answer of ours was lost
             self._hub.on_change(view)
             if view.state.is_outcome:
                 self._streams.finish(view.id, view.output_length)
@@ -123,11 +123,12 @@ class Collector:
         self, session: Session, messages: list[tuple[str, Message]], completed: dict[str, int], now: datetime
     ) -> Effects:
         effects = Effects()
+        reports: list[tuple[str, Report]] = []
         hellos: list[tuple[str, Hello]] = []
         for device, message in messages:
             match message:
                 case Report():
-                    self._record_report(session, device, message, now, effects)
+                    reports.append((device, message))
                 case Hello():
                     hellos.append((device, message))
                 case Facts():
@@ -138,34 +139,36 @@ class Collector:
                     pass  # concerns the console only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
-        outbox.answered(
-            session,
-            taken=[view.id for view in effects.changed if not view.state.is_outcome],
-            ended=[view.id for view in effects.changed if view.state.is_outcome],
-        )
+        self._record_reports(session, reports, now, effects)
         for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
             self._record_hello(session, device, hello, now, effects)
-        for execution, length in completed.items():
+        for execution in completed:
             self._streams.sync(execution)
-            executions.settle(session, execution, length)
+        executions.settle(session, completed)
         return effects
 
     def _record_hello(self, session: Session, device: str, hello: Hello, now: datetime, effects: Effects) -> None:
         if not devices.seen(session, device, now, version=hello.agent_version):
             log.warning("dropped a hello from %s, which is not enrolled", device)
             return
-        effects.assigned += [view for run in runs.assign_waiting(session, device, now) for view in run.executions]
+        effects.assigned += runs.assign_waiting(session, device, now)
         effects.welcomes.append((device, hello.id, outbox.for_device(session, device, now)))
 
-    def _record_report(self, session: Session, device: str, report: Report, now: datetime, effects: Effects) -> None:
-        recorded = executions.record(session, device, report, now)
-        if recorded is None:
-            return
-        if recorded.is_new:
-            effects.changed.append(recorded.view)
-        if recorded.is_settled:
-            answer = Stored(report.execution, report.attempt, recorded.view.output_length, settled=True)
-            effects.already_settled.append((device, answer))
+    def _record_reports(
+        self, session: Session, reports: list[tuple[str, Report]], now: datetime, effects: Effects
+    ) -> None:
+        recorded = executions.record(session, reports, now) if reports else []
+        effects.reported = [one.view for one in recorded if not one.is_settled]
+        effects.already_settled = [
+            (one.view.device, Stored(one.view.id, one.view.attempt, one.view.output_length, settled=True))
+            for one in recorded
+            if one.is_settled and one.view.device is not None
+        ]
+        outbox.answered(
+            session,
+            taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
+            ended=[view.id for view in effects.reported if view.state.is_outcome],
+        )
 
 
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:

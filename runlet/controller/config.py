@@ -12,7 +12,7 @@ from runlet.protocol import names
 
 @dataclass(frozen=True, slots=True)
 class ControllerConfig:
-    """`database` is an SQLAlchemy URL; `broker` an amqp:// URL; port 0 lets the system choose one."""
+    """`database` is a URL for database.py; `broker` an amqp:// URL; port 0 lets the system choose one."""
 
     workspace: str
     host: str

@@ -1,73 +1,155 @@
-"""Executions: recording what agents report. The transition table judges; versions keep late news from going back."""
+"""Executions: recording what agents report. The transition table judges; versions keep late news from going back.
+
+Reports come by the thousand, so a batch reads its executions with one statement and writes those that changed with
+another. Between the two there are values only.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, func, select, update
+from sqlmodel import Session, SQLModel
 
-from runlet.controller.runs import execution_view
 from runlet.controller.tables import Execution
-from runlet.errors import IllegalTransition
+from runlet.errors import IllegalTransition, StaleUpdate
 from runlet.model.execution import State, advance
 from runlet.protocol.messages import Report
 from runlet.protocol.views import ExecutionView
 
 log = logging.getLogger(__name__)
 
+TABLE = SQLModel.metadata.tables[str(Execution.__tablename__)]
+# The columns of a view, in its order.
+COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
+
+# Of the columns, those that a report moves.
+_MOVED = ("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at")
+_RECORD = update(TABLE).where(TABLE.c.id == bindparam("known"), TABLE.c.version == bindparam("known_version"))
+_SETTLE = update(TABLE).where(TABLE.c.id == bindparam("known"))
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An execution after a report: `is_new` when the report changed it, `is_settled` when nothing more is expected."""
+    """An execution after its reports: `is_settled` when nothing more is expected of it."""
 
     view: ExecutionView
-    is_new: bool
     is_settled: bool
 
 
-def record(session: Session, device: str, report: Report, now: datetime) -> Recorded | None:
-    """Apply a report; None when there is no such execution on this device."""
-    row = session.get(Execution, report.execution)
-    if row is None or row.device != device or row.attempt != report.attempt:
-        log.warning("dropped a report from %s on unknown execution %s", device, report.execution)
-        return None
-    is_new = report.version > row.version and _advance(row, report, now)
-    return Recorded(execution_view(row), is_new, row.settled)
+def record(session: Session, reports: Sequence[tuple[str, Report]], now: datetime) -> list[Recorded]:
+    """Apply reports, each with the device it came from, in their order. Every execution that they are about, once.
+
+    It is among them also when they changed nothing: a commit whose confirmation was lost is done again, and what it
+    means outside the database has not happened yet.
+    """
+    known = _known(session, {report.execution for _, report in reports})
+    after: dict[str, ExecutionView] = {}
+    for device, report in reports:
+        view = after.get(report.execution) or (known[report.execution].view if report.execution in known else None)
+        if view is None or view.device != device or view.attempt != report.attempt:
+            log.warning("dropped a report from %s on unknown execution %r", device, report.execution)
+            continue
+        after[view.id] = judged(view, report, now)
+    _write(session, [(known[view.id].view, view) for view in after.values() if view is not known[view.id].view])
+    return [Recorded(view, known[view.id].is_settled) for view in after.values()]
 
 
-def _advance(row: Execution, report: Report, now: datetime) -> bool:
+def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
+    """The execution after the report; the very same when the report is late, or the table forbids it."""
+    if report.version <= view.version:
+        return view
     try:
-        row.state = advance(row.state, report.event)
+        state = advance(view.state, report.event)
     except IllegalTransition as error:
-        log.warning("%s on %s: %s", row.id, row.device, error)
-        return False
-    row.version = report.version
-    row.detail = report.detail
-    if row.state is State.RUNNING and row.started_at is None:
-        row.started_at = now
-    if row.state.is_outcome:
-        row.exit_code = report.exit_code
-        row.signal = report.signal
-        row.seconds = report.seconds
-        row.output_length = report.output_length
-        row.ended_at = now
-    return True
+        log.warning("%s on %s: %s", view.id, view.device, error)
+        return view
+    if not state.is_outcome:
+        started_at = view.started_at or (now if state is State.RUNNING else None)
+        return replace(view, state=state, version=report.version, detail=report.detail, started_at=started_at)
+    return replace(
+        view,
+        state=state,
+        version=report.version,
+        detail=report.detail,
+        exit_code=report.exit_code,
+        signal=report.signal,
+        seconds=report.seconds,
+        output_length=report.output_length,
+        ended_at=now,
+    )
 
 
-def settle(session: Session, execution: str, length: int) -> None:
-    """The outcome is recorded and the whole output stored: `length` bytes.
+def settle(session: Session, lengths: Mapping[str, int]) -> None:
+    """The outcomes of these executions are recorded and their whole output stored: so many bytes.
 
     That may be more than the agent reported: one that crashed does not know what it had sent before.
     """
-    row = session.get_one(Execution, execution)
-    row.settled = True
-    row.output_length = length
+    rows = [{"known": execution, "settled": True, "output_length": length} for execution, length in lengths.items()]
+    if rows:
+        session.connection().execute(_SETTLE, rows)
 
 
-def unsettled(session: Session) -> Iterable[ExecutionView]:
+def view(row: Execution) -> ExecutionView:
+    return ExecutionView(*(getattr(row, column.name) for column in COLUMNS))
+
+
+def of_run(
+    session: Session,
+    run: int,
+    *,
+    device: str | None = None,
+    state: State | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> list[ExecutionView]:
+    """A run's executions in order of device: on `device`, in `state`, beyond the device `after`, `limit` at most."""
+    query = select(*COLUMNS).where(TABLE.c.run == run).order_by(TABLE.c.device).limit(limit)
+    if device is not None:
+        query = query.where(TABLE.c.device == device)
+    if after is not None:
+        query = query.where(TABLE.c.device > after)
+    if state is not None:
+        query = query.where(TABLE.c.state == state)
+    return [ExecutionView(*row) for row in session.connection().execute(query)]
+
+
+def counts(session: Session, runs: Collection[int]) -> dict[int, dict[State, int]]:
+    """How many executions of each of these runs are in which state."""
+    if not runs:
+        return {}
+    key = TABLE.c.run, TABLE.c.state
+    query = select(*key, func.count()).where(TABLE.c.run.in_(runs)).group_by(*key)
+    found: dict[int, dict[State, int]] = {run: {} for run in runs}
+    for run, state, number in session.connection().execute(query):
+        found[run][state] = number
+    return found
+
+
+def unsettled(session: Session) -> list[ExecutionView]:
     """Every execution that a device may still send something about."""
-    query = select(Execution).where(col(Execution.settled).is_(False), col(Execution.device).is_not(None))
-    return [execution_view(row) for row in session.exec(query)]
+    query = select(*COLUMNS).where(TABLE.c.settled.is_(False), TABLE.c.device.is_not(None))
+    return [ExecutionView(*row) for row in session.connection().execute(query)]
+
+
+def _known(session: Session, executions: Iterable[str]) -> dict[str, Recorded]:
+    """Those of these executions that exist."""
+    query = select(*COLUMNS, TABLE.c.settled).where(TABLE.c.id.in_(executions))
+    return {row[0]: Recorded(ExecutionView(*row[:-1]), row[-1]) for row in session.connection().execute(query)}
+
+
+def _write(session: Session, changes: Sequence[tuple[ExecutionView, ExecutionView]]) -> None:
+    """Raises StaleUpdate when one of them is not what it was when it was read; then nothing may be committed."""
+    if not changes:
+        return
+    rows: list[dict[str, Any]] = [
+        {"known": before.id, "known_version": before.version, **{name: getattr(after, name) for name in _MOVED}}
+        for before, after in changes
+    ]
+    found = session.connection().execute(_RECORD, rows)
+    if found.rowcount != len(rows):
+        raise StaleUpdate("an execution was recorded by another controller meanwhile")

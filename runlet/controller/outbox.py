@@ -59,10 +59,10 @@ def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
     return _send_rows(session, session.exec(rows), now)
 
 
-def is_unsent(session: Session, execution: str) -> bool:
-    """Whether the command to execute still waits here, never having left the controller."""
-    row = session.exec(select(Outbox).where(Outbox.execution == execution, Outbox.kind == EXECUTE)).first()
-    return row is not None and row.tries == 0
+def unsent(session: Session, run: int) -> set[str]:
+    """Those of a run's executions whose command still waits here, never having left the controller."""
+    rows = select(Outbox.execution).join(Execution).where(Execution.run == run)
+    return set(session.exec(rows.where(Outbox.kind == EXECUTE, Outbox.tries == 0)))
 
 
 def answered(session: Session, taken: Collection[str], ended: Collection[str]) -> None:

@@ -6,18 +6,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, jobs, outbox
+from runlet.controller import devices, executions, jobs, outbox
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import Event, State, advance
-from runlet.model.run import derived_state, is_settled
+from runlet.model.run import States, derived_state, is_settled
 from runlet.model.target import Target, Where, resolve
 from runlet.protocol.messages import TerminalSize
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, RunSummary, RunView
 from runlet.spec import template
 
 LATEST = "latest"
@@ -57,17 +59,17 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     session.add(run)
     session.flush()
     assert run.id is not None
-    executions = [
+    rows = [
         Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
     ]
-    session.add_all(executions)
+    session.add_all(rows)
     session.flush()  # the outbox refers to them
     outgoing = []
-    for execution in executions:
+    for execution in rows:
         if execution.device is not None:
             connected = candidates[execution.device].connected
             outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
-    return Launched(_view(run, executions), outgoing)
+    return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
@@ -116,8 +118,8 @@ def _check_texts(texts: Sequence[str]) -> None:
         )
 
 
-def assign_waiting(session: Session, device: str, now: datetime) -> list[RunView]:
-    """A device connected: give it the executions that wait for any device. The runs that changed."""
+def assign_waiting(session: Session, device: str, now: datetime) -> list[ExecutionView]:
+    """A device connected: give it the executions that wait for any device."""
     rows = session.exec(
         select(Execution, Run)
         .join(Run)
@@ -130,7 +132,7 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[RunView
             execution.device = device
             # Its Hello, which brought us here, sends everything in the outbox.
             outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
-            changed.append(_view(run, [execution]))
+            changed.append(executions.view(execution))
     return changed
 
 
@@ -149,31 +151,32 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
     What never left the controller is cancelled at once; for the rest the agent has the last word.
     """
     run = _find(session, run_id)
-    executions = _executions(session, run_id)
-    chosen = _on_devices(executions, run_id, names)
+    rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
+    chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
     if not still_open:
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
     reachable = devices.connected(session, now)
+    unsent = outbox.unsent(session, run_id)
     ended, outgoing = [], []
     for execution in still_open:
-        if execution.device is None or (execution.state is State.QUEUED and outbox.is_unsent(session, execution.id)):
+        if execution.device is None or (execution.state is State.QUEUED and execution.id in unsent):
             execution.state = advance(execution.state, Event.CANCEL)
             execution.detail = "cancelled before it was sent"
             execution.ended_at = now
             execution.settled = True
-            outbox.answered(session, taken=(), ended=(execution.id,))
-            ended.append(execution_view(execution))
+            ended.append(executions.view(execution))
         elif not execution.cancel_requested:
             execution.cancel_requested = True
             outgoing += outbox.enqueue(session, outbox.CANCEL, execution, run, now, reachable[execution.device])
-    return Cancelled(_view(run, executions), ended, outgoing)
+    outbox.answered(session, taken=(), ended=[view.id for view in ended])
+    return Cancelled(_view(run, [executions.view(row) for row in rows]), ended, outgoing)
 
 
-def _on_devices(executions: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
+def _on_devices(rows: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
     if names is None:
-        return executions
-    by_device = {execution.device: execution for execution in executions}
+        return rows
+    by_device = {execution.device: execution for execution in rows}
     for name in names:
         if name not in by_device:
             raise UnknownName(f"run {run_id} has no execution on {name!r}", f"see where it runs: runlet show {run_id}")
@@ -193,39 +196,35 @@ def number(session: Session, text: str) -> int:
 
 
 def view(session: Session, run_id: int) -> RunView:
-    return _view(_find(session, run_id), _executions(session, run_id))
+    return _view(_find(session, run_id), executions.of_run(session, run_id))
 
 
-def views(session: Session, limit: int, before: int | None) -> list[RunView]:
+def on_device(session: Session, run_id: int, device: str) -> ExecutionView:
+    """The run's execution on this device; raises UnknownName when it has none."""
+    _find(session, run_id)
+    found = executions.of_run(session, run_id, device=device)
+    if not found:
+        raise UnknownName(f"run {run_id} has no execution on {device!r}", f"see it with: runlet show {run_id}")
+    return found[0]
+
+
+def page(
+    session: Session, run_id: int, limit: int, after: str | None = None, state: State | None = None
+) -> list[ExecutionView]:
+    """Some of a run's executions in order of device: those beyond the device `after`, those in `state`."""
+    _find(session, run_id)
+    return executions.of_run(session, run_id, limit=limit, after=after, state=state)
+
+
+def summaries(session: Session, limit: int, before: int | None = None) -> list[RunSummary]:
     """The newest runs, newest first; older than `before` when given."""
-    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
+    without_script = defer(Run.script)  # type: ignore[arg-type]  # a column, once it is on the class
+    query = select(Run).options(without_script).order_by(col(Run.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(Run.id) < before)
-    runs = list(session.exec(query))
-    of_runs = session.exec(select(Execution).where(col(Execution.run).in_([run.id for run in runs])))
-    by_run: dict[int, list[Execution]] = {}
-    for execution in of_runs:
-        by_run.setdefault(execution.run, []).append(execution)
-    return [_view(run, by_run[run.id]) for run in runs if run.id is not None]
-
-
-def execution_view(row: Execution) -> ExecutionView:
-    return ExecutionView(
-        id=row.id,
-        device=row.device,
-        state=row.state,
-        attempt=row.attempt,
-        version=row.version,
-        exit_code=row.exit_code,
-        signal=row.signal,
-        detail=row.detail,
-        cancel_requested=row.cancel_requested,
-        queued_at=row.queued_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        seconds=row.seconds,
-        output_length=row.output_length,
-    )
+    runs = {run.id: run for run in session.exec(query) if run.id is not None}
+    counts = executions.counts(session, runs)
+    return [RunSummary(**_head(run, counts[number]), counts=counts[number]) for number, run in runs.items()]
 
 
 def _find(session: Session, run_id: int) -> Run:
@@ -235,26 +234,23 @@ def _find(session: Session, run_id: int) -> Run:
     return run
 
 
-def _executions(session: Session, run_id: int) -> list[Execution]:
-    return list(session.exec(select(Execution).where(Execution.run == run_id)))
+def _view(run: Run, views: Sequence[ExecutionView]) -> RunView:
+    in_order = sorted(views, key=lambda view: view.device or "")
+    return RunView(**_head(run, [view.state for view in views]), executions=tuple(in_order))
 
 
-def _view(run: Run, executions: Sequence[Execution]) -> RunView:
-    assert run.id is not None
-    states = [execution.state for execution in executions]
-    return RunView(
-        id=run.id,
-        job=run.job,
-        command=None if run.command is None else tuple(run.command),
-        args=tuple(run.args),
-        where=Where(run.where),
-        where_custom=tuple(run.where_custom),
-        revision=run.revision,
-        show_duration=run.show_duration,
-        created_at=run.created_at,
-        state=derived_state(states),
-        settled=is_settled(states),
-        executions=tuple(
-            execution_view(execution) for execution in sorted(executions, key=lambda row: row.device or "")
-        ),
-    )
+def _head(run: Run, states: States) -> dict[str, Any]:
+    """The fields that a view of it and a summary share."""
+    return {
+        "id": run.id,
+        "job": run.job,
+        "command": None if run.command is None else tuple(run.command),
+        "args": tuple(run.args),
+        "where": Where(run.where),
+        "where_custom": tuple(run.where_custom),
+        "revision": run.revision,
+        "show_duration": run.show_duration,
+        "created_at": run.created_at,
+        "state": derived_state(states),
+        "settled": is_settled(states),
+    }

@@ -7,47 +7,75 @@ collector puts many reports into one transaction, which is where the throughput 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Engine, event, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session
 
-from runlet.controller import tables
-from runlet.errors import Unavailable
+from runlet.backoff import Backoff
+from runlet.controller import database, migrations
+from runlet.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
 
-# Another process may hold SQLite's write lock (a backup); it is awaited this long.
-BUSY_SECONDS = 10.0
+# A transaction that met another one is done again, so often at most: each time one of those that met has got through.
+TRIES = 10
+# ... after a pause: at first a few times what a transaction takes, at last what a person just notices.
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.2
+
+log = logging.getLogger(__name__)
 
 
 class Store:
     """The controller's only way to its tables."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = database.connect(url)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def open(self) -> None:
-        """Create the tables that are missing; raises Unavailable when the database cannot be used."""
-        await self._call(lambda: SQLModel.metadata.create_all(self._engine, tables=_TABLES))
+        """Raises Conflict when the schema is not this version's, InvalidInput for what we may not use.
+
+        Raises Unavailable when the database does not answer.
+        """
+        try:
+            await self._call(lambda: migrations.check(self._engine))
+        except ProgrammingError as error:  # an option in the URL that there is not, or a right that is missing
+            raise InvalidInput(f"the database cannot be used: {database.words(error)}") from error
 
     async def transact(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction that commits when it returns and rolls back when it raises.
 
-        `work` runs in the store's thread: it takes values and returns values, never rows.
-        Raises Unavailable when the database fails.
+        `work` runs in the store's thread: it takes values and returns values, never rows. It may run more than once,
+        for PostgreSQL can refuse a transaction that met another one: nothing outside the session may know of a try
+        that did not commit.
+
+        Raises Unavailable when the database fails. If the connection was lost, it may have committed all the same.
         """
 
         def transaction() -> T:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                return work(session)
+            pause = Backoff(PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            for _ in range(TRIES - 1):
+                try:
+                    return self._once(work)
+                except DBAPIError as error:
+                    if not database.may_repeat(error):
+                        raise
+                    log.info("a transaction met another one and is done again: %s", database.words(error))
+                    time.sleep(pause.next())
+            return self._once(work)
 
         return await self._call(transaction)
+
+    def _once(self, work: Callable[[Session], T]) -> T:
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            return work(session)
 
     async def check(self) -> None:
         """Raises Unavailable when the database does not answer."""
@@ -61,38 +89,6 @@ class Store:
     async def _call(self, work: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
             # The database's trouble, not the statement's: what breaks a constraint is a defect of whoever asked.
-            raise Unavailable(f"the database failed: {error}") from error
-
-
-_TABLES = [
-    SQLModel.metadata.tables[str(table.__tablename__)]
-    for table in (
-        tables.Device,
-        tables.Content,
-        tables.Apply,
-        tables.Declared,
-        tables.Run,
-        tables.Execution,
-        tables.Outbox,
-    )
-]
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # sqlite3's own implicit BEGIN is deferred, and fails at the first write
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
+            raise Unavailable(f"the database failed: {database.words(error)}") from error

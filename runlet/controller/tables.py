@@ -1,4 +1,7 @@
-"""The tables of the store. Instants are aware UTC datetimes; what a job said at its launch is kept with the run."""
+"""The tables of the store. Instants are aware UTC datetimes; what a job said at its launch is kept with the run.
+
+A changed table needs a migration (`make migration m="..."`); tests compare the two on both databases.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,25 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Enum, Index
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Enum, Index, Integer
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 from runlet.model.declaration import Kind
 from runlet.model.execution import State
 from runlet.model.target import Where
+
+# A constraint must have a name to be dropped by; these are the same on every database.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# The key of a table whose rows number themselves: on SQLite only an INTEGER does, which is as long as it needs to be.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -61,7 +76,7 @@ class Content(SQLModel, table=True):
 class Apply(SQLModel, table=True):
     """One `runlet apply` that changed something: who, when, from which commit, and what its source then declared."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     at: datetime = _instant()
     by: str
     source: str = Field(index=True)
@@ -79,14 +94,14 @@ class Declared(SQLModel, table=True):
     name: str = Field(primary_key=True)
     revision: str = Field(foreign_key="content.digest")
     owner: str = Field(index=True)
-    apply: int = Field(foreign_key="apply.id")
+    apply: int = Field(foreign_key="apply.id", sa_type=BigInteger)
     applied_at: datetime = _instant()
 
 
 class Run(SQLModel, table=True):
     """One launch, with everything its executions are made from: it never changes after."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     job: str | None = Field(default=None, index=True)
     revision: str | None = None
     command: list[str] | None = Field(default=None, sa_column=Column(JSON))
@@ -110,29 +125,33 @@ class Execution(SQLModel, table=True):
     """The part of a run on one device. `state` moves by model.execution.advance only."""
 
     id: str = Field(primary_key=True)
-    run: int = Field(foreign_key="run.id", index=True)
+    run: int = Field(foreign_key="run.id", sa_type=BigInteger)
     device: str | None = Field(default=None, foreign_key="device.name", index=True)
     attempt: int = 1
     state: State = _enum(State, default=State.QUEUED)
-    version: int = 0
-    exit_code: int | None = None
-    signal: int | None = None
+    version: int = Field(default=0, sa_type=BigInteger)
+    exit_code: int | None = Field(default=None, sa_type=BigInteger)
+    signal: int | None = Field(default=None, sa_type=BigInteger)
     detail: str = ""
     cancel_requested: bool = False
     queued_at: datetime = _instant()
     started_at: datetime | None = _instant(nullable=True)
     ended_at: datetime | None = _instant(nullable=True)
     seconds: float | None = None
-    output_length: int = 0
+    output_length: int = Field(default=0, sa_type=BigInteger)
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 
-    __table_args__ = (Index("execution_unsettled", "settled", "device"),)
+    __table_args__ = (
+        Index("execution_unsettled", "settled", "device"),
+        Index("execution_of_run", "run", "device", unique=True),  # a page of a run's executions, in order of device
+        Index("execution_in_state", "run", "state", "device"),  # the counts of a page of runs, and a page of one state
+    )
 
 
 class Outbox(SQLModel, table=True):
     """A command that a device has not answered yet. Committed with the transition that causes it."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     execution: str = Field(foreign_key="execution.id", index=True)
     device: str = Field(foreign_key="device.name", index=True)
     kind: str  # "execute" or "cancel"

@@ -26,12 +26,13 @@ _SHOWN_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a child is: its name, its module, how long it may take to be ready and to stop."""
+    """What a child is: its name, its module, how long it may take to be ready and to stop, its first arguments."""
 
     name: str
     module: str
     start_seconds: float
     stop_seconds: float
+    arguments: tuple[str, ...] = ()
 
 
 class Child:
@@ -45,8 +46,10 @@ class Child:
 
     @property
     def process(self) -> Process | None:
-        """To be written down: its configuration's path is what no other process is called with."""
-        return Process(self._process.pid, str(self._config)) if self._process else None
+        """While it runs, to be written down: its configuration's path is what no other process is called with."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return Process(self._process.pid, str(self._config))
 
     def configure(self, content: dict[str, Any]) -> None:
         write_private(self._config, json.dumps(content))
@@ -54,7 +57,8 @@ class Child:
     async def launch(self) -> None:
         with self.log.open("a") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.program.module, "--config", self._config, "--lifeline"),
+                *(sys.executable, "-m", self.program.module, *self.program.arguments),
+                *("--config", self._config, "--lifeline"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -74,6 +78,12 @@ class Child:
             raise await self.ended()
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    async def done(self) -> None:
+        """Wait for the end of a child that only does one thing. Raises LocalFleetError when it could not."""
+        assert self._process
+        if await self._process.wait():
+            raise await self.ended()
 
     async def ended(self) -> LocalFleetError:
         """Wait for its end; what is to be told about it."""

@@ -41,6 +41,7 @@ _BROKER = Program(
     "broker", "runlet.local.broker", broker.PREDECESSOR_SECONDS + broker.BOOT_SECONDS + 5.0, _BROKER_STOP_SECONDS
 )
 _CONTROLLER = Program("controller", "runlet.controller", _START_SECONDS, _STOP_SECONDS)
+_MIGRATION = Program("controller", "runlet.controller", _START_SECONDS, _STOP_SECONDS, ("migrate",))
 
 # A whole fleet, one after the other: devices together, controller, broker.
 STOP_SECONDS = _STOP_SECONDS + _STOP_SECONDS + _BROKER_STOP_SECONDS
@@ -68,6 +69,7 @@ class Supervisor:
         self._passwords = {name: secrets.token_hex(_SECRET_BYTES) for name in (CONTROLLER_USER, *plan.devices)}
         self._broker_port = 0
         self._broker = self._child(_BROKER)
+        self._migration = self._child(_MIGRATION)
         self._controller = self._child(_CONTROLLER)
         self._devices = {
             name: self._child(Program(f"device-{name}", "runlet.agent", _START_SECONDS, _STOP_SECONDS))
@@ -121,11 +123,13 @@ class Supervisor:
         begin = time.monotonic()
         [self._broker_port] = free_ports(1)
         self._broker.configure(self._broker_config())
+        self._controller.configure(self._controller_config(self._plan.port))
+        await self._migration.launch()  # while the broker boots, which takes longer
         await self._begin([self._broker])
         keepers.create_task(self._keep(self._broker))
         self._tell("broker", f"ready in {time.monotonic() - begin:.1f} s")
 
-        self._controller.configure(self._controller_config(self._plan.port))
+        await self._migration.done()
         [answer] = await self._begin([self._controller])
         url: str = answer["url"]
         # Started again, it must be found where it was.
@@ -185,12 +189,13 @@ class Supervisor:
         return await child.ended()
 
     def _write_down(self) -> None:
-        children = [self._broker, self._controller, *self._devices.values()]
+        children = [self._broker, self._migration, self._controller, *self._devices.values()]
         processes.write_down(self._home.processes, [child.process for child in children if child.process])
 
     async def _stop(self) -> None:
         await asyncio.gather(*(child.stop() for child in self._devices.values()))
         await self._controller.stop()
+        await self._migration.stop()
         await self._broker.stop()
 
     def _broker_config(self) -> dict[str, Any]:

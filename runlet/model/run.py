@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import IntEnum
 from typing import Literal
@@ -12,6 +12,9 @@ from runlet.model.execution import OUTCOMES, State
 
 # How a run is named: by its number, or as the newest.
 RunId = int | Literal["latest"]
+
+# The states of a run's executions, one by one or counted.
+States = Iterable[State] | Mapping[State, int]
 
 # The order in which counts are told, and their words: what is done, what moves, what waits, what went wrong.
 WORDS = {
@@ -48,12 +51,12 @@ class ExitCode(IntEnum):
     WAITED_TOO_LONG = 124
 
 
-def is_settled(states: Iterable[State]) -> bool:
+def is_settled(states: States) -> bool:
     """A run stays open until each of its executions has an outcome; an offline device is not a failure."""
-    return all(state in OUTCOMES for state in states)
+    return set(Counter(states)) <= OUTCOMES
 
 
-def derived_state(states: Iterable[State]) -> State:
+def derived_state(states: States) -> State:
     """One state for a whole run: the most urgent open one, else the worst outcome."""
     present = Counter(states)
     for state in (State.AWAITING_INPUT, State.RUNNING, State.DELIVERED, State.QUEUED):
@@ -65,9 +68,9 @@ def derived_state(states: Iterable[State]) -> State:
     return State.SKIPPED if present[State.SKIPPED] and not present[State.SUCCEEDED] else State.SUCCEEDED
 
 
-def exit_code(states: Iterable[State], *, aborted: bool = False) -> ExitCode:
+def exit_code(states: States, *, aborted: bool = False) -> ExitCode:
     """The exit code that tells a script how the run stands; `aborted` when a threshold ended it."""
-    present = set(states)
+    present = set(Counter(states))
     if State.AWAITING_INPUT in present:
         return ExitCode.AWAITING_INPUT
     if present - OUTCOMES:
@@ -81,7 +84,7 @@ def exit_code(states: Iterable[State], *, aborted: bool = False) -> ExitCode:
     return ExitCode.SUCCEEDED
 
 
-def progress(states: Iterable[State], away: Iterable[State] = (), until: str | None = None) -> str:
+def progress(states: States, away: States = (), until: str | None = None) -> str:
     """One line for people: "487 done, 9 waiting to reconnect until Friday, 3 need an answer, 1 failed".
 
     `away` are the states on devices that are not connected; `until` says when the first deadline of those passes.

@@ -185,6 +185,10 @@ class Hello:
     id: str
     agent_version: str
 
+    def __post_init__(self) -> None:
+        if len(self.agent_version) > MAX_DETAIL or "\0" in self.agent_version:
+            raise ProtocolError("a hello's version is too long, or holds a NUL character")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

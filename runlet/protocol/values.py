@@ -24,6 +24,8 @@ WIRE_NAME = "wire_name"
 
 def to_json(value: Any) -> Any:
     """`value` (a dataclass, or what one may hold) as JSON values; instants in ISO 8601."""
+    if value is None or isinstance(value, str | int | float):
+        return value  # most are: a page of a listing holds tens of thousands
     if is_dataclass(value) and not isinstance(value, type):
         return {wire: to_json(getattr(value, name)) for name, wire, _ in _fields(type(value))}
     if isinstance(value, datetime):
@@ -70,7 +72,11 @@ def _value(annotation: Any, value: Any, where: str) -> Any:
     if origin in (dict, Mapping):
         if not isinstance(value, dict):
             raise ProtocolError(f"{where} must be an object")
-        return {key: _value(get_args(annotation)[1], item, f"{where}.{key}") for key, item in value.items()}
+        of_key, of_item = get_args(annotation)
+        return {
+            _scalar(of_key, key, f"{where}.{key}"): _value(of_item, item, f"{where}.{key}")
+            for key, item in value.items()
+        }
     if is_dataclass(annotation):
         return from_json(annotation, value, where)  # type: ignore[arg-type]
     return _scalar(annotation, value, where)

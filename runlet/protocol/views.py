@@ -45,8 +45,8 @@ class ExecutionView:
 
 
 @dataclass(frozen=True, slots=True)
-class RunView:
-    """A run of a job, or of a bare command (`job` is None)."""
+class RunHead:
+    """What is known of a run of a job, or of a bare command (`job` is None), without its executions."""
 
     id: int
     job: str | None
@@ -59,11 +59,24 @@ class RunView:
     created_at: datetime
     state: State  # derived from the executions
     settled: bool
-    executions: tuple[ExecutionView, ...]
 
     @property
     def target(self) -> Target:
         return Target(self.where, self.where_custom)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary(RunHead):
+    """A run among others in a list: of its executions, how many are in each state that has any."""
+
+    counts: dict[State, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView(RunHead):
+    """A run with all its executions, in order of device."""
+
+    executions: tuple[ExecutionView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ from typing import Any, get_args
 import click
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from runlet.agent.config import AgentConfig
 from runlet.cli.keys import HELP
 from runlet.cli.main import ABSENT, ALIASES, COMMANDS, cli
 from runlet.cli.options import Options
 from runlet.controller.config import ControllerConfig
+from runlet.controller.migrations.migrate import migrate
 from runlet.errors import Rule
 from runlet.local.definitions import definitions
 from runlet.model.declaration import Change
@@ -30,6 +32,7 @@ from runlet.model.run import ExitCode
 from runlet.protocol import frames, messages, views
 from runlet.protocol.values import WIRE_NAME
 from runlet.spec import schema, tree
+from tests.databases import PrivatePostgres
 from tests.docs import generated, pages
 
 ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
@@ -187,6 +190,14 @@ LIMITS = {
     "output held, bytes": ("runlet.agent.output.HOLD_BYTES", 32 * 1024),
     "output sent again": ("runlet.agent.output.RESEND_SECONDS", 5.0),
     "commands sent again": ("runlet.controller.outbox.RESEND_SECONDS", (5.0, 15.0, 60.0)),
+    "a page of a listing": ("runlet.controller.api.MAX_PAGE", 1000),
+    "a page of runs, if nothing else is said": ("runlet.controller.api.DEFAULT_RUNS", 20),
+    "a page of executions, if nothing else is said": ("runlet.controller.api.DEFAULT_EXECUTIONS", 100),
+    "waiting for what another process holds in the database": ("runlet.controller.database.BUSY_SECONDS", 10.0),
+    "a statement": ("runlet.controller.database.STATEMENT_SECONDS", 30.0),
+    "a frozen transaction": ("runlet.controller.database.IDLE_SECONDS", 60.0),
+    "connecting to a database": ("runlet.controller.database.CONNECT_SECONDS", 5),
+    "tries of a transaction": ("runlet.controller.store.TRIES", 10),
     "attach's first frame": ("runlet.controller.attach.ATTACH_SECONDS", 10.0),
     "shown of a device on attaching": ("runlet.cli.views.RAW_TAIL_BYTES", 256 * 1024),
     "quiet lines": ("runlet.cli.merged.QUIET_SECONDS", 0.2),
@@ -241,7 +252,16 @@ def test_every_route_is_described() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [views.RunView, views.ExecutionView, views.JobView, views.DeviceView, views.PlanView, views.ApplyView, Change],
+    [
+        views.RunView,
+        views.RunSummary,
+        views.ExecutionView,
+        views.JobView,
+        views.DeviceView,
+        views.PlanView,
+        views.ApplyView,
+        Change,
+    ],
 )
 def test_every_field_of_the_objects_is_described(kind: type[object]) -> None:
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
@@ -305,6 +325,17 @@ def test_the_rights_of_a_device_are_those_that_up_gives() -> None:
     assert told == {policy["name"]: (policy["pattern"], policy["definition"]) for policy in real["policies"]}
     (limits,) = [json.loads(call[3]) for call in calls if call[1] == "set_user_limits"]
     assert limits == real["users"][1]["limits"]
+
+
+def test_the_database_of_the_how_to_is_made_and_migrated_as_it_says(postgres: PrivatePostgres):
+    page = pages.read("docs/how-to/use-postgresql.md")
+    blocks = {block.language: block.text for block in pages.blocks(page)}
+    for statement in blocks["sql"].splitlines():
+        postgres.ask(statement)
+    url = make_url(json.loads(blocks["json"])["database"])
+    here = {"host": str(postgres.folder)}  # and a socket, which has no certificate to verify
+    done = migrate(url.set(host=None, query=here).render_as_string(hide_password=False))
+    assert f"`the database's schema was empty, and has version {done.after} now`" in page
 
 
 @pytest.mark.parametrize("kind", [AgentConfig, ControllerConfig])

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from runlet.model.execution import State
 from tests.harness import TOKEN, Fleet
 
 ROUTES = [
@@ -15,6 +16,7 @@ ROUTES = [
     ("POST", "/v1/runs"),
     ("GET", "/v1/runs"),
     ("GET", "/v1/runs/1"),
+    ("GET", "/v1/runs/1/executions"),
     ("POST", "/v1/runs/1/cancel"),
     ("GET", "/v1/runs/1/transcript"),
     ("GET", "/v1/devices"),
@@ -51,6 +53,11 @@ def test_health_is_open(fleet: Fleet):
         ("DELETE", "/v1/jobs", {}, 405, "unknown"),
         ("GET", "/v1/runs?limit=0", {}, 422, "invalid"),
         ("GET", "/v1/runs?limit=100000", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions", {}, 404, "unknown"),
+        ("GET", "/v1/runs/999999/executions?limit=1001", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions?after=%00", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/executions?state=lost", {}, 422, "invalid"),
+        ("GET", "/v1/runs/999999/transcript?device=%00", {}, 422, "invalid"),
         ("POST", "/v1/runs", {"content": b"{"}, 422, "invalid"),
         ("POST", "/v1/runs", {"json": {}}, 422, "invalid"),
         ("POST", "/v1/runs", {"json": {"command": ["true"]}}, 422, "invalid"),
@@ -72,6 +79,20 @@ def test_what_cannot_be_is_refused_in_words(
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code
     assert answer.json()["error"]["message"]
+
+
+def test_listings_are_asked_for_page_by_page(fleet: Fleet, monkeypatch: pytest.MonkeyPatch):
+    for _ in range(3):
+        newest = fleet.settled(fleet.sh("true", on="pi-1,pi-2,pi-3"))
+    with fleet.api() as api:
+        [at_once] = api.runs(6)
+        executions = list(api.executions(newest.id))
+        monkeypatch.setattr("runlet.client.api.PAGE", 2)
+        assert [run for page in api.runs(3) for run in page] == at_once[:3]
+        assert [run.id for page in api.runs(None) for run in page][:6] == [run.id for run in at_once]
+        assert list(api.executions(newest.id)) == executions == list(newest.executions)
+        assert list(api.executions(newest.id, State.SUCCEEDED)) == executions
+        assert list(api.executions(newest.id, State.FAILED)) == []
 
 
 def test_a_transcript_is_read_by_offset(fleet: Fleet):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from runlet.model.execution import State
 from runlet.model.run import derived_state, is_settled
 from runlet.model.target import Where
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, RunHead, RunSummary, RunView
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -32,6 +33,13 @@ def execution(device: str | None, state: State = State.RUNNING, **changes: Any) 
         output_length=0,
     )
     return replace(view, **changes)
+
+
+def summary(*states: State) -> RunSummary:
+    """A run as a list shows it, with one execution in each of these states."""
+    of_all = run(*(execution(f"pi-{number}", state) for number, state in enumerate(states, 1)))
+    head = {field.name: getattr(of_all, field.name) for field in fields(RunHead)}
+    return RunSummary(**head, counts=dict(Counter(states)))
 
 
 def run(*executions: ExecutionView, **changes: Any) -> RunView:

@@ -23,7 +23,7 @@ from runlet.cli.render import (
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
 from runlet.protocol.views import DeviceView, Presence
-from tests.unit.cli.runs import NOON, execution, run
+from tests.unit.cli.runs import NOON, execution, run, summary
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_title_is_as_typed() -> None:
 
 
 def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    ended = run(execution("pi-1", State.SUCCEEDED), execution("pi-2", State.FAILED))
+    ended = summary(State.SUCCEEDED, State.FAILED)
     print_runs([ended], NOON + timedelta(minutes=3))
     assert capsys.readouterr().out.splitlines() == [
         "RUN  JOB      WHERE      STATE             STARTED",

@@ -1,0 +1,137 @@
+"""The first schema."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "apply",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("commit", sa.String(), nullable=True),
+        sa.Column("dirty", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("changes", sa.JSON(), nullable=False),
+        sa.Column("manifest", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_apply")),
+    )
+    op.create_index(op.f("ix_apply_source"), "apply", ["source"], unique=False)
+    op.create_table(
+        "content",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_content")),
+    )
+    op.create_table(
+        "device",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("connected", sa.Boolean(), nullable=False),
+        sa.Column("last_seen", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("agent_version", sa.String(), nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("facts_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_device")),
+    )
+    op.create_table(
+        "run",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job", sa.String(), nullable=True),
+        sa.Column("revision", sa.String(), nullable=True),
+        sa.Column("command", sa.JSON(), nullable=True),
+        sa.Column("script", sa.String(), nullable=True),
+        sa.Column("entrypoint", sa.JSON(), nullable=True),
+        sa.Column("args", sa.JSON(), nullable=False),
+        sa.Column("cwd", sa.String(), nullable=True),
+        sa.Column("environment", sa.JSON(), nullable=False),
+        sa.Column("timeout", sa.Float(), nullable=True),
+        sa.Column("where", sa.String(32), nullable=False),
+        sa.Column("where_custom", sa.JSON(), nullable=False),
+        sa.Column("barred", sa.JSON(), nullable=False),
+        sa.Column("show_duration", sa.Boolean(), nullable=False),
+        sa.Column("columns", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("term", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+    )
+    op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
+    op.create_table(
+        "declared",
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("revision", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("apply", sa.BigInteger(), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["apply"], ["apply.id"], name=op.f("fk_declared_apply_apply")),
+        sa.ForeignKeyConstraint(["revision"], ["content.digest"], name=op.f("fk_declared_revision_content")),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_declared")),
+    )
+    op.create_index(op.f("ix_declared_owner"), "declared", ["owner"], unique=False)
+    op.create_table(
+        "execution",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("run", sa.BigInteger(), nullable=False),
+        sa.Column("device", sa.String(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("exit_code", sa.BigInteger(), nullable=True),
+        sa.Column("signal", sa.BigInteger(), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seconds", sa.Float(), nullable=True),
+        sa.Column("output_length", sa.BigInteger(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
+        sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_execution")),
+    )
+    op.create_index("execution_in_state", "execution", ["run", "state", "device"], unique=False)
+    op.create_index("execution_of_run", "execution", ["run", "device"], unique=True)
+    op.create_index("execution_unsettled", "execution", ["settled", "device"], unique=False)
+    op.create_index(op.f("ix_execution_device"), "execution", ["device"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("execution", sa.String(), nullable=False),
+        sa.Column("device", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_outbox_device_device")),
+        sa.ForeignKeyConstraint(["execution"], ["execution.id"], name=op.f("fk_outbox_execution_execution")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    op.create_index(op.f("ix_outbox_device"), "outbox", ["device"], unique=False)
+    op.create_index(op.f("ix_outbox_execution"), "outbox", ["execution"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_outbox_execution"), table_name="outbox")
+    op.drop_index(op.f("ix_outbox_device"), table_name="outbox")
+    op.drop_table("outbox")
+    op.drop_index(op.f("ix_execution_device"), table_name="execution")
+    op.drop_index("execution_unsettled", table_name="execution")
+    op.drop_index("execution_of_run", table_name="execution")
+    op.drop_index("execution_in_state", table_name="execution")
+    op.drop_table("execution")
+    op.drop_index(op.f("ix_declared_owner"), table_name="declared")
+    op.drop_table("declared")
+    op.drop_index(op.f("ix_run_job"), table_name="run")
+    op.drop_table("run")
+    op.drop_table("device")
+    op.drop_table("content")
+    op.drop_index(op.f("ix_apply_source"), table_name="apply")
+    op.drop_table("apply")

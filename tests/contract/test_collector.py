@@ -1,0 +1,115 @@
+"""The collector without a broker: what it makes of deliveries when answers were lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from runlet.amqp.consumer import Consumer, Delivery
+from runlet.amqp.publisher import Publisher
+from runlet.controller import executions
+from runlet.controller.collector import Collector
+from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.hub import Hub
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.controller.topology import for_workspace
+from runlet.controller.transcripts import Transcripts
+from runlet.model.execution import Event, State
+from runlet.protocol import names
+from runlet.protocol.chunk import Chunk
+from runlet.protocol.messages import Report, encode
+from runlet.protocol.views import RunView
+from tests.contract.operations import launched, record, report, shown
+from tests.harness import PATIENCE_SECONDS
+
+# Nobody listens there: what is published is dropped or stays in the outbox.
+NO_BROKER = "amqp://127.0.0.1:9/"
+
+
+class Collecting:
+    """A collector that works, and the streams it tells."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        publisher = Publisher(NO_BROKER, "test", names.exchange("default"))
+        consumer = Consumer(NO_BROKER, "test", for_workspace("default", []))
+        dispatcher = Dispatcher(store, publisher, consumer, "default")
+        self.store = store
+        self.transcripts = Transcripts(folder)
+        self.streams = Streams(self.transcripts, dispatcher.tell)
+        self.collector = Collector(store, dispatcher, self.streams, Hub(dispatcher.tell))
+        self.streams.on_complete = self.collector.on_complete
+
+    async def deliver(self, reports: Iterable[tuple[str, Report]]) -> None:
+        """Returns when all are acknowledged."""
+        acknowledged = []
+        for device, one in reports:
+            done = asyncio.Event()
+            acknowledged.append(done)
+            self.collector.on_delivery(Delivery(names.key(device, names.EVENT), encode(one), done.set))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for done in acknowledged:
+                await done.wait()
+
+    def print(self, run: RunView, data: bytes) -> None:
+        """The bytes arrive as the first execution's output."""
+        [view, *_] = run.executions
+        body = Chunk(view.id, view.attempt, 0, data).encode()
+        self.streams.on_delivery(Delivery(names.key(view.device or "", names.OUTPUT), body, lambda: None))
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.store.transact(executions.unsettled):
+                pass  # asking takes the time that the collector needs
+
+
+@pytest.fixture
+async def collecting(store: Store, tmp_path: Path) -> AsyncIterator[Collecting]:
+    made = Collecting(store, tmp_path / "transcripts")
+    task = asyncio.create_task(made.collector.run())
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    made.transcripts.close()
+
+
+async def test_an_execution_whose_launch_was_committed_unheard_is_followed_to_its_end(
+    store: Store, collecting: Collecting
+):
+    """The launch was told to have failed, so nobody opened the stream; its command went out with a later sweep."""
+    run = await launched(store, "pi-1")
+    [view] = run.executions
+    await collecting.deliver([report(view, Event.START, 1)])
+    collecting.print(run, b"hello")
+    await collecting.deliver([report(view, Event.SUCCEED, 2, output_length=5)])
+    await collecting.settled()
+    assert collecting.transcripts.read(view.id, view.attempt, 0, 100) == b"hello"
+
+
+async def test_an_outcome_whose_commit_was_not_confirmed_is_settled_all_the_same(store: Store, collecting: Collecting):
+    """The connection was lost after the commit: done again, the same reports change nothing in the database."""
+    run = await launched(store, "pi-1")
+    ended = report(run.executions[0], Event.SUCCEED, 1)
+    await record(store, ended)
+    await collecting.deliver([ended])
+    await collecting.settled()
+
+
+async def test_a_late_report_does_not_answer_a_command_that_was_not_taken(store: Store, collecting: Collecting):
+    run = await launched(store, "pi-1", "pi-2")
+    first, second = run.executions
+    await collecting.deliver([report(first, Event.ACCEPT, 0), report(second, Event.ACCEPT, 1)])
+    states = {view.device: view.state for view in (await shown(store, run)).executions}
+    assert states == {"pi-1": State.QUEUED, "pi-2": State.DELIVERED}
+
+
+async def test_a_thousand_reports_are_one_batch_and_none_is_lost(store: Store, collecting: Collecting):
+    run = await launched(store, *(f"dev-{number:03}" for number in range(250)))
+    events = [Event.ACCEPT, Event.START, Event.ASK, Event.SUCCEED]
+    await collecting.deliver([report(view, event, at) for at, event in enumerate(events, 1) for view in run.executions])
+    view = await shown(store, run)
+    assert {(one.state, one.version) for one in view.executions} == {(State.SUCCEEDED, 4)}
+    await collecting.settled()

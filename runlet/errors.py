@@ -3,6 +3,7 @@
     RunletError
     ├── InvalidInput            what was asked is wrong; asking again unchanged cannot help
     │   ├── InvalidFiles        a file is wrong, with the place of every mistake
+    │   ├── InvalidDeclarations   what was declared cannot work on this controller
     │   ├── UnknownName         no such job, run or device
     │   └── NotAuthorized       the token is missing or wrong
     ├── Conflict                the present state does not allow it
@@ -79,6 +80,31 @@ class InvalidFiles(InvalidInput):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a declaration; `field` is its key, `line` (from 1) a line of the field's text."""
+
+    kind: str
+    name: str
+    field: str | None
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = "" if self.field is None else f", {self.field}" + ("" if self.line is None else f" line {self.line}")
+        return f"{self.kind} {self.name!r}{place}: {self.message}"
+
+
+class InvalidDeclarations(InvalidInput):
+    """What was declared cannot work on this controller; `mistakes` lists why, and where."""
+
+    code = "invalid_declarations"
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
 
 
 class UnknownName(InvalidInput):

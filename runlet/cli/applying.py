@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,14 @@ import click
 
 from runlet.cli import changes, provenance, render
 from runlet.cli.options import Options, Output, output_option, pass_options
-from runlet.errors import InvalidInput, ProtocolError
+from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError
 from runlet.model.declaration import Submission
 from runlet.model.run import ExitCode
 from runlet.protocol.values import from_json, to_json
 
 if TYPE_CHECKING:
     from runlet.protocol.views import PlanView
+    from runlet.spec.tree import Tree
 
 # The format of a saved plan; another number is another version of Runlet's.
 _PLAN_FORMAT = "runlet-plan-1"
@@ -57,8 +59,8 @@ def plan(
       runlet plan playbooks/
       runlet plan . --prune --out release.plan
     """
-    submission = _submission(paths, prune=prune, adopt=adopt, source=source)
-    with options.endpoint().api() as api:
+    tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    with options.endpoint().api() as api, _places(tree):
         found = api.plan(submission)
     if out is not None:
         _save(out, submission, found)
@@ -98,10 +100,10 @@ def apply(
     if planned is not None:
         if paths or prune or adopt or source:
             raise InvalidInput("--plan holds the files and their options", "give --plan alone")
-        submission = _saved(planned)
+        tree, submission = None, _saved(planned)
     else:
-        submission = _submission(paths, prune=prune, adopt=adopt, source=source)
-    with options.endpoint().api() as api:
+        tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    with options.endpoint().api() as api, _places(tree):
         done = api.apply(submission)
     _print(done, output)
 
@@ -146,14 +148,26 @@ def rollback(options: Options, number: int, output: Output) -> None:
     _print(done, output)
 
 
-def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> Submission:
+def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> tuple[Tree, Submission]:
     from runlet.spec.tree import load
 
     if not paths:
         raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
-    declarations = tuple(load(paths).declarations())
+    tree = load(paths)
     found = provenance.find(paths, source, os.environ)
-    return Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+    declarations = tuple(tree.declarations())
+    return tree, Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+
+
+@contextmanager
+def _places(tree: Tree | None) -> Iterator[None]:
+    """Mistakes that only the controller can find, told at their places in the files."""
+    try:
+        yield
+    except InvalidDeclarations as error:
+        if tree is None:
+            raise
+        raise InvalidFiles([tree.problem(mistake) for mistake in error.mistakes]) from None
 
 
 def _print(plan: PlanView, output: Output) -> None:

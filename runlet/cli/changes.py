@@ -12,7 +12,7 @@ import click
 
 from runlet.cli.inert import plain
 from runlet.model.declaration import Change, ChangeKind, FieldChange, Kind, fields
-from runlet.protocol.views import PlanView
+from runlet.protocol.views import JobOutlook, PlanView
 
 _SIGNS = {ChangeKind.CREATED: "+", ChangeKind.CHANGED: "~", ChangeKind.DELETED: "-", ChangeKind.UNCHANGED: " "}
 _COLOURS = {ChangeKind.CREATED: "green", ChangeKind.CHANGED: "yellow", ChangeKind.DELETED: "red"}
@@ -26,14 +26,29 @@ _MOST_VALUE_CHARACTERS = 200
 def lines(plan: PlanView) -> Iterator[str]:
     """The plan, without what does not change, and its counts."""
     changes = [change for change in plan.changes if change.is_one]
+    outlooks = {outlook.job: outlook for outlook in plan.outlooks}
     for change in changes:
         yield _heading(change)
         if change.change is ChangeKind.CHANGED:
             for field in fields(change):
                 yield from _field(field)
+        if change.kind is Kind.JOB and change.name in outlooks:
+            yield from _outlook(outlooks[change.name])
     if changes:
         yield ""
     yield counts(plan.changes)
+
+
+def _outlook(outlook: JobOutlook) -> Iterator[str]:
+    """Where the job goes, when it fires, and what is doubtful."""
+    more = ", ..." if outlook.devices > len(outlook.sample) else ""
+    names = f": {', '.join(outlook.sample)}{more}" if outlook.sample else ""
+    yield click.style(f"{_INDENT}devices  {outlook.devices}{names}", dim=True)
+    if outlook.fire_times:
+        times = ", ".join(f"{time.astimezone():%Y-%m-%d %H:%M:%S}" for time in outlook.fire_times)
+        yield click.style(f"{_INDENT}fires    {times}", dim=True)
+    for warning in outlook.warnings:
+        yield click.style(f"{_INDENT}warning: {plain(warning)}", fg="yellow")
 
 
 def counts(changes: Iterable[Change]) -> str:

@@ -114,7 +114,7 @@ def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
     for device in devices:
         table.add_row(
             _text(device.name, "bold"),
-            _text(device.presence.value, _PRESENCE_STYLES[device.presence]),
+            _text(_presence_words(device), _PRESENCE_STYLES[device.presence] if device.enabled else "dim"),
             _text("never" if device.last_seen is None else age(device.last_seen, now)),
             _text(device.agent_version or ""),
             _text(" ".join(_fact_words(device.facts.get(name, "")) for name in ("os.id", "os.version"))),
@@ -125,10 +125,21 @@ def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
     _print(table)
 
 
+def _presence_words(device: DeviceView) -> str:
+    return device.presence.value if device.enabled else f"{device.presence.value}, not enabled"
+
+
 def print_device(device: DeviceView, now: datetime) -> None:
     """One device: how it is, and its facts."""
     seen = "never seen" if device.last_seen is None else f"seen {age(device.last_seen, now)}"
-    print(f"device {plain(device.name)}: {device.presence.value}, {seen}")
+    enabled = "" if device.enabled else ", not enabled"
+    print(f"device {plain(device.name)}: {device.presence.value}, {seen}{enabled}")
+    if device.description:
+        print(plain(device.description))
+    if device.groups:
+        print(f"groups {plain(' '.join(device.groups))}")
+    if device.labels:
+        print(f"labels {plain(' '.join(f'{name}={value}' for name, value in device.labels.items()))}")
     if device.facts_at is None:
         print("facts not told yet")
     else:

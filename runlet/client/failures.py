@@ -7,8 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
-from runlet.errors import ControllerUnavailable, InvalidFiles, InvalidInput, NotAuthorized, RunletError
+from runlet.errors import (
+    ControllerUnavailable,
+    InvalidDeclarations,
+    InvalidFiles,
+    InvalidInput,
+    Mistake,
+    NotAuthorized,
+    ProtocolError,
+    RunletError,
+)
+from runlet.protocol.values import from_json
 
 # Longer error bodies than this are some proxy's web page, not an answer of a controller.
 _MOST_SHOWN_CHARACTERS = 200
@@ -33,9 +44,18 @@ def from_body(status: int, body: bytes) -> RunletError:
         text = " ".join(body.decode(errors="replace").split())[:_MOST_SHOWN_CHARACTERS]
         return RunletError(f"the controller answered {status}: {text or 'nothing'}")
     kind = _BY_CODE.get(code, RunletError)
+    if kind is InvalidDeclarations:
+        return _invalid_declarations(error, message)
     if hint is None and kind is NotAuthorized:
         hint = "RUNLET_TOKEN must hold the token of this controller"
     return kind(message, None if hint is None else str(hint))
+
+
+def _invalid_declarations(error: dict[str, Any], message: str) -> RunletError:
+    try:
+        return InvalidDeclarations([from_json(Mistake, one, "mistake") for one in error["mistakes"]])
+    except (ProtocolError, KeyError, TypeError):
+        return InvalidInput(message)
 
 
 def _tree(kind: type[RunletError]) -> Iterator[type[RunletError]]:

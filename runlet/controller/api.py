@@ -21,7 +21,15 @@ from runlet.controller.hub import Hub
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
-from runlet.errors import Conflict, InvalidInput, NotAuthorized, RunletError, Unavailable, UnknownName
+from runlet.errors import (
+    Conflict,
+    InvalidDeclarations,
+    InvalidInput,
+    NotAuthorized,
+    RunletError,
+    Unavailable,
+    UnknownName,
+)
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import State
 from runlet.model.target import Target, Where
@@ -133,8 +141,8 @@ def build(
 
     @api.post("/v1/plan")
     async def plan(body: SubmissionBody) -> dict[str, Any]:
-        submission = _submission(body)
-        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission))))
+        submission, now = _submission(body), datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission, now))))
 
     @api.post("/v1/apply")
     async def apply(body: SubmissionBody) -> dict[str, Any]:
@@ -267,8 +275,9 @@ def _target(body: TargetBody) -> Target:
 
 def _answer(error: RunletError) -> JSONResponse:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    return _error(status, error.code, error.message, error.hint)
+    more = {"mistakes": to_json(error.mistakes)} if isinstance(error, InvalidDeclarations) else {}
+    return _error(status, error.code, error.message, error.hint, **more)
 
 
-def _error(status: int, code: str, message: str, hint: str | None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message, "hint": hint}}, status)
+def _error(status: int, code: str, message: str, hint: str | None, **more: Any) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message, "hint": hint, **more}}, status)

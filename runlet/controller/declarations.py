@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select, text
 
-from runlet.controller import tables
+from runlet.controller import devices, tables
+from runlet.controller.outlook import look
 from runlet.errors import StalePlan, UnknownName
 from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
@@ -29,15 +30,15 @@ def held(session: Session) -> dict[Key, Held]:
     }
 
 
-def plan(session: Session, submission: Submission) -> PlanView:
-    """What applying would do. Raises NotTheOwner or StalePlan."""
-    return _plan(session, submission)[1]
+def plan(session: Session, submission: Submission, now: datetime) -> PlanView:
+    """What applying would do. Raises NotTheOwner, StalePlan, or InvalidDeclarations with every mistake."""
+    return _plan(session, submission, now)[1]
 
 
 def apply(session: Session, submission: Submission, now: datetime, note: str = "") -> PlanView:
     """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
     _lock(session)
-    present, planned = _plan(session, submission)
+    present, planned = _plan(session, submission, now)
     changes = [change for change in planned.changes if change.is_one]
     if changes or _is_new_commit(session, submission):
         _write(session, submission, present, changes, note, now)
@@ -67,7 +68,7 @@ def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
     return apply(session, submission, now, ROLLBACK_NOTE.format(number))
 
 
-def _plan(session: Session, submission: Submission) -> tuple[dict[Key, Held], PlanView]:
+def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict[Key, Held], PlanView]:
     present = held(session)
     found = base(submission.declarations, present, submission.source)
     if submission.base is not None and submission.base != found:
@@ -77,7 +78,8 @@ def _plan(session: Session, submission: Submission) -> tuple[dict[Key, Held], Pl
     changes = compare(
         submission.declarations, present, submission.source, prune=submission.prune, adopt=submission.adopt
     )
-    return present, PlanView(submission.source, found, tuple(changes))
+    future = after(changes, present, submission.source)
+    return present, PlanView(submission.source, found, tuple(changes), look(session, changes, future, now))
 
 
 def _write(
@@ -102,6 +104,9 @@ def _write(
     )
     session.add(applied)
     _keep_content(session, [future[change.key].declaration for change in changes if change.after is not None])
+    devices.know(
+        session, [change.name for change in changes if change.kind is Kind.DEVICE and change.after is not None]
+    )
     session.flush()  # the declared refer to both
     assert applied.id is not None
     for change in changes:

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+import sqlalchemy
+from sqlalchemy import Row, update
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, or_, select
 
-from runlet.controller.tables import Device
+from runlet.controller import inventories
+from runlet.controller.tables import Declared, Device
 from runlet.errors import UnknownName
+from runlet.model.declaration import Kind
 from runlet.model.facts import FactValue
+from runlet.model.inventory import Inventory
 from runlet.model.target import Candidate
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
 
 # Heartbeats come from the whole fleet all the time, and need nothing of what takes longest to read.
 _WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
+_DECLARED = select(Declared.name).where(Declared.kind == Kind.DEVICE)
+_IS_ENROLLED = or_(col(Device.configured), col(Device.name).in_(_DECLARED))
+_TABLE = SQLModel.metadata.tables[str(Device.__tablename__)]
+# Columns, not rows as objects: a target is resolved against the whole fleet.
+_SEEN = sqlalchemy.select(*(_TABLE.c[name] for name in ("name", "configured", "connected", "last_seen", "facts")))
 
 
-def enroll(session: Session, names: Iterable[str]) -> list[str]:
-    """Make sure that these devices exist; all that do, in order of name."""
-    known = set(session.exec(select(Device.name)))
-    for name in names:
-        if name not in known:
-            session.add(Device(name=name))
-            known.add(name)
-    return sorted(known)
+def enroll(session: Session, names: Collection[str]) -> list[str]:
+    """These devices may connect, whether an inventory declares them or not. All that are enrolled, in order of name."""
+    know(session, names)
+    session.exec(update(Device).where(col(Device.name).in_(names)).values(configured=True))
+    return sorted(session.exec(select(Device.name).where(_IS_ENROLLED)))
+
+
+def know(session: Session, names: Collection[str]) -> None:
+    """Make sure that these devices have a row, which executions and outbox refer to."""
+    known = set(session.exec(select(Device.name).where(col(Device.name).in_(names))))
+    session.add_all(Device(name=name) for name in dict.fromkeys(names) if name not in known)
+    session.flush()
 
 
 def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Presence:
@@ -43,13 +58,32 @@ def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Pres
 def connected(session: Session, now: datetime) -> dict[str, bool]:
     """Each enrolled device, and whether it can be reached."""
     # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
-    found = session.exec(select(Device.name, Device.connected, Device.last_seen))
+    found = session.exec(select(Device.name, Device.connected, Device.last_seen).where(_IS_ENROLLED))
     return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
 
 
-def candidates(session: Session, now: datetime) -> dict[str, Candidate]:
-    """Each enrolled device by name, with what a target asks of it."""
-    return {name: Candidate(name, reachable) for name, reachable in connected(session, now).items()}
+def candidates(session: Session, inventory: Inventory, now: datetime) -> dict[str, Candidate]:
+    """Each enrolled device by name, with what a target asks of it. `inventory` may be one that is planned."""
+    found = {row.name: row for row in session.connection().execute(_SEEN)}
+    enrolled = [name for name, row in found.items() if row.configured or name in inventory.devices]
+    never_seen = [name for name in inventory.devices if name not in found]
+    return {
+        **{name: _candidate(inventory, name, found[name], now) for name in enrolled},
+        **{name: _candidate(inventory, name, None, now) for name in never_seen},
+    }
+
+
+def _candidate(inventory: Inventory, name: str, seen: Row[Any] | None, now: datetime) -> Candidate:
+    declared = inventory.devices.get(name, inventories.UNDECLARED)
+    reachable = seen is not None and presence(seen.connected, seen.last_seen, now) is not Presence.OFFLINE
+    return Candidate(
+        name=name,
+        connected=reachable,
+        enabled=declared.enabled,
+        groups=frozenset(inventory.groups_of(name)),
+        labels=declared.labels,
+        facts=seen.facts if seen else {},
+    )
 
 
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
@@ -72,16 +106,22 @@ def observed(session: Session, name: str, facts: dict[str, FactValue], now: date
 
 def views(session: Session, now: datetime, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
     """The devices called so, or all, in order of name. Raises UnknownName."""
-    query = select(Device).order_by(Device.name)
+    query = select(Device).where(_IS_ENROLLED).order_by(Device.name)
     found = list(session.exec(query if facts else query.options(_WITHOUT_FACTS)))
     if names:
         _check_known(names, [device.name for device in found])
-    return [_view(device, now, facts=facts) for device in found if not names or device.name in names]
+    inventory = inventories.present(session)
+    return [_view(device, inventory, now, facts=facts) for device in found if not names or device.name in names]
 
 
-def _view(device: Device, now: datetime, *, facts: bool) -> DeviceView:
+def _view(device: Device, inventory: Inventory, now: datetime, *, facts: bool) -> DeviceView:
+    declared = inventory.devices.get(device.name, inventories.UNDECLARED)
     return DeviceView(
         name=device.name,
+        description=declared.description,
+        enabled=declared.enabled,
+        groups=inventory.groups_of(device.name),
+        labels=dict(declared.labels),
         presence=presence(device.connected, device.last_seen, now),
         last_seen=device.last_seen,
         agent_version=device.agent_version,

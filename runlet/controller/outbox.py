@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, delete, or_, select
 
-from runlet.controller import devices
+from runlet.controller import devices, renderings
 from runlet.controller.tables import Execution, Outbox, Run
 from runlet.protocol.messages import Cancel, Execute, TerminalSize
 
@@ -41,7 +41,7 @@ def enqueue(
     assert execution.device is not None
     row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
     session.add(row)
-    return [_send(row, execution, run, now)] if connected else []
+    return [_send(session, row, execution, run, now)] if connected else []
 
 
 def due(session: Session, now: datetime) -> list[Outgoing]:
@@ -77,11 +77,11 @@ def _send_rows(session: Session, rows: Iterable[Outbox], now: datetime) -> list[
     outgoing = []
     for row in list(rows):
         execution = session.get_one(Execution, row.execution)
-        outgoing.append(_send(row, execution, session.get_one(Run, execution.run), now))
+        outgoing.append(_send(session, row, execution, session.get_one(Run, execution.run), now))
     return outgoing
 
 
-def _send(row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoing:
+def _send(session: Session, row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoing:
     delay = RESEND_SECONDS[min(row.tries, len(RESEND_SECONDS) - 1)]
     row.tries += 1
     row.due_at = now + timedelta(seconds=delay)
@@ -95,13 +95,13 @@ def _send(row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoin
             attempt=execution.attempt,
             run=run.id,
             job=run.job or "exec",
-            script=run.script,
+            script=renderings.text(session, execution),
             entrypoint=None if run.entrypoint is None else tuple(run.entrypoint),
             arguments=tuple(run.args),
             cwd=run.cwd,
             terminal=TerminalSize(run.columns, run.rows),
             term=run.term,
-            environment=run.environment,
+            environment=execution.environment | run.environment,
             timeout=run.timeout,
         ),
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, executions, jobs, outbox
+from runlet.controller import devices, executions, inventories, jobs, outbox
 from runlet.controller.outbox import Outgoing
+from runlet.controller.renderings import Renderer, render
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import Event, State, advance
@@ -20,7 +21,6 @@ from runlet.model.run import States, derived_state, is_settled
 from runlet.model.target import Target, Where, resolve
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, RunSummary, RunView
-from runlet.spec import template
 
 LATEST = "latest"
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
@@ -38,6 +38,7 @@ class Request:
     origin: str | None  # the device that asks, if it is one
     terminal: TerminalSize
     term: str
+    variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,20 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     Raises UnknownName, InvalidInput or Conflict; then nothing was written.
     """
     run, target = _prepare(session, request, now)
-    candidates = devices.candidates(session, now)
-    chosen = resolve(target, candidates, origin=request.origin, barred=frozenset(run.barred))
+    inventory = inventories.present(session)
+    candidates = devices.candidates(session, inventory, now)
+    groups = frozenset(inventory.groups)
+    chosen = resolve(target, candidates, groups=groups, origin=request.origin, barred=frozenset(run.barred))
     session.add(run)
     session.flush()
     assert run.id is not None
     rows = [
         Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
     ]
+    renderer = Renderer(session)
+    for execution in rows:
+        if execution.device is not None:
+            renderer.put(execution, render(run, inventory, candidates[execution.device]))
     session.add_all(rows)
     session.flush()  # the outbox refers to them
     outgoing = []
@@ -86,11 +93,12 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         job=job.name if job else None,
         revision=job.revision if job else None,
         command=None if job else list(request.command or ()),
-        script=template.render(job.script, [job.name, *request.args], {}) if job else None,
+        script=job.script if job else None,
         entrypoint=None if entrypoint is None else list(entrypoint),
         args=list(request.args),
         cwd=job.cwd if job else None,
         environment=job.env if job else {},
+        variables={**(job.vars if job else {}), **request.variables},
         timeout=job.timeout.total_seconds() if job and job.timeout else None,
         where=target.where,
         where_custom=list(target.patterns),
@@ -126,14 +134,25 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
         .where(col(Execution.device).is_(None), Execution.state == State.QUEUED)
         .order_by(col(Execution.run))
     )
-    changed = []
-    for execution, run in list(rows):
-        if device not in run.barred:
-            execution.device = device
-            # Its Hello, which brought us here, sends everything in the outbox.
-            outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
-            changed.append(executions.view(execution))
-    return changed
+    waiting = [(execution, run) for execution, run in rows if device not in run.barred]
+    if not waiting:
+        return []
+    inventory = inventories.present(session)
+    candidate = devices.candidates(session, inventory, now)[device]
+    if not candidate.enabled:
+        return []
+    renderer = Renderer(session)
+    for execution, run in waiting:
+        execution.device = device
+        try:
+            renderer.put(execution, render(run, inventory, candidate))
+        except InvalidInput as error:
+            execution.state, execution.detail = advance(execution.state, Event.REJECT), error.message
+            execution.ended_at, execution.settled = now, True
+            continue
+        # Its Hello, which brought us here, sends everything in the outbox.
+        outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
+    return [executions.view(execution) for execution, _ in waiting]
 
 
 @dataclass(frozen=True, slots=True)

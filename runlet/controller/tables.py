@@ -56,9 +56,10 @@ def _enum(kind: type[StrEnum], *, primary_key: bool = False, **options: Any) -> 
 
 
 class Device(SQLModel, table=True):
-    """An enrolled device and its agent's last sign of life."""
+    """A device and its agent's last sign of life. Enrolled is what is configured or declared in an inventory."""
 
     name: str = Field(primary_key=True)
+    configured: bool = False  # named in the controller's configuration
     connected: bool = False  # said hello, and not goodbye since
     last_seen: datetime | None = _instant(nullable=True)
     agent_version: str | None = None
@@ -105,11 +106,14 @@ class Run(SQLModel, table=True):
     job: str | None = Field(default=None, index=True)
     revision: str | None = None
     command: list[str] | None = Field(default=None, sa_column=Column(JSON))
-    script: str | None = None  # rendered
+    script: str | None = None  # as declared: each execution has it rendered
     entrypoint: list[str] | None = Field(default=None, sa_column=Column(JSON))
     args: list[str] = Field(sa_column=Column(JSON, nullable=False))
     cwd: str | None = None
-    environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the job's env
+    variables: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )  # job's and operator's
     timeout: float | None = None  # seconds a program may run
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -121,12 +125,21 @@ class Run(SQLModel, table=True):
     created_at: datetime = _instant()
 
 
+class Script(SQLModel, table=True):
+    """A rendered script, by its digest: the executions of a run mostly share one."""
+
+    digest: str = Field(primary_key=True)
+    text: str
+
+
 class Execution(SQLModel, table=True):
     """The part of a run on one device. `state` moves by model.execution.advance only."""
 
     id: str = Field(primary_key=True)
     run: int = Field(foreign_key="run.id", sa_type=BigInteger)
     device: str | None = Field(default=None, foreign_key="device.name", index=True)
+    script: str | None = Field(default=None, foreign_key="script.digest")  # None for a command, or without a device yet
+    environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # its variables
     attempt: int = 1
     state: State = _enum(State, default=State.QUEUED)
     version: int = Field(default=0, sa_type=BigInteger)

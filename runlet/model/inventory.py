@@ -118,13 +118,12 @@ class Inventory:
     def variables_of(self, device: str) -> dict[str, Any]:
         """The variables of a device: those of all, of its groups in the order of `groups_of`, its own; the later wins.
 
-        Raises KeyError for a device that is not declared.
+        A device that is not declared has those of all.
         """
-        own = self.devices[device].vars
         merged = dict(self.vars)
         for name in self.groups_of(device):
             merged |= self.groups[name].vars
-        return merged | dict(own)
+        return merged | dict(self.devices[device].vars) if device in self.devices else merged
 
     def to_mapping(self) -> dict[str, Any]:
         """The inventory as JSON values, as in its file; what is empty or as by default is left out."""

@@ -105,8 +105,23 @@ class DeviceView:
     presence: Presence
     last_seen: datetime | None
     agent_version: str | None
+    description: str = ""
+    enabled: bool = True
+    groups: tuple[str, ...] = ()  # all that contain it, outer ones first
+    labels: dict[str, str] = field(default_factory=dict)
     facts: dict[str, FactValue] = field(default_factory=dict)
     facts_at: datetime | None = None  # when they were told, by the controller's clock
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutlook:
+    """What a declared job will mean: the devices it goes to as things stand now, and when it fires."""
+
+    job: str
+    devices: int
+    sample: tuple[str, ...]  # the first of them, in order of name
+    fire_times: tuple[datetime, ...]  # the next
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,7 @@ class PlanView:
     source: str
     base: str
     changes: tuple[Change, ...]
+    outlooks: tuple[JobOutlook, ...]  # of every job in the tree
 
 
 @dataclass(frozen=True, slots=True)

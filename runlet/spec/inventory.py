@@ -81,6 +81,11 @@ def dump(inventory: Inventory) -> str:
     return yaml.dump(inventory.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
+def inconsistencies(content: Any) -> Iterator[tuple[Address, str]]:
+    """What does not fit together in the parts of an inventory, each checked for itself before."""
+    return ((violation.address, violation.message) for violation in _inconsistencies(content))
+
+
 # --- what a schema cannot say ---------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runlet.errors import InvalidFiles, Problem, Rule
+from runlet.errors import InvalidFiles, Mistake, Problem, Rule
 from runlet.model.declaration import Declaration, Key, Kind
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
@@ -38,14 +38,17 @@ class Tree:
         if self.inventory is not None:
             yield from self.inventory.declarations()
 
-    def problem(self, key: Key, field: str | None, line: int | None, message: str) -> Problem:
+    def problem(self, mistake: Mistake) -> Problem:
         """A mistake that only the controller can find, at its place: in a field, in a line of its text."""
-        document, address = self._places[key]
-        if field is not None and document.has((*address, field)):
-            address = (*address, field)
-        if line is not None:
-            return document.problem_in_text(address, line, message)
-        return document.problem(address, message, at_key=field is None)
+        place = self._places.get((Kind(mistake.kind), mistake.name))
+        if place is None:  # what another source declared does not fit to this tree
+            return Problem(f"{mistake.kind} {mistake.name!r}", 0, 0, mistake.message, Rule.NAME)
+        document, address = place
+        if mistake.field is not None and document.has((*address, mistake.field)):
+            address = (*address, mistake.field)
+        if mistake.line is not None:
+            return document.problem_in_text(address, mistake.line, mistake.message)
+        return document.problem(address, mistake.message, at_key=mistake.field is None)
 
 
 def load(paths: Iterable[Path]) -> Tree:

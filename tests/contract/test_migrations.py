@@ -58,10 +58,10 @@ def test_an_empty_database_becomes_what_the_tables_say(empty: str):
 
 def test_migrating_again_changes_nothing(empty: str):
     migrate(empty)
-    statement(empty, "INSERT INTO device (name, connected, facts) VALUES ('pi-1', false, '{}')")
+    statement(empty, "INSERT INTO device (name, configured, connected, facts) VALUES ('pi-1', true, false, '{}')")
     assert migrate(empty) == Migrated(CURRENT, CURRENT)
     with pytest.raises(Exception, match=r"(?i)unique"):
-        statement(empty, "INSERT INTO device (name, connected, facts) VALUES ('pi-1', false, '{}')")
+        statement(empty, "INSERT INTO device (name, configured, connected, facts) VALUES ('pi-1', true, false, '{}')")
 
 
 def test_each_version_can_be_reached_and_left(empty: str):

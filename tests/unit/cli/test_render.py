@@ -71,7 +71,7 @@ def test_a_table_of_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 FACTS: dict[str, FactValue] = {"os.id": "debian", "os.version": "12", "arch": "aarch64", "cpu.count": 4}
-PI = DeviceView("pi-1", Presence.ONLINE, NOON, "0.1.0", FACTS, NOON)
+PI = DeviceView("pi-1", Presence.ONLINE, NOON, "0.1.0", facts=FACTS, facts_at=NOON)
 
 
 def test_a_table_of_devices(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ FULL = Job(
     aborts=(Abort(Amount(3)),),
     retry=Retry(max=2),
     concurrency=Concurrency(max=20),
+    vars={"port": 80},
     env={"LANG": "C.UTF-8"},
     timeout=timedelta(minutes=90),
 )
@@ -42,6 +43,7 @@ CHANGES = {
     "aborts": (),
     "retry": Retry(max=3),
     "concurrency": Concurrency(max=20, group="apt"),
+    "vars": {"port": 81},
     "env": {"LANG": "C"},
     "timeout": timedelta(hours=1),
 }

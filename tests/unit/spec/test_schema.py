@@ -90,7 +90,7 @@ def test_schemas_and_model_agree() -> None:
     assert definitions["deviceName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
     inventory = SCHEMAS["inventory.schema.json"]
     assert inventory["$defs"]["groupName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
-    assert inventory["$defs"]["vars"]["propertyNames"]["pattern"] == f"^{VARIABLE_NAME.pattern}$"
+    assert definitions["vars"]["propertyNames"]["pattern"] == f"^{VARIABLE_NAME.pattern}$"
     labels = inventory["properties"]["devices"]["additionalProperties"]["properties"]["labels"]
     assert labels["propertyNames"]["pattern"] == f"^{LABEL_NAME.pattern}$"
     assert definitions["where"]["enum"] == [where.value for where in Where]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runlet.errors import InvalidFiles
+from runlet.errors import InvalidFiles, Mistake
 from runlet.model.declaration import Key, Kind
 from runlet.model.inventory import Device, Inventory
 from runlet.spec.tree import Tree, load
@@ -68,7 +68,7 @@ def test_every_declaration_has_its_place(folder: Path) -> None:
     tree = load([Path()])
 
     def place(key: Key, field: str | None = None, line: int | None = None) -> str:
-        return str(tree.problem(key, field, line, "wrong"))
+        return str(tree.problem(Mistake(*key, field, line, "wrong")))
 
     assert {one.key for one in tree.declarations()} == {
         (Kind.JOB, "a"),

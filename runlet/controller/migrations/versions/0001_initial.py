@@ -33,6 +33,7 @@ def upgrade() -> None:
     op.create_table(
         "device",
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("configured", sa.Boolean(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.Column("last_seen", sa.DateTime(timezone=True), nullable=True),
         sa.Column("agent_version", sa.String(), nullable=True),
@@ -51,6 +52,7 @@ def upgrade() -> None:
         sa.Column("args", sa.JSON(), nullable=False),
         sa.Column("cwd", sa.String(), nullable=True),
         sa.Column("environment", sa.JSON(), nullable=False),
+        sa.Column("variables", sa.JSON(), nullable=False),
         sa.Column("timeout", sa.Float(), nullable=True),
         sa.Column("where", sa.String(32), nullable=False),
         sa.Column("where_custom", sa.JSON(), nullable=False),
@@ -63,6 +65,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
+    op.create_table(
+        "script",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_script")),
+    )
     op.create_table(
         "declared",
         sa.Column("kind", sa.String(32), nullable=False),
@@ -81,6 +89,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("run", sa.BigInteger(), nullable=False),
         sa.Column("device", sa.String(), nullable=True),
+        sa.Column("script", sa.String(), nullable=True),
+        sa.Column("environment", sa.JSON(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
@@ -96,6 +106,7 @@ def upgrade() -> None:
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
+        sa.ForeignKeyConstraint(["script"], ["script.digest"], name=op.f("fk_execution_script_script")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution")),
     )
     op.create_index("execution_in_state", "execution", ["run", "state", "device"], unique=False)
@@ -129,6 +140,7 @@ def downgrade() -> None:
     op.drop_table("execution")
     op.drop_index(op.f("ix_declared_owner"), table_name="declared")
     op.drop_table("declared")
+    op.drop_table("script")
     op.drop_index(op.f("ix_run_job"), table_name="run")
     op.drop_table("run")
     op.drop_table("device")

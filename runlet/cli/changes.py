@@ -12,6 +12,7 @@ import click
 
 from runlet.cli.inert import plain
 from runlet.model.declaration import Change, ChangeKind, FieldChange, Kind, fields
+from runlet.model.target import Where
 from runlet.protocol.views import JobOutlook, PlanView
 
 _SIGNS = {ChangeKind.CREATED: "+", ChangeKind.CHANGED: "~", ChangeKind.DELETED: "-", ChangeKind.UNCHANGED: " "}
@@ -43,7 +44,9 @@ def _outlook(outlook: JobOutlook) -> Iterator[str]:
     """Where the job goes, when it fires, and what is doubtful."""
     more = ", ..." if outlook.devices > len(outlook.sample) else ""
     names = f": {', '.join(outlook.sample)}{more}" if outlook.sample else ""
-    yield click.style(f"{_INDENT}devices  {outlook.devices}{names}", dim=True)
+    count = f"one of {outlook.devices}" if outlook.where is Where.ANY else str(outlook.devices)
+    where = "the one that asks" if outlook.where is Where.LOCAL else count + names
+    yield click.style(f"{_INDENT}devices  {where}", dim=True)
     if outlook.fire_times:
         times = ", ".join(f"{time.astimezone():%Y-%m-%d %H:%M:%S}" for time in outlook.fire_times)
         yield click.style(f"{_INDENT}fires    {times}", dim=True)

@@ -66,3 +66,8 @@ class InertFilter:
 def plain(text: str) -> str:
     """A name or a message from elsewhere on one line of ours: no controls, no invisible characters."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def readable(text: str) -> str:
+    """A text from elsewhere on lines of its own: no controls but line feeds and tabs."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import click
 
 from runlet.cli import render
+from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
+from runlet.errors import InvalidInput
 from runlet.model.run import RunId
 
 
@@ -65,17 +67,24 @@ def show(options: Options, run: RunId, output: Output) -> None:
 
 @click.command()
 @click.argument("names", metavar="[DEVICE]...", nargs=-1)
+@click.option("--where", metavar="EXPR", help="What a target selects, and why.")
 @output_option
 @pass_options
-def devices(options: Options, names: tuple[str, ...], output: Output) -> None:
-    """List the devices and their presence, or show the facts of those named.
+def devices(options: Options, names: tuple[str, ...], where: str | None, output: Output) -> None:
+    """List the devices and their presence, show the facts of those named, or explain what an expression selects.
 
     \b
     Examples:
       runlet devices
       runlet devices pi-1
+      runlet devices --where 'web,&room=attic,!pi-3'
       runlet devices --output json
     """
+    if where is not None:
+        if names:
+            raise InvalidInput("--where and names of devices exclude each other")
+        _explain(options, where, output)
+        return
     with options.endpoint().api() as api:
         found = api.devices(names)
     now = datetime.now(UTC)
@@ -88,6 +97,18 @@ def devices(options: Options, names: tuple[str, ...], output: Output) -> None:
             render.print_device(device, now)
     else:
         render.print_devices(found, now)
+
+
+def _explain(options: Options, where: str, output: Output) -> None:
+    with options.endpoint().api() as api:
+        found = api.explain(where)
+    if output is not Output.TABLE:
+        render.print_json(found, output)
+        return
+    if found:
+        render.print_chosen(found)
+    selected = sum(one.excluded_by is None for one in found)
+    click.echo(f"{selected} selected by {plain(where)}")
 
 
 @click.command()

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Runs": {
         "run": ("runlet.cli.runs:run", "Run a job and take its terminals, or stream its output."),
         "exec": ("runlet.cli.runs:exec_", "Run a command on devices, without a job."),
+        "render": ("runlet.cli.runs:render", "Show a job's script as a device would run it."),
         "ps": ("runlet.cli.listings:ps", "List runs, the newest first."),
         "show": ("runlet.cli.listings:show", "Show a run and its executions."),
         "attach": ("runlet.cli.consoles:attach", "Take the terminals of a run."),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from runlet.cli.endpoint import Endpoint, find
+from runlet.model.inventory import VARIABLE_NAME
 from runlet.model.run import RunId
 from runlet.model.target import Target
 
@@ -79,6 +80,31 @@ class RunType(click.ParamType[RunId]):
         if not text.isascii() or not text.isdecimal() or len(text) > MOST_RUN_DIGITS:
             self.fail(f"{text!r} is neither the number of a run nor the word latest. See them with: runlet ps")
         return int(text)
+
+
+class VariableType(click.ParamType[tuple[str, str]]):
+    """A variable and its value: name=value."""
+
+    name = "variable"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals or not VARIABLE_NAME.fullmatch(name):
+            self.fail(f"{value!r} is not a variable and its value. Write it as: -e name=value")
+        return name, text
+
+
+variables_option = click.option(
+    "-e",
+    "--var",
+    "variables",
+    metavar="NAME=VALUE",
+    type=VariableType(),
+    multiple=True,
+    help="A variable for the template and its program; wins over those of the job and the inventory.",
+)
 
 
 class TargetType(click.ParamType[Target]):

@@ -19,6 +19,7 @@ from runlet.cli.width import keep_start
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
 from runlet.model.run import progress
+from runlet.model.target import Chosen
 from runlet.protocol.values import to_json
 from runlet.protocol.views import (
     ApplyView,
@@ -149,6 +150,19 @@ def print_device(device: DeviceView, now: datetime) -> None:
         for name, value in device.facts.items():
             table.add_row(_text(name, "bold"), _text(_fact_words(value)))
         _print(table)
+
+
+def print_chosen(chosen: Sequence[Chosen]) -> None:
+    """What a target selects, and what takes out the rest of what it matches."""
+    table = _table("DEVICE", "SELECTED", "WHY")
+    for one in chosen:
+        is_selected = one.excluded_by is None
+        table.add_row(
+            _text(one.device, "bold"),
+            _text("yes" if is_selected else "no", "green" if is_selected else "yellow"),
+            _text(one.words),
+        )
+    _print(table)
 
 
 def print_jobs(jobs: Sequence[JobView], now: datetime) -> None:

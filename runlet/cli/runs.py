@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from runlet.cli import render, watch
-from runlet.cli.inert import plain
-from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options
+from runlet.cli import render as rendering
+from runlet.cli import watch
+from runlet.cli.inert import plain, readable
+from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options, variables_option
 from runlet.cli.picture import waiting_words
 from runlet.cli.prefix import device_name
 from runlet.cli.terminal import is_interactive, terminal_size
@@ -38,6 +39,7 @@ _timeout = click.option(
     type=TargetType(),
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
+@variables_option
 @_detach
 @_timeout
 @output_option
@@ -47,6 +49,7 @@ def run(
     job: str,
     args: tuple[str, ...],
     target: Target | None,
+    variables: tuple[tuple[str, str], ...],
     detach: bool,
     timeout: float | None,
     output: Output,
@@ -62,11 +65,10 @@ def run(
     Examples:
       runlet run upgrade
       runlet run backup /var/lib --on pi-1,pi-2
-      runlet run backup --detach -- --full
+      runlet run backup --detach -e archive=/mnt/usb -- --full
     """
-    return _launch(
-        options, detach=detach, timeout=timeout, output=output, request={"job": job, "args": args, "target": target}
-    )
+    request = {"job": job, "args": args, "target": target, "variables": dict(variables)}
+    return _launch(options, detach=detach, timeout=timeout, output=output, request=request)
 
 
 @click.command("exec")
@@ -93,6 +95,36 @@ def exec_(
     return _launch(
         options, detach=detach, timeout=timeout, output=output, request={"command": command, "target": target}
     )
+
+
+@click.command()
+@click.argument("job")
+@click.argument("args", metavar="[ARG...]", nargs=-1)
+@click.option("--device", metavar="DEVICE", required=True, help="The device whose variables it is rendered with.")
+@variables_option
+@output_option
+@pass_options
+def render(
+    options: Options,
+    job: str,
+    args: tuple[str, ...],
+    device: str,
+    variables: tuple[tuple[str, str], ...],
+    output: Output,
+) -> None:
+    """Show a job's script as a device would run it, without running it.
+
+    \b
+    Examples:
+      runlet render backup --device pi-1
+      runlet render greet Ana --device pi-1 -e greeting=Hi
+    """
+    with options.endpoint().api() as api:
+        found = api.render(job, args, device, dict(variables))
+    if output is not Output.TABLE:
+        rendering.print_json(found, output)
+    else:
+        click.echo(readable(found.script or ""), nl=not (found.script or "").endswith("\n"))
 
 
 @click.command()
@@ -130,10 +162,10 @@ def _launch(options: Options, *, detach: bool, timeout: float | None, output: Ou
         words = waiting_words(started.executions, api.devices(facts=False))
     if detach or not started.executions:
         if output is not Output.TABLE:
-            render.print_json(started, output)
+            rendering.print_json(started, output)
         else:
             names = ", ".join(device_name(execution) for execution in started.executions)
-            click.echo(f"run {started.id} of {plain(render.run_title(started))} on {names or 'no device'}")
+            click.echo(f"run {started.id} of {plain(rendering.run_title(started))} on {names or 'no device'}")
         for line in words:
             click.echo(line, err=True)
         return ExitCode.SUCCEEDED

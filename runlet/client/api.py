@@ -6,7 +6,7 @@ httpx2 is imported when the first Api is made: `runlet --version` has no use for
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -16,7 +16,7 @@ from runlet.errors import ProtocolError
 from runlet.model.declaration import Submission
 from runlet.model.execution import State
 from runlet.model.run import RunId
-from runlet.model.target import Target
+from runlet.model.target import Chosen, Target
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import (
@@ -26,6 +26,7 @@ from runlet.protocol.views import (
     Health,
     JobView,
     PlanView,
+    Rendering,
     RunSummary,
     RunView,
 )
@@ -90,6 +91,15 @@ class Api:
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")
 
+    def render(self, job: str, args: Sequence[str], device: str, variables: Mapping[str, str]) -> Rendering:
+        """What a job would be on a device, launched now."""
+        content = {"job": job, "args": list(args), "device": device, "variables": dict(variables)}
+        return from_json(Rendering, self._ask("POST", "/v1/render", content), "rendering")
+
+    def explain(self, where: str) -> list[Chosen]:
+        """Which devices an expression selects, and why."""
+        return _items(Chosen, self._ask("GET", "/v1/targets", query={"where": where}), "devices")
+
     def start_run(
         self,
         *,
@@ -100,6 +110,7 @@ class Api:
         origin: str | None = None,
         terminal: TerminalSize | None = None,
         term: str = DEFAULT_TERM,
+        variables: Mapping[str, str] | None = None,
     ) -> RunView:
         """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks."""
         content = {
@@ -116,6 +127,7 @@ class Api:
             "origin": origin,
             "terminal": to_json(terminal or TerminalSize()),
             "term": term,
+            "variables": dict(variables or {}),
         }
         return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
 

@@ -32,6 +32,7 @@ from runlet.errors import (
 )
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import State
+from runlet.model.inventory import VARIABLE_NAME
 from runlet.model.target import Target, Where
 from runlet.protocol import names
 from runlet.protocol.messages import MAX_WINDOW, TerminalSize
@@ -46,6 +47,8 @@ MAX_TRANSCRIPT_BYTES = 1024 * 1024
 MAX_NAME = 500
 # Of one `apply`: a fleet of 10,000 devices, its groups and jobs.
 MAX_DECLARATIONS = 20_000
+# An expression typed by a person.
+MAX_EXPRESSION = 10_000
 # What the database and the file system count up to.
 MAX_NUMBER = 2**63 - 1
 
@@ -94,6 +97,17 @@ class TerminalBody(BaseModel):
     rows: int = Field(default=24, ge=1, le=MAX_WINDOW)
 
 
+# What an operator gives with -e.
+Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$")], str]
+
+
+class RenderBody(BaseModel):
+    job: str
+    args: list[str] = []
+    device: str
+    variables: Variables = {}
+
+
 class RunBody(BaseModel):
     job: str | None = None
     command: list[str] | None = None
@@ -102,6 +116,7 @@ class RunBody(BaseModel):
     origin: str | None = None
     terminal: TerminalBody = TerminalBody()
     term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
+    variables: Variables = {}
 
 
 class CancelBody(BaseModel):
@@ -174,6 +189,17 @@ def build(
                 streams.open(execution.id, execution.attempt, execution.device)
         dispatcher.send(launched.outgoing)
         return dict(to_json(launched.run))
+
+    @api.post("/v1/render")
+    async def render(body: RenderBody) -> dict[str, Any]:
+        request = runs.Request(job=body.job, args=tuple(body.args), variables=body.variables)
+        now = datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: runs.rendered(session, request, body.device, now))))
+
+    @api.get("/v1/targets")
+    async def explain(where: str = Query(max_length=MAX_EXPRESSION)) -> dict[str, Any]:
+        target, now = Target.parse(where), datetime.now(UTC)
+        return {"devices": to_json(await store.transact(lambda session: devices.explain(session, target, now)))}
 
     @api.get("/v1/runs")
     async def list_runs(
@@ -264,6 +290,7 @@ def _launch_request(body: RunBody) -> runs.Request:
         origin=body.origin,
         terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
         term=body.term,
+        variables=body.variables,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,11 @@ from sqlmodel import Session, SQLModel, col, or_, select
 from runlet.controller import inventories
 from runlet.controller.tables import Declared, Device
 from runlet.errors import UnknownName
+from runlet.model import target as target_rules
 from runlet.model.declaration import Kind
 from runlet.model.facts import FactValue
 from runlet.model.inventory import Inventory
-from runlet.model.target import Candidate
+from runlet.model.target import Candidate, Chosen, Target
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
 
@@ -86,6 +87,12 @@ def _candidate(inventory: Inventory, name: str, seen: Row[Any] | None, now: date
     )
 
 
+def explain(session: Session, target: Target, now: datetime) -> list[Chosen]:
+    """Which devices a target selects, and why. Raises as `model.target.explain` does."""
+    inventory = inventories.present(session)
+    return target_rules.explain(target, candidates(session, inventory, now), frozenset(inventory.groups))
+
+
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
     """A sign of life, or a goodbye; False when no such device is enrolled."""
     device = session.get(Device, name, options=[_WITHOUT_FACTS])
@@ -109,7 +116,7 @@ def views(session: Session, now: datetime, names: Sequence[str] = (), *, facts: 
     query = select(Device).where(_IS_ENROLLED).order_by(Device.name)
     found = list(session.exec(query if facts else query.options(_WITHOUT_FACTS)))
     if names:
-        _check_known(names, [device.name for device in found])
+        check_known(names, [device.name for device in found])
     inventory = inventories.present(session)
     return [_view(device, inventory, now, facts=facts) for device in found if not names or device.name in names]
 
@@ -130,7 +137,8 @@ def _view(device: Device, inventory: Inventory, now: datetime, *, facts: bool) -
     )
 
 
-def _check_known(names: Sequence[str], known: Sequence[str]) -> None:
+def check_known(names: Iterable[str], known: Collection[str]) -> None:
+    """Raises UnknownName for a name that is not among the known."""
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

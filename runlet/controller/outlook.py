@@ -83,6 +83,7 @@ class _Look:
         job = self._job
         return JobOutlook(
             job=job.name,
+            where=job.target.where,
             devices=len(self._devices),
             sample=tuple(self._devices[:DEVICES_TOLD]),
             fire_times=self._fire_times(),

@@ -12,15 +12,8 @@ from runlet.model import environment, variables
 from runlet.model.declaration import digest
 from runlet.model.inventory import Inventory
 from runlet.model.target import Candidate
+from runlet.protocol.views import Rendering
 from runlet.spec import template
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """`script` is None for a command. `environment` are the variables, to which the job's own come."""
-
-    script: str | None
-    environment: dict[str, str]
 
 
 def render(run: Run, inventory: Inventory, device: Candidate) -> Rendering:

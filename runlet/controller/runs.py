@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,24 +20,26 @@ from runlet.model.execution import Event, State, advance
 from runlet.model.run import States, derived_state, is_settled
 from runlet.model.target import Target, Where, resolve
 from runlet.protocol.messages import TerminalSize
-from runlet.protocol.views import ExecutionView, RunSummary, RunView
+from runlet.protocol.views import ExecutionView, Rendering, RunSummary, RunView
 
 LATEST = "latest"
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
 MAX_ARGUMENTS_BYTES = 128 * 1024
+# What a program is told when nobody's own terminal is known.
+DEFAULT_TERM = "xterm-256color"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What an operator asks to run: a declared job by name, or a bare command. `target` None is the job's own."""
 
-    job: str | None
-    command: tuple[str, ...] | None
-    args: tuple[str, ...]
-    target: Target | None
-    origin: str | None  # the device that asks, if it is one
-    terminal: TerminalSize
-    term: str
+    job: str | None = None
+    command: tuple[str, ...] | None = None
+    args: tuple[str, ...] = ()
+    target: Target | None = None
+    origin: str | None = None  # the device that asks, if it is one
+    terminal: TerminalSize = field(default_factory=TerminalSize)
+    term: str = DEFAULT_TERM
     variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
 
 
@@ -77,6 +79,15 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
             connected = candidates[execution.device].connected
             outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
     return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
+
+
+def rendered(session: Session, request: Request, device: str, now: datetime) -> Rendering:
+    """What a job would be on a device, launched now; nothing is. Raises UnknownName or InvalidInput."""
+    run, _ = _prepare(session, replace(request, target=Target.custom([device])), now)
+    inventory = inventories.present(session)
+    candidates = devices.candidates(session, inventory, now)
+    devices.check_known([device], candidates)
+    return render(run, inventory, candidates[device])
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:

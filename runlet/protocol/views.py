@@ -115,9 +115,13 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class JobOutlook:
-    """What a declared job will mean: the devices it goes to as things stand now, and when it fires."""
+    """What a declared job will mean: the devices it goes to as things stand now, and when it fires.
+
+    With `where` any or local they are those that may be the one.
+    """
 
     job: str
+    where: Where
     devices: int
     sample: tuple[str, ...]  # the first of them, in order of name
     fire_times: tuple[datetime, ...]  # the next
@@ -132,6 +136,14 @@ class PlanView:
     base: str
     changes: tuple[Change, ...]
     outlooks: tuple[JobOutlook, ...]  # of every job in the tree
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a job is on one device. `environment` are its variables, without the job's own `env`."""
+
+    script: str | None  # None for a command
+    environment: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def fleet(tmp_path: Path, roots: dict[str, Root]) -> Iterator[Fleet]:
 
 def test_one_device_asks_and_the_other_does_not(fleet: Fleet, roots: dict[str, Root], tmp_path: Path) -> None:
     operator = Operator(tmp_path, fleet)
-    operator.succeed("apply", str(PROJECT / "playbooks" / "dissertation.yaml"))
+    operator.succeed("apply", *(str(PROJECT / "playbooks" / name) for name in ("inventory.yaml", "dissertation.yaml")))
     with closing(Tmux(operator.environment, columns=120, rows=40)) as terminal:
         terminal.enter("runlet run rpi-neofetch")
         # pi-1 goes through, so that typing goes to pi-2 by itself.

@@ -1,0 +1,212 @@
+"""Declared devices, groups and variables: who is enrolled, what targets select, what scripts are rendered with."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlmodel import Session
+
+from runlet.controller import declarations, devices, inventories, runs
+from runlet.controller.store import Store
+from runlet.errors import Conflict, InvalidDeclarations, InvalidInput, UnknownName
+from runlet.model.declaration import Submission
+from runlet.model.execution import State
+from runlet.model.inventory import Device, Group, Inventory
+from runlet.model.job import Job
+from runlet.model.target import Target
+from runlet.protocol.messages import Execute
+from runlet.protocol.views import PlanView
+from tests.contract.operations import NOON, connect, request
+
+INVENTORY = Inventory(
+    devices={
+        "pi-1": Device("pi-1", labels={"room": "attic"}, vars={"port": 81}),
+        "pi-2": Device("pi-2"),
+        "pi-3": Device("pi-3", enabled=False),
+    },
+    groups={"pis": Group("pis", members=("pi-1", "pi-2", "pi-3"), vars={"port": 80, "dir": "/srv"})},
+    vars={"site": {"name": "lab"}},
+)
+
+
+def declare(session: Session, inventory: Inventory, *jobs: Job, prune: bool = False) -> PlanView:
+    declared = (*inventory.declarations(), *(job.declaration() for job in jobs))
+    return declarations.apply(session, Submission("tests", "tests", declared, prune=prune), NOON)
+
+
+def custom(*patterns: str) -> Target:
+    return Target.custom(patterns)
+
+
+def mistakes(session: Session, *jobs: Job) -> list[str]:
+    with pytest.raises(InvalidDeclarations) as caught:
+        declare(session, INVENTORY, *jobs)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+async def test_an_inventory_is_held_as_it_was_declared(store: Store):
+    def work(session: Session) -> Inventory:
+        declare(session, INVENTORY)
+        return inventories.present(session)
+
+    assert await store.transact(work) == INVENTORY
+
+
+async def test_declared_devices_are_enrolled_until_they_are_pruned(store: Store):
+    def work(session: Session) -> list[list[str]]:
+        devices.enroll(session, ["configured"])
+        declare(session, INVENTORY)
+        before = list(devices.connected(session, NOON))
+        declare(session, Inventory({"pi-1": Device("pi-1")}), prune=True)
+        return [before, list(devices.connected(session, NOON))]
+
+    before, after = await store.transact(work)
+    assert sorted(before) == ["configured", "pi-1", "pi-2", "pi-3"]
+    assert sorted(after) == ["configured", "pi-1"]
+
+
+async def test_a_run_goes_to_what_groups_labels_and_facts_select(store: Store):
+    def work(session: Session) -> list[list[str | None]]:
+        declare(session, INVENTORY)
+        connect(session, "pi-1", "pi-2")
+        devices.observed(session, "pi-2", {"os.family": "debian"}, NOON)
+        return [
+            [one.device for one in runs.launch(session, request(where), NOON).run.executions]
+            for where in ("pis", "room=attic", "os.family=debian", "pis,!room=*", "enrolled")
+        ]
+
+    assert await store.transact(work) == [["pi-1", "pi-2"], ["pi-1"], ["pi-2"], ["pi-2"], ["pi-1", "pi-2"]]
+
+
+async def test_a_device_that_is_not_enabled_takes_no_part(store: Store):
+    def work(session: Session) -> list[str]:
+        declare(session, INVENTORY)
+        connect(session, "pi-1", "pi-2", "pi-3")
+        with pytest.raises(Conflict, match="'pi-3' is not enabled"):
+            runs.launch(session, request("pi-3"), NOON)
+        waiting = runs.launch(session, request("any"), NOON)  # taken by pi-1
+        assert waiting.run.executions[0].device == "pi-1"
+        return [one.device for one in runs.launch(session, request("all"), NOON).run.executions if one.device]
+
+    assert await store.transact(work) == ["pi-1", "pi-2"]
+
+
+async def test_a_device_that_is_not_enabled_is_not_the_next_to_connect(store: Store):
+    def work(session: Session) -> list[int]:
+        declare(session, INVENTORY)
+        runs.launch(session, request("any"), NOON)
+        connect(session, "pi-3", "pi-2")
+        return [len(runs.assign_waiting(session, name, NOON)) for name in ("pi-3", "pi-2")]
+
+    assert await store.transact(work) == [0, 1]
+
+
+async def test_each_device_gets_the_script_with_its_own_variables(store: Store):
+    job = Job(
+        "serve",
+        "{{ site.name }} {{ dir }} {{ port }} {{ device.name }} {{ device.labels.room | default('-') }} {{ args[1] }}",
+        target=custom("pis"),
+        vars={"dir": "/job", "flag": True},
+        env={"RUNLET_VAR_port": "the job's own"},
+    )
+
+    def work(session: Session) -> list[Execute]:
+        declare(session, INVENTORY, job)
+        connect(session, "pi-1", "pi-2")
+        sent = runs.launch(session, runs.Request(job="serve", args=("x",), variables={"site": "y"}), NOON).outgoing
+        assert not sent
+        sent = runs.launch(session, runs.Request(job="serve", args=("x",)), NOON).outgoing
+        return [one.message for one in sent if isinstance(one.message, Execute)]
+
+    with pytest.raises(InvalidInput, match="on pi-1: line 1"):  # a text has no name
+        await store.transact(work)
+
+    def again(session: Session) -> list[Execute]:
+        declare(session, INVENTORY, job)
+        connect(session, "pi-1", "pi-2")
+        sent = runs.launch(session, runs.Request(job="serve", args=("x",), variables={"dir": "/mine"}), NOON).outgoing
+        return [one.message for one in sent if isinstance(one.message, Execute)]
+
+    first, second = await store.transact(again)
+    assert first.script == "lab /mine 81 pi-1 attic x"
+    assert second.script == "lab /mine 80 pi-2 - x"
+    assert second.environment == {
+        "RUNLET_VAR_site": '{"name": "lab"}',
+        "RUNLET_VAR_port": "the job's own",
+        "RUNLET_VAR_dir": "/mine",
+        "RUNLET_VAR_flag": "true",
+    }
+
+
+async def test_a_run_for_any_device_is_rendered_where_it_goes(store: Store):
+    job = Job("here", "{{ device.name }} {{ port }}", target=Target.parse("any"), vars={"port": 1})
+    needy = Job("needy", "{{ port }}", target=Target.parse("any"))
+
+    def work(session: Session) -> tuple[str | None, State, str]:
+        declare(session, INVENTORY, job, needy)
+        for name in ("here", "needy"):
+            runs.launch(session, runs.Request(job=name), NOON)
+        devices.enroll(session, ["stranger"])  # without port
+        connect(session, "stranger")
+        _, rejected = runs.assign_waiting(session, "stranger", NOON)
+        return rejected.device, rejected.state, rejected.detail
+
+    assert await store.transact(work) == ("stranger", State.REJECTED, "on stranger: line 1: no variable is called port")
+
+
+async def test_a_plan_refuses_what_cannot_work_at_its_place(store: Store):
+    jobs = [
+        Job("unknown-device", "true", target=custom("pi-11")),
+        Job("unknown-variable", "true\n{{ prot }}", target=custom("pis")),
+        Job("lacking", "{{ port }}", target=custom("configured", "pi-1")),
+        Job("empty", "true", target=custom("pi-1,&pi-2")),
+    ]
+
+    def work(session: Session) -> list[str]:
+        devices.enroll(session, ["configured"])
+        return mistakes(session, *jobs)
+
+    found = await store.transact(work)
+    assert [re.sub(r"; (did you mean|declare it).*", "", one) for one in found] == [
+        "job 'empty', whereCustom: no device matches pi-1,&pi-2",
+        "job 'lacking', script line 1: the variable port is missing on configured",
+        "job 'unknown-device', whereCustom: no device or group is called 'pi-11'",
+        "job 'unknown-variable', script line 2: no variable is called prot",
+    ]
+
+
+async def test_parts_of_an_inventory_that_do_not_fit_are_refused(store: Store):
+    def work(session: Session) -> list[str]:
+        declare(session, INVENTORY)
+        other = Submission(
+            "other", "tests", tuple(Inventory(groups={"g": Group("g", members=("pi-9",))}).declarations())
+        )
+        with pytest.raises(InvalidDeclarations) as caught:
+            declarations.plan(session, other, NOON)
+        return [str(mistake) for mistake in caught.value.mistakes]
+
+    [told] = await store.transact(work)
+    assert told.startswith("group 'g', members: there is no device 'pi-9'")
+
+
+async def test_a_plan_tells_where_jobs_go_and_when_they_fire(store: Store):
+    job = Job("serve", "true", target=custom("pis"))
+
+    def work(session: Session) -> PlanView:
+        return declarations.plan(session, Submission("t", "t", (*INVENTORY.declarations(), job.declaration())), NOON)
+
+    [outlook] = (await store.transact(work)).outlooks
+    assert (outlook.job, outlook.devices, outlook.sample, outlook.fire_times) == ("serve", 2, ("pi-1", "pi-2"), ())
+
+
+async def test_rendering_shows_a_job_without_running_it(store: Store):
+    def work(session: Session) -> str | None:
+        declare(session, INVENTORY, Job("serve", "{{ port }}"))
+        with pytest.raises(UnknownName, match="did you mean pi-1"):
+            runs.rendered(session, runs.Request(job="serve"), "pi-11", NOON)
+        shown = runs.rendered(session, runs.Request(job="serve", variables={"port": "99"}), "pi-1", NOON)
+        assert runs.summaries(session, 1) == []
+        return shown.script
+
+    assert await store.transact(work) == "99"

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, text
+from sqlalchemy import bindparam, delete, insert
+from sqlmodel import Session, SQLModel, col, select, text
 
 from runlet.controller import devices, tables
 from runlet.controller.outlook import look
 from runlet.errors import StalePlan, UnknownName
 from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
+
+_TABLE = SQLModel.metadata.tables[str(tables.Declared.__tablename__)]
+_DELETE = delete(_TABLE).where(_TABLE.c.kind == bindparam("old_kind"), _TABLE.c.name == bindparam("old_name"))
 
 # What a history's `note` says of an apply that brought an earlier state back.
 ROLLBACK_NOTE = "rollback to {}"
@@ -109,21 +113,25 @@ def _write(
     )
     session.flush()  # the declared refer to both
     assert applied.id is not None
-    for change in changes:
-        if change.after is None:
-            session.delete(session.get_one(tables.Declared, change.key))
-            continue
-        session.merge(
-            tables.Declared(
-                kind=change.kind,
-                name=change.name,
-                revision=future[change.key].declaration.revision,
-                owner=submission.source,
-                apply=applied.id,
-                applied_at=now,
-            )
-        )
-    session.flush()
+    # Written anew in two statements, whatever their number: a large inventory is 10,000 rows.
+    keys = [{"old_kind": change.kind, "old_name": change.name} for change in changes]
+    rows = [
+        {
+            "kind": change.kind,
+            "name": change.name,
+            "revision": future[change.key].declaration.revision,
+            "owner": submission.source,
+            "apply": applied.id,
+            "applied_at": now,
+        }
+        for change in changes
+        if change.after is not None
+    ]
+    connection = session.connection()
+    if keys:
+        connection.execute(_DELETE, keys)
+    if rows:
+        connection.execute(insert(_TABLE), rows)
 
 
 def _keep_content(session: Session, declarations: Iterable[Declaration]) -> None:
@@ -131,11 +139,9 @@ def _keep_content(session: Session, declarations: Iterable[Declaration]) -> None
     by_digest = {declaration.revision: declaration.content for declaration in declarations}
     query = select(tables.Content.digest).where(col(tables.Content.digest).in_(by_digest))
     known = set(session.exec(query))
-    session.add_all(
-        tables.Content(digest=digest, content=dict(content))
-        for digest, content in by_digest.items()
-        if digest not in known
-    )
+    rows = [{"digest": key, "content": dict(content)} for key, content in by_digest.items() if key not in known]
+    if rows:
+        session.connection().execute(insert(SQLModel.metadata.tables[str(tables.Content.__tablename__)]), rows)
 
 
 def _manifest(declarations: Iterable[Declaration]) -> dict[str, dict[str, str]]:

@@ -42,8 +42,9 @@ def enroll(session: Session, names: Collection[str]) -> list[str]:
 def know(session: Session, names: Collection[str]) -> None:
     """Make sure that these devices have a row, which executions and outbox refer to."""
     known = set(session.exec(select(Device.name).where(col(Device.name).in_(names))))
-    session.add_all(Device(name=name) for name in dict.fromkeys(names) if name not in known)
-    session.flush()
+    rows = [{"name": name, "configured": False, "connected": False, "facts": {}} for name in set(names) - known]
+    if rows:
+        session.connection().execute(sqlalchemy.insert(_TABLE), rows)
 
 
 def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Presence:

@@ -16,7 +16,7 @@ from runlet.model.declaration import Change, Declaration, Held, Key, Kind
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE
-from runlet.model.target import Candidate, Where, resolve
+from runlet.model.target import Fleet, Where, resolve_in
 from runlet.model.variables import DEVICE
 from runlet.protocol.views import JobOutlook
 from runlet.spec import inventory as inventory_spec
@@ -38,12 +38,12 @@ def look(
     """The jobs of a plan, in its order. Raises InvalidDeclarations with every mistake."""
     planned = [change for change in changes if change.after is not None]
     inventory = _inventory(planned, [one.declaration for one in future.values()])
-    candidates = devices.candidates(session, inventory, now)
+    fleet = Fleet(devices.candidates(session, inventory, now), frozenset(inventory.groups))
     mistakes: list[Mistake] = []
     outlooks = []
     for change in planned:
         if change.kind is Kind.JOB and change.after is not None:
-            look = _Look(Job.from_mapping(change.after), inventory, candidates, now)
+            look = _Look(Job.from_mapping(change.after), inventory, fleet, now)
             mistakes += look.mistakes()
             outlooks.append(look)
     if mistakes:
@@ -71,10 +71,10 @@ def _inventory(planned: Iterable[Change], future: Iterable[Declaration]) -> Inve
 class _Look:
     """One job, looked at."""
 
-    def __init__(self, job: Job, inventory: Inventory, candidates: Mapping[str, Candidate], now: datetime) -> None:
+    def __init__(self, job: Job, inventory: Inventory, fleet: Fleet, now: datetime) -> None:
         self._job = job
         self._inventory = inventory
-        self._candidates = candidates
+        self._fleet = fleet
         self._now = now
         self._unresolved: RunletError | None = None
         self._devices = self._resolved()
@@ -104,9 +104,9 @@ class _Look:
         """The devices that a run launched now would go to; for `any` and `local`, those it could go to."""
         target, barred = self._job.target, self._job.barred
         if target.where in (Where.ANY, Where.LOCAL):
-            return sorted(name for name, one in self._candidates.items() if one.enabled and name not in barred)
+            return sorted(name for name, one in self._fleet.candidates.items() if one.enabled and name not in barred)
         try:
-            found = resolve(target, self._candidates, groups=frozenset(self._inventory.groups), barred=barred)
+            found = resolve_in(self._fleet, target, barred=barred)
         except RunletError as error:
             self._unresolved = error
             return []

@@ -66,13 +66,16 @@ class Valued:
         return text == self.value if self.pattern is None else self.pattern.match(text) is not None
 
 
+Selector = Named | NamedLike | Valued
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A pattern as read. `text` is its one spelling: no blanks around it or behind its sign."""
 
     text: str
     sign: Sign
-    selector: Named | NamedLike | Valued
+    selector: Selector
 
 
 def split(item: str) -> Iterator[str]:

@@ -12,11 +12,12 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from itertools import chain, islice
 
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.inventory import RESERVED_NAMES
-from runlet.model.pattern import Named, NamedLike, Sign, Term, Valued, parse, split
+from runlet.model.pattern import Named, NamedLike, Selector, Sign, Term, Valued, parse, split
 
 # The devices of a large fleet, one by one.
 MAX_TERMS = 10_000
@@ -140,7 +141,14 @@ def resolve(
     Raises Conflict for a device that is named and not enabled; unless `allow_empty`, also UnknownName for a name or
     label that nothing has, and Conflict when nothing is left to run on.
     """
-    fleet = _Fleet(candidates, groups)
+    return resolve_in(Fleet(candidates, groups), target, origin=origin, barred=barred)
+
+
+def resolve_in(
+    fleet: Fleet, target: Target, *, origin: str | None = None, barred: Set[str] = frozenset()
+) -> list[str | None]:
+    """As `resolve`, in a fleet that many targets are resolved in."""
+    candidates = fleet.candidates
     match target.where:
         case Where.LOCAL:
             chosen = [_asking(origin, candidates)]
@@ -163,7 +171,7 @@ def explain(target: Target, candidates: Mapping[str, Candidate], groups: Set[str
 
     Raises as `resolve` does for what nothing has, but neither for an empty result nor for what is not enabled.
     """
-    fleet = _Fleet(candidates, groups)
+    fleet = Fleet(candidates, groups)
     match target.where:
         case Where.LOCAL:
             raise InvalidInput("where: local is the device that asks: there is nothing to explain")
@@ -183,7 +191,7 @@ def explain(target: Target, candidates: Mapping[str, Candidate], groups: Set[str
     return found
 
 
-class _Fleet:
+class Fleet:
     """The candidates, with what is asked of them often."""
 
     def __init__(self, candidates: Mapping[str, Candidate], groups: Set[str]) -> None:
@@ -196,10 +204,16 @@ class _Fleet:
         for name, device in candidates.items():
             for group in device.groups:
                 self.members.setdefault(group, set()).add(name)
+        self._found: dict[Selector, set[str]] = {}
 
     def matching(self, term: Term) -> set[str]:
-        """The devices that a term matches, whatever its sign, enabled or not."""
-        match term.selector:
+        """The devices that a term matches, whatever its sign, enabled or not. Searched for once a selector."""
+        if term.selector not in self._found:
+            self._found[term.selector] = self._searched(term.selector)
+        return self._found[term.selector]
+
+    def _searched(self, selector: Selector) -> set[str]:
+        match selector:
             case Named(name):
                 return self.members.get(name, set())
             case NamedLike() as like:
@@ -211,25 +225,26 @@ class _Fleet:
                     if any(valued.matches(text) for text in device.texts(valued.key))
                 }
 
+    @cached_property
     def keys(self) -> set[str]:
         """Every name of a label or fact."""
         return {key for device in self.candidates.values() for key in (*device.labels, *device.facts)}
 
 
-def _matches(target: Target, fleet: _Fleet) -> list[tuple[Term, set[str]]]:
+def _matches(target: Target, fleet: Fleet) -> list[tuple[Term, set[str]]]:
     """Each term with the devices it matches."""
     if not target.allow_empty:
         _refuse_unknown(target.terms, fleet)
     return [(term, fleet.matching(term)) for term in target.terms]
 
 
-def _union(matches: Sequence[tuple[Term, set[str]]], fleet: _Fleet) -> set[str]:
+def _union(matches: Sequence[tuple[Term, set[str]]], fleet: Fleet) -> set[str]:
     """What the unsigned terms match; every device when there is none."""
     added = [devices for term, devices in matches if term.sign is Sign.ADD]
     return set().union(*added) if added else set(fleet.candidates)
 
 
-def _select(target: Target, fleet: _Fleet) -> set[str]:
+def _select(target: Target, fleet: Fleet) -> set[str]:
     matches = _matches(target, fleet)
     for term in target.terms:
         if isinstance(term.selector, Named) and term.sign is not Sign.EXCLUDE:
@@ -243,7 +258,7 @@ def _select(target: Target, fleet: _Fleet) -> set[str]:
     return selected
 
 
-def _explain_terms(target: Target, fleet: _Fleet) -> list[Chosen]:
+def _explain_terms(target: Target, fleet: Fleet) -> list[Chosen]:
     matches = _matches(target, fleet)
     because: dict[str, list[str]] = {name: [] for name in sorted(_union(matches, fleet))}
     excluded_by = {name: NOT_ENABLED for name in because if name not in fleet.enabled}
@@ -279,8 +294,8 @@ def _check_enabled(name: str, candidates: Mapping[str, Candidate]) -> None:
         raise Conflict(f"device {name!r} is not enabled", "set enabled: true in the inventory, or leave it out")
 
 
-def _refuse_unknown(terms: Sequence[Term], fleet: _Fleet) -> None:
-    keys = fleet.keys() if any(isinstance(term.selector, Valued) for term in terms) else set()
+def _refuse_unknown(terms: Sequence[Term], fleet: Fleet) -> None:
+    keys = fleet.keys if any(isinstance(term.selector, Valued) for term in terms) else set()
     for term in terms:
         match term.selector:
             case Named(name) if name not in fleet.members:
@@ -305,7 +320,7 @@ def _barred(chosen: Sequence[str]) -> Conflict:
     )
 
 
-def _nothing(target: Target, fleet: _Fleet) -> Conflict:
+def _nothing(target: Target, fleet: Fleet) -> Conflict:
     match target.where:
         case Where.CUSTOM:
             return Conflict(f"no device matches {target}{_idle(target, fleet)}", "see them with: runlet devices")
@@ -314,7 +329,7 @@ def _nothing(target: Target, fleet: _Fleet) -> Conflict:
     return Conflict("no device is connected", "see them with: runlet devices")
 
 
-def _idle(target: Target, fleet: _Fleet) -> str:
+def _idle(target: Target, fleet: Fleet) -> str:
     """The first term that matches nothing by itself, with what may have been meant."""
     for term in target.terms:
         if term.sign is not Sign.EXCLUDE and not fleet.matching(term):

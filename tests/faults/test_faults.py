@@ -207,7 +207,7 @@ def test_a_restarted_controller_goes_on_with_everything(fleet: Fleet, tmp_path: 
 def test_what_the_controller_settled_the_agent_forgets(fleet: Fleet, device: str):
     fleet.start_agent(device)
     fleet.settled(fleet.sh("seq 1 1000", on=device))
-    journal = sqlite3.connect(f"file:{fleet.home}/{device}/state/journal.db?mode=ro", uri=True)
+    journal = sqlite3.connect(f"file:{fleet.home}/{device}/journal.db?mode=ro", uri=True)
     try:
         wait_until(lambda: journal.execute("SELECT count(*) FROM execution").fetchone() == (0,), "an empty journal")
         assert journal.execute("SELECT count(*) FROM settled").fetchone() == (1,)

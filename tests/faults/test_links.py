@@ -125,7 +125,7 @@ def test_what_was_cancelled_while_the_link_was_cut_is_never_started(
         publish(fleet, names.COMMAND, device, encode(execute), encode(Cancel(execute.execution, 1)))
         wire.mend()
         fleet.settled(fleet.exec(["true"], on=device))  # behind them in the same queue
-        journal = sqlite3.connect(f"file:{tmp_path}/{device}/state/journal.db?mode=ro", uri=True)
+        journal = sqlite3.connect(f"file:{tmp_path}/{device}/journal.db?mode=ro", uri=True)
         rows = journal.execute("SELECT started FROM execution WHERE id = ?", (execute.execution,)).fetchall()
         journal.close()
         assert rows == [(0,)]

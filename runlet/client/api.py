@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
 
 from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
@@ -24,10 +25,12 @@ from runlet.protocol.views import (
     DeviceView,
     ExecutionView,
     Health,
+    JobScheduleView,
     JobView,
     PlanView,
     RunSummary,
     RunView,
+    ScheduleView,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +92,15 @@ class Api:
 
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")
+
+    def schedules(self) -> list[ScheduleView]:
+        """The schedules of all jobs that have one."""
+        return _items(ScheduleView, self._ask("GET", "/v1/schedules"), "schedules")
+
+    def schedule(self, job: str, limit: int = 10) -> JobScheduleView:
+        """One job's schedule, with so many of the next fire times and of the last firings."""
+        path = f"/v1/schedules/{quote(job, safe='')}"
+        return from_json(JobScheduleView, self._ask("GET", path, query={"limit": limit}), "schedule")
 
     def start_run(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select, text
 
-from runlet.controller import tables
+from runlet.controller import schedules, tables
 from runlet.errors import StalePlan, UnknownName
 from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
@@ -119,6 +119,7 @@ def _write(
             )
         )
     session.flush()
+    schedules.sync(session, {change.name for change in changes if change.kind is Kind.JOB}, now)
 
 
 def _keep_content(session: Session, declarations: Iterable[Declaration]) -> None:

@@ -12,9 +12,11 @@ from sqlmodel import Session, col, select
 from runlet.controller.tables import Device
 from runlet.errors import UnknownName
 from runlet.model.facts import FactValue
+from runlet.model.schedule import DEFAULT_ZONE
 from runlet.model.target import Candidate
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
+from runlet.timetable.spans import zone_or_none
 
 # Heartbeats come from the whole fleet all the time, and need nothing of what takes longest to read.
 _WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
@@ -45,6 +47,13 @@ def connected(session: Session, now: datetime) -> dict[str, bool]:
     # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
     found = session.exec(select(Device.name, Device.connected, Device.last_seen))
     return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
+
+
+def zones(session: Session) -> dict[str, str]:
+    """Each enrolled device, and the time zone that its agent told; DEFAULT_ZONE without one that there is."""
+    told = list(session.exec(select(Device.name, col(Device.facts)["timezone"].as_string())))
+    known = {zone for zone in {zone for _, zone in told} if zone is not None and zone_or_none(zone) is not None}
+    return {name: zone if zone in known else DEFAULT_ZONE for name, zone in told}
 
 
 def candidates(session: Session, now: datetime) -> dict[str, Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,14 +17,26 @@ from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import Event, State, advance
 from runlet.model.run import States, derived_state, is_settled
-from runlet.model.target import Target, Where, resolve
+from runlet.model.schedule import Schedule
+from runlet.model.target import Candidate, Target, Where, resolve
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, RunSummary, RunView
 from runlet.spec import template
+from runlet.timetable.due import delay
 
 LATEST = "latest"
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
 MAX_ARGUMENTS_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FireTime:
+    """What a schedule asks a run for. `only` are the devices it is about; None: all that the target selects."""
+
+    at: datetime
+    zone: str
+    schedule: Schedule
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class Request:
     origin: str | None  # the device that asks, if it is one
     terminal: TerminalSize
     term: str
+    fire_time: FireTime | None = None  # when it is not an operator who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     """
     run, target = _prepare(session, request, now)
     candidates = devices.candidates(session, now)
-    chosen = resolve(target, candidates, origin=request.origin, barred=frozenset(run.barred))
+    chosen = _chosen(request, run, target, candidates)
     session.add(run)
     session.flush()
     assert run.id is not None
@@ -68,8 +81,30 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     for execution in rows:
         if execution.device is not None:
             connected = candidates[execution.device].connected
-            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
+            first = _first_sent(request, execution.device)
+            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
     return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
+
+
+def _chosen(request: Request, run: Run, target: Target, candidates: Mapping[str, Candidate]) -> list[str | None]:
+    """The devices of the run. Raises as `resolve` does."""
+    only = None if request.fire_time is None else request.fire_time.only
+    barred = frozenset(run.barred)
+    if only is None:
+        return resolve(target, candidates, origin=request.origin, barred=barred)
+    if target.where is Where.ANY:  # one of them, or the next of them to connect
+        return resolve(target, candidates, barred=barred | (candidates.keys() - only))
+    chosen: list[str | None] = [name for name in resolve(target, candidates, barred=barred) if name in only]
+    if not chosen and not target.allow_empty:
+        raise Conflict(f"none of the devices in {run.zone} can be selected now", "see them with: runlet devices")
+    return chosen
+
+
+def _first_sent(request: Request, device: str) -> datetime | None:
+    """Not before when a device gets its command: fire times are splayed over the fleet."""
+    if request.fire_time is None or request.job is None:
+        return None
+    return request.fire_time.at + delay(request.fire_time.schedule, request.job, device)
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
@@ -101,6 +136,9 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         term=request.term,
         created_at=now,
     )
+    if request.fire_time is not None:
+        run.scheduled_for, run.zone = request.fire_time.at, request.fire_time.zone
+        run.only = None if request.fire_time.only is None else sorted(request.fire_time.only)
     return run, target
 
 
@@ -128,7 +166,7 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
     )
     changed = []
     for execution, run in list(rows):
-        if device not in run.barred:
+        if device not in run.barred and (run.only is None or device in run.only):
             execution.device = device
             # Its Hello, which brought us here, sends everything in the outbox.
             outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
@@ -251,6 +289,8 @@ def _head(run: Run, states: States) -> dict[str, Any]:
         "revision": run.revision,
         "show_duration": run.show_duration,
         "created_at": run.created_at,
+        "scheduled_for": run.scheduled_for,
+        "zone": run.zone,
         "state": derived_state(states),
         "settled": is_settled(states),
     }

@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "history": ("runlet.cli.applying:history", "List what was applied, by whom and from which commit."),
         "rollback": ("runlet.cli.applying:rollback", "Bring back what was declared after an apply."),
         "schema": ("runlet.cli.schemas:schema", "Print a JSON Schema, for editors."),
+        "schedule": ("runlet.cli.schedules:schedule", "List the jobs that run by themselves, and when."),
         "jobs": ("runlet.cli.listings:jobs", "List the jobs that the controller holds."),
     },
     "Runs": {

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from runlet.cli.inert import plain
 from runlet.cli.options import Output, colours_on_stdout
@@ -75,6 +76,14 @@ def print_json(content: Any, output: Output) -> None:
         print(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
 
 
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of words; the first column names the row."""
+    table = _table(*headings)
+    for first, *others in rows:
+        table.add_row(_text(first, "bold"), *map(_text, others))
+    _print(table)
+
+
 def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True) -> None:
     table = _table("RUN", "JOB", "WHERE", "STATE", "STARTED")
     table.show_header = headed
@@ -84,7 +93,7 @@ def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True
             _text(_short_title(run)),
             _text(str(run.target)),
             _text(progress(run.counts), _STATE_STYLES.get(run.state, "")),
-            _text(age(run.created_at, now)),
+            _text(age(run.created_at, now) + ("" if run.scheduled_for is None else ", by its schedule")),
         )
     _print(table)
 
@@ -94,6 +103,8 @@ def print_run(run: RunView, now: datetime) -> None:
     created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     print(f"run {run.id}: {plain(run_title(run))}")
     print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)})")
+    if run.scheduled_for is not None and run.zone is not None:
+        print(f"started by its schedule, for {_wall(run.scheduled_for, run.zone)}")
     print(f"state {progress(execution.state for execution in run.executions)}")
     print()
     table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
@@ -199,6 +210,12 @@ def _applied_words(one: ApplyView) -> str:
     if len(words) > _MOST_CHANGES_NAMED:
         words = [f"{count} {kind.value}" for kind, count in Counter(change.change for change in one.changes).items()]
     return ", ".join([*([one.note] if one.note else []), *words])
+
+
+def _wall(at: datetime, zone: str) -> str:
+    """A fire time as its schedule means it: "2026-03-02 08:00 Europe/Zurich"."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + f" {zone}"
 
 
 def run_title(run: RunHead) -> str:

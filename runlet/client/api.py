@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
 
 from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
@@ -24,11 +25,13 @@ from runlet.protocol.views import (
     DeviceView,
     ExecutionView,
     Health,
+    JobScheduleView,
     JobView,
     PlanView,
     Rendering,
     RunSummary,
     RunView,
+    ScheduleView,
 )
 
 if TYPE_CHECKING:
@@ -99,6 +102,15 @@ class Api:
     def explain(self, where: str) -> list[Chosen]:
         """Which devices an expression selects, and why."""
         return _items(Chosen, self._ask("GET", "/v1/targets", query={"where": where}), "devices")
+
+    def schedules(self) -> list[ScheduleView]:
+        """The schedules of all jobs that have one."""
+        return _items(ScheduleView, self._ask("GET", "/v1/schedules"), "schedules")
+
+    def schedule(self, job: str, limit: int = 10) -> JobScheduleView:
+        """One job's schedule, with so many of the next fire times and of the last firings."""
+        path = f"/v1/schedules/{quote(job, safe='')}"
+        return from_json(JobScheduleView, self._ask("GET", path, query={"limit": limit}), "schedule")
 
     def start_run(
         self,

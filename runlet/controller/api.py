@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from runlet import __version__
-from runlet.controller import declarations, devices, jobs, runs
+from runlet.controller import declarations, devices, jobs, runs, schedules
 from runlet.controller.attach import Attaching
-from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.consequences import Consequences
 from runlet.controller.health import Vitals
-from runlet.controller.hub import Hub
+from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
@@ -40,7 +40,7 @@ from runlet.protocol.values import to_json
 from runlet.spec import declared
 
 # One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
-DEFAULT_RUNS, DEFAULT_EXECUTIONS = 20, 100
+DEFAULT_RUNS, DEFAULT_EXECUTIONS, DEFAULT_FIRINGS = 20, 100, 10
 MAX_PAGE = 1000
 MAX_TRANSCRIPT_BYTES = 1024 * 1024
 # A commit, a repository's address, a digest.
@@ -125,10 +125,10 @@ class CancelBody(BaseModel):
 
 def build(
     store: Store,
-    dispatcher: Dispatcher,
+    consequences: Consequences,
+    scheduler: Scheduler,
     streams: Streams,
     transcripts: Transcripts,
-    hub: Hub,
     attaching: Attaching,
     vitals: Vitals,
 ) -> FastAPI:
@@ -162,7 +162,9 @@ def build(
     @api.post("/v1/apply")
     async def apply(body: SubmissionBody) -> dict[str, Any]:
         submission, now = _submission(body), datetime.now(UTC)
-        return dict(to_json(await store.transact(lambda session: declarations.apply(session, submission, now))))
+        applied = await store.transact(lambda session: declarations.apply(session, submission, now))
+        scheduler.poke()
+        return dict(to_json(applied))
 
     @api.get("/v1/applies")
     async def history(
@@ -174,20 +176,28 @@ def build(
     @api.post("/v1/applies/{number}/rollback")
     async def rollback(body: RollbackBody, number: int = Path(ge=0, le=MAX_NUMBER)) -> dict[str, Any]:
         now = datetime.now(UTC)
-        return dict(to_json(await store.transact(lambda session: declarations.rollback(session, number, body.by, now))))
+        applied = await store.transact(lambda session: declarations.rollback(session, number, body.by, now))
+        scheduler.poke()
+        return dict(to_json(applied))
 
     @api.get("/v1/jobs")
     async def list_jobs() -> dict[str, Any]:
         return {"jobs": to_json(await store.transact(jobs.views))}
 
+    @api.get("/v1/schedules")
+    async def list_schedules() -> dict[str, Any]:
+        return {"schedules": to_json(await store.transact(schedules.views))}
+
+    @api.get("/v1/schedules/{job}")
+    async def show_schedule(job: str, limit: int = Query(DEFAULT_FIRINGS, ge=1, le=MAX_PAGE)) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: schedules.view(session, job, now, limit))))
+
     @api.post("/v1/runs", status_code=201)
     async def launch(body: RunBody) -> dict[str, Any]:
         request = _launch_request(body)
         launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
-        for execution in launched.run.executions:
-            if execution.device is not None:
-                streams.open(execution.id, execution.attempt, execution.device)
-        dispatcher.send(launched.outgoing)
+        consequences.of_launch(launched)
         return dict(to_json(launched.run))
 
     @api.post("/v1/render")
@@ -232,10 +242,8 @@ def build(
         cancelled = await store.transact(
             lambda session: runs.cancel(session, runs.number(session, run), body.devices, now)
         )
-        for execution in cancelled.ended:
-            hub.on_change(execution)
-            streams.settle(execution.id)
-        dispatcher.send(cancelled.outgoing)
+        consequences.of_cancel(cancelled)
+        scheduler.on_ended()
         return dict(to_json(cancelled.run))
 
     @api.get("/v1/runs/{run}/transcript")

@@ -16,10 +16,12 @@ from runlet.controller import api, devices, executions
 from runlet.controller.attach import Attaching
 from runlet.controller.collector import Collector
 from runlet.controller.config import ControllerConfig
+from runlet.controller.consequences import Consequences
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hub import Hub
+from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.topology import for_workspace
@@ -72,13 +74,16 @@ class Controller:
             streams.open(view.id, view.attempt, view.device)
             if view.state.is_outcome:
                 streams.finish(view.id, view.output_length)
+        consequences = Consequences(dispatcher, streams, hub)
+        scheduler = Scheduler(self._store, consequences)
+        collector.on_ended = scheduler.on_ended
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
         application = api.build(
             self._store,
-            dispatcher,
+            consequences,
+            scheduler,
             streams,
             self._transcripts,
-            hub,
             attaching,
             Vitals(self._store, publisher, consumer),
         )
@@ -87,10 +92,13 @@ class Controller:
             self._start(work, stop)
         serving = self._start(server.serve(sockets=[self._listener]), stop)
         announcing = self._start(self._announce(publisher, consumer, on_ready), stop)
+        scheduling = self._start(scheduler.run(), stop)
         await stop.wait()
 
-        # The order: consoles first, who come back by themselves; then no new requests; then nothing more from the
-        # broker or to it; the store last, for everything above may still be writing to it.
+        # The order: nothing begins by itself any more, and what is due is another controller's or the next start's;
+        # consoles, who come back by themselves; then no new requests; then nothing more from the broker or to it; the
+        # store last, for everything above may still be writing to it.
+        scheduling.cancel()
         announcing.cancel()
         attaching.stop()
         server.should_exit = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -53,6 +54,8 @@ class Collector:
         self._arrived: list[Delivery] = []
         self._completed: dict[str, int] = {}  # the stored length of executions whose last byte has come
         self._wake = asyncio.Event()
+        # Whom to tell that executions have ended.
+        self.on_ended: Callable[[], None] = lambda: None
 
     def on_delivery(self, delivery: Delivery) -> None:
         self._arrived.append(delivery)  # bounded by the queue's prefetch
@@ -109,6 +112,8 @@ class Collector:
             self._hub.on_change(view)
             if view.state.is_outcome:
                 self._streams.finish(view.id, view.output_length)
+        if any(view.state.is_outcome for view in effects.reported):
+            self.on_ended()
         for execution in completed:
             self._streams.settle(execution)
         for device, answer in effects.already_settled:

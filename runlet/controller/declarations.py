@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert
 from sqlmodel import Session, SQLModel, col, select, text
 
-from runlet.controller import devices, tables
+from runlet.controller import devices, schedules, tables
 from runlet.controller.outlook import look
 from runlet.errors import StalePlan, UnknownName
 from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
@@ -132,6 +132,7 @@ def _write(
         connection.execute(_DELETE, keys)
     if rows:
         connection.execute(insert(_TABLE), rows)
+    schedules.sync(session, {change.name for change in changes if change.kind is Kind.JOB}, now)
 
 
 def _keep_content(session: Session, declarations: Iterable[Declaration]) -> None:

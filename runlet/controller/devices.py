@@ -19,9 +19,11 @@ from runlet.model import target as target_rules
 from runlet.model.declaration import Kind
 from runlet.model.facts import FactValue
 from runlet.model.inventory import Inventory
-from runlet.model.target import Candidate, Chosen, Target
+from runlet.model.schedule import DEFAULT_ZONE
+from runlet.model.target import Candidate, Chosen, Fleet, Target
 from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
 from runlet.protocol.views import DeviceView, Presence
+from runlet.timetable.spans import zone_or_none
 
 # Heartbeats come from the whole fleet all the time, and need nothing of what takes longest to read.
 _WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
@@ -64,6 +66,13 @@ def connected(session: Session, now: datetime) -> dict[str, bool]:
     return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
 
 
+def zones(session: Session) -> dict[str, str]:
+    """Each enrolled device, and the time zone that its agent told; DEFAULT_ZONE without one that there is."""
+    told = list(session.exec(select(Device.name, col(Device.facts)["timezone"].as_string()).where(_IS_ENROLLED)))
+    known = {zone for zone in {zone for _, zone in told} if zone is not None and zone_or_none(zone) is not None}
+    return {name: zone if zone in known else DEFAULT_ZONE for name, zone in told}
+
+
 def candidates(session: Session, inventory: Inventory, now: datetime) -> dict[str, Candidate]:
     """Each enrolled device by name, with what a target asks of it. `inventory` may be one that is planned."""
     found = {row.name: row for row in session.connection().execute(_SEEN)}
@@ -86,6 +95,11 @@ def _candidate(inventory: Inventory, name: str, seen: Row[Any] | None, now: date
         labels=declared.labels,
         facts=seen.facts if seen else {},
     )
+
+
+def fleet(session: Session, inventory: Inventory, now: datetime) -> Fleet:
+    """The candidates in their groups, for targets to be resolved in."""
+    return Fleet(candidates(session, inventory, now), frozenset(inventory.groups))
 
 
 def explain(session: Session, target: Target, now: datetime) -> list[Chosen]:

@@ -2,7 +2,7 @@
 
 A command is put here in the transaction that causes it and leaves when the agent's answer is recorded, so a crash
 between the two repeats it, and the agent dedupes. Nothing is sent to a device that is not connected: its Hello makes
-everything due.
+everything due, but for what must not be sent before its own instant.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, or_, select
 
 from runlet.controller import devices, renderings
@@ -35,13 +36,24 @@ class Outgoing:
 
 
 def enqueue(
-    session: Session, kind: str, execution: Execution, run: Run, now: datetime, connected: bool
+    session: Session,
+    kind: str,
+    execution: Execution,
+    run: Run,
+    now: datetime,
+    connected: bool,
+    not_before: datetime | None = None,
 ) -> list[Outgoing]:
-    """Put a command into the outbox; it comes back to be sent at once when its device is connected."""
+    """Put a command into the outbox; it comes back to be sent at once when its device is connected.
+
+    Later than `now`, `not_before` is when it is sent first.
+    """
     assert execution.device is not None
     row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
+    if not_before is not None and not_before > now:
+        row.due_at = row.not_before = not_before
     session.add(row)
-    return [_send(session, row, execution, run, now)] if connected else []
+    return [_send(session, row, execution, run, now)] if connected and row.not_before is None else []
 
 
 def due(session: Session, now: datetime) -> list[Outgoing]:
@@ -49,13 +61,13 @@ def due(session: Session, now: datetime) -> list[Outgoing]:
     reachable = [name for name, connected in devices.connected(session, now).items() if connected]
     latest = now + timedelta(seconds=RESEND_SECONDS[-1])  # what is due later was put down before the clock was set back
     is_due = or_(col(Outbox.due_at) <= now, col(Outbox.due_at) > latest)
-    rows = select(Outbox).where(is_due, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
+    rows = select(Outbox).where(is_due, _may_go(now), col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
     return _send_rows(session, session.exec(rows.limit(SWEEP_LIMIT)), now)
 
 
 def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
     """Everything that one device has not answered, counted as sent."""
-    rows = select(Outbox).where(Outbox.device == device).order_by(col(Outbox.id))
+    rows = select(Outbox).where(Outbox.device == device, _may_go(now)).order_by(col(Outbox.id))
     return _send_rows(session, session.exec(rows), now)
 
 
@@ -71,6 +83,10 @@ def answered(session: Session, taken: Collection[str], ended: Collection[str]) -
         session.exec(delete(Outbox).where(col(Outbox.execution).in_(taken), col(Outbox.kind) == EXECUTE))
     if ended:
         session.exec(delete(Outbox).where(col(Outbox.execution).in_(ended)))
+
+
+def _may_go(now: datetime) -> ColumnElement[bool]:
+    return or_(col(Outbox.not_before).is_(None), col(Outbox.not_before) <= now)
 
 
 def _send_rows(session: Session, rows: Iterable[Outbox], now: datetime) -> list[Outgoing]:

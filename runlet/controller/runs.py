@@ -18,15 +18,27 @@ from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import Event, State, advance
 from runlet.model.run import States, derived_state, is_settled
-from runlet.model.target import Target, Where, resolve
+from runlet.model.schedule import Schedule
+from runlet.model.target import Fleet, Target, Where, resolve_in
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, Rendering, RunSummary, RunView
+from runlet.timetable.due import delay
 
 LATEST = "latest"
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
 MAX_ARGUMENTS_BYTES = 128 * 1024
 # What a program is told when nobody's own terminal is known.
 DEFAULT_TERM = "xterm-256color"
+
+
+@dataclass(frozen=True, slots=True)
+class FireTime:
+    """What a schedule asks a run for. `only` are the devices it is about; None: all that the target selects."""
+
+    at: datetime
+    zone: str
+    schedule: Schedule
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class Request:
     terminal: TerminalSize = field(default_factory=TerminalSize)
     term: str = DEFAULT_TERM
     variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
+    fire_time: FireTime | None = None  # when it is not an operator who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +71,9 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     """
     run, target = _prepare(session, request, now)
     inventory = inventories.present(session)
-    candidates = devices.candidates(session, inventory, now)
-    groups = frozenset(inventory.groups)
-    chosen = resolve(target, candidates, groups=groups, origin=request.origin, barred=frozenset(run.barred))
+    fleet = devices.fleet(session, inventory, now)
+    candidates = fleet.candidates
+    chosen = _chosen(request, run, target, fleet)
     session.add(run)
     session.flush()
     assert run.id is not None
@@ -77,7 +90,8 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     for execution in rows:
         if execution.device is not None:
             connected = candidates[execution.device].connected
-            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
+            first = _first_sent(request, execution.device)
+            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
     return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
 
 
@@ -88,6 +102,27 @@ def rendered(session: Session, request: Request, device: str, now: datetime) -> 
     candidates = devices.candidates(session, inventory, now)
     devices.check_known([device], candidates)
     return render(run, inventory, candidates[device])
+
+
+def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[str | None]:
+    """The devices of the run. Raises as `resolve_in` does."""
+    only = None if request.fire_time is None else request.fire_time.only
+    barred = frozenset(run.barred)
+    if only is None:
+        return resolve_in(fleet, target, origin=request.origin, barred=barred)
+    if target.where is Where.ANY:  # one of them, or the next of them to connect
+        return resolve_in(fleet, target, barred=barred | (fleet.candidates.keys() - only))
+    chosen: list[str | None] = [name for name in resolve_in(fleet, target, barred=barred) if name in only]
+    if not chosen and not target.allow_empty:
+        raise Conflict(f"none of the devices in {run.zone} can be selected now", "see them with: runlet devices")
+    return chosen
+
+
+def _first_sent(request: Request, device: str) -> datetime | None:
+    """Not before when a device gets its command: fire times are splayed over the fleet."""
+    if request.fire_time is None or request.job is None:
+        return None
+    return request.fire_time.at + delay(request.fire_time.schedule, request.job, device)
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
@@ -120,6 +155,9 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         term=request.term,
         created_at=now,
     )
+    if request.fire_time is not None:
+        run.scheduled_for, run.zone = request.fire_time.at, request.fire_time.zone
+        run.only = None if request.fire_time.only is None else sorted(request.fire_time.only)
     return run, target
 
 
@@ -145,7 +183,7 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
         .where(col(Execution.device).is_(None), Execution.state == State.QUEUED)
         .order_by(col(Execution.run))
     )
-    waiting = [(execution, run) for execution, run in rows if device not in run.barred]
+    waiting = [(execution, run) for execution, run in rows if _may_take(run, device)]
     if not waiting:
         return []
     inventory = inventories.present(session)
@@ -164,6 +202,10 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
         # Its Hello, which brought us here, sends everything in the outbox.
         outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
     return [executions.view(execution) for execution, _ in waiting]
+
+
+def _may_take(run: Run, device: str) -> bool:
+    return device not in run.barred and (run.only is None or device in run.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +323,8 @@ def _head(run: Run, states: States) -> dict[str, Any]:
         "revision": run.revision,
         "show_duration": run.show_duration,
         "created_at": run.created_at,
+        "scheduled_for": run.scheduled_for,
+        "zone": run.zone,
         "state": derived_state(states),
         "settled": is_settled(states),
     }

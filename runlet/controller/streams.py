@@ -62,6 +62,8 @@ class Streams:
         stream = self._streams.get(execution)
         if stream is not None:
             stream.final = length
+            if stream.stored < length:
+                self._catch_up(stream)
             self._check_complete(stream)
 
     def settle(self, execution: str) -> None:
@@ -104,6 +106,8 @@ class Streams:
             return  # settled: the agent learns so when it repeats the outcome
         if stream.device != device:
             raise ProtocolError(f"{device} sent output of an execution on {stream.device}")
+        if chunk.position > stream.stored:
+            self._catch_up(stream)
         new = chunk.data[max(0, stream.stored - chunk.position) :]
         if chunk.position > stream.stored:
             if stream.hole_told_at != stream.stored:
@@ -117,6 +121,10 @@ class Streams:
         if stream.stored - stream.acknowledged >= ACKNOWLEDGE_BYTES:
             self._acknowledge([stream])
         self._check_complete(stream)
+
+    def _catch_up(self, stream: Stream) -> None:
+        """Another controller may have had the queue since this stream was opened here, and stored what came."""
+        stream.stored = max(stream.stored, self._transcripts.length(stream.execution, stream.attempt))
 
     def _store(self, stream: Stream, data: bytes) -> None:
         try:

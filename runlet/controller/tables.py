@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from runlet.model.declaration import Kind
 from runlet.model.execution import State
+from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Where
 
 # A constraint must have a name to be dropped by; these are the same on every database.
@@ -123,6 +124,9 @@ class Run(SQLModel, table=True):
     rows: int
     term: str
     created_at: datetime = _instant()
+    scheduled_for: datetime | None = _instant(nullable=True)  # the fire time that started it, if one did
+    zone: str | None = None  # the time zone that the fire time is of
+    only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
 
 
 class Script(SQLModel, table=True):
@@ -170,3 +174,30 @@ class Outbox(SQLModel, table=True):
     kind: str  # "execute" or "cancel"
     tries: int = 0
     due_at: datetime = _instant()
+    not_before: datetime | None = _instant(nullable=True)  # nothing is sent earlier, whoever asks
+
+
+class Schedule(SQLModel, table=True):
+    """Up to where the fire times of a job are handled, in one time zone; kept for every declared job with `every`."""
+
+    job: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)
+    by_device: bool  # `timezone: device`: the devices tell which zones there are
+    revision: str  # the digest of what decides which fire times there are
+    anchor: datetime = _instant()  # where an interval begins
+    handled: datetime = _instant()  # every fire time up to here
+    next_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime, nullable=True, index=True))
+
+
+class Firing(SQLModel, table=True):
+    """What became of a fire time. Its key is why none starts twice; the newest of a job are kept."""
+
+    job: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    outcome: FiringOutcome = _enum(FiringOutcome)
+    run: int | None = Field(default=None, foreign_key="run.id", sa_type=BigInteger)
+    detail: str = ""
+    recorded_at: datetime = _instant()
+
+    __table_args__ = (Index("firing_in_outcome", "outcome", "at"),)  # the few that are queued

@@ -17,6 +17,8 @@ from runlet.model import duration
 
 # The timezone that stands for each device's own.
 DEVICE_ZONE = "device"
+# The zone of a schedule that names none, and of a device that has not told its own.
+DEFAULT_ZONE = "UTC"
 # How many missed fire times `misfire: all` makes up for when it gives no number.
 DEFAULT_MISFIRE_MAX = 10
 # And at the most: a fleet that comes back must not drown in its past.
@@ -54,6 +56,16 @@ class Fold(StrEnum):
 
     FIRST = "first"  # it comes the first time
     BOTH = "both"  # it comes both times
+
+
+class FiringOutcome(StrEnum):
+    """What became of a fire time."""
+
+    LAUNCHED = "launched"  # it has a run
+    QUEUED = "queued"  # it waits for the earlier run to settle
+    SKIPPED = "skipped"  # the earlier run was not settled
+    MISSED = "missed"  # it was too late for it, or another one made up for it
+    FAILED = "failed"  # its run could not be launched
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,7 @@ class Schedule:
     """When a job runs by itself."""
 
     every: str
-    timezone: str = "UTC"  # an IANA name, or DEVICE_ZONE
+    timezone: str = DEFAULT_ZONE  # an IANA name, or DEVICE_ZONE
     overlap: Overlap = Overlap.FORBID
     misfire: Misfire = Misfire.ONCE
     misfire_max: int = DEFAULT_MISFIRE_MAX  # with Misfire.ALL
@@ -131,7 +143,7 @@ class Schedule:
         dst = content.get("dst", {})
         return cls(
             every=every,
-            timezone=content.get("timezone", "UTC"),
+            timezone=content.get("timezone", DEFAULT_ZONE),
             overlap=Overlap(content.get("overlap", Overlap.FORBID)),
             misfire=Misfire.ALL if isinstance(misfire, dict) else Misfire(misfire),
             misfire_max=many,
@@ -145,7 +157,7 @@ class Schedule:
 
 
 _DEFAULTS = {
-    "timezone": "UTC",
+    "timezone": DEFAULT_ZONE,
     "overlap": Overlap.FORBID.value,
     "misfire": Misfire.ONCE.value,
     "splay": "0s",

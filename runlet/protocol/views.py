@@ -12,6 +12,7 @@ from enum import StrEnum
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
+from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Target, Where
 from runlet.protocol.values import WIRE_NAME
 
@@ -57,6 +58,8 @@ class RunHead:
     revision: str | None
     show_duration: bool
     created_at: datetime
+    scheduled_for: datetime | None  # the fire time that started it; None: an operator did
+    zone: str | None  # the time zone that the fire time is of
     state: State  # derived from the executions
     settled: bool
 
@@ -95,6 +98,49 @@ class JobView:
     @property
     def target(self) -> Target:
         return Target(self.where, self.where_custom)
+
+
+@dataclass(frozen=True, slots=True)
+class FiringView:
+    """What became of a fire time."""
+
+    job: str
+    zone: str
+    at: datetime
+    outcome: FiringOutcome
+    run: int | None
+    detail: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """When a job fires in one time zone; with `timezone` device it has one for each zone that its devices are in."""
+
+    job: str
+    every: str  # in its one spelling
+    timezone: str
+    zone: str
+    suspended: bool
+    next_at: datetime | None  # None: suspended, or there is none
+    last: FiringView | None
+
+
+@dataclass(frozen=True, slots=True)
+class FireTimeView:
+    """A fire time that is still to come."""
+
+    zone: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobScheduleView:
+    """One job's schedule, the next fire times (those it would have, while suspended) and the last firings."""
+
+    schedules: tuple[ScheduleView, ...]
+    next: tuple[FireTimeView, ...]  # in order of time
+    firings: tuple[FiringView, ...]  # the newest first
 
 
 @dataclass(frozen=True, slots=True)

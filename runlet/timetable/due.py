@@ -51,7 +51,7 @@ def due(schedule: Schedule, trigger: Trigger, zone: ZoneInfo, anchor: datetime, 
     passed = list(islice(takewhile(lambda instant: instant > last, back), MOST_TOLD + 1))
     told = passed[:MOST_TOLD]
     wanted = _wanted(schedule, told, now)
-    fire = tuple(reversed([instant for instant in wanted if _may_start(schedule, zone, instant, now)]))
+    fire = tuple(reversed([instant for instant in wanted if may_start(schedule, zone, instant, now)]))
     missed = tuple(instant for instant in reversed(told) if instant not in fire)
     upcoming = next(fire_times(schedule, trigger, zone, anchor, handled), None)
     return Due(fire, missed, len(passed) > MOST_TOLD, upcoming, handled)
@@ -71,6 +71,14 @@ def delay(schedule: Schedule, job: str, device: str) -> timedelta:
     return timedelta(microseconds=int.from_bytes(digest) * ticks >> 8 * len(digest))
 
 
+def may_start(schedule: Schedule, zone: ZoneInfo, instant: datetime, now: datetime) -> bool:
+    """Whether a fire time is not too late for its deadline, nor so late that its window has closed."""
+    late = now - instant
+    if schedule.start_deadline is not None and late > schedule.start_deadline:
+        return False
+    return late <= GRACE or schedule.window is None or now.astimezone(zone).time() in schedule.window
+
+
 def _wanted(schedule: Schedule, passed: Sequence[datetime], now: datetime) -> Sequence[datetime]:
     """Which of the passed fire times, newest first, the policy asks for."""
     match schedule.misfire:
@@ -80,11 +88,3 @@ def _wanted(schedule: Schedule, passed: Sequence[datetime], now: datetime) -> Se
             return passed[:1]
         case Misfire.ALL:
             return passed[: schedule.misfire_max]
-
-
-def _may_start(schedule: Schedule, zone: ZoneInfo, instant: datetime, now: datetime) -> bool:
-    """Whether a fire time is not too late for its deadline, nor so late that its window has closed."""
-    late = now - instant
-    if schedule.start_deadline is not None and late > schedule.start_deadline:
-        return False
-    return late <= GRACE or schedule.window is None or now.astimezone(zone).time() in schedule.window

@@ -54,15 +54,22 @@ def find_zone(name: str) -> ZoneInfo:
     """A time zone by its IANA name. Raises InvalidInput."""
     if len(name) > MAX_NAME:
         raise InvalidInput("this is not the name of a time zone", _WRITE)
-    if not name.startswith(_MISLEADING):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
+    if (zone := zone_or_none(name)) is not None:
+        return zone
     known = _known_names()
     close = difflib.get_close_matches(name.lower(), known, n=1)
     meant = f"; did you mean {known[close[0]]}?" if close else ""
     raise InvalidInput(f"no time zone is called {name!r}{meant}", _WRITE)
+
+
+def zone_or_none(name: str) -> ZoneInfo | None:
+    """A time zone by its IANA name, if there is one."""
+    if len(name) <= MAX_NAME and not name.startswith(_MISLEADING):
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    return None
 
 
 @cache

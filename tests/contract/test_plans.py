@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import executions, outbox, runs
+from runlet.controller import executions, firings, outbox, runs
+from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.store import Store
 from runlet.errors import UnknownName
@@ -36,6 +37,8 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "waiting for any device": lambda session: runs.assign_waiting(session, "pi-1", NOON),
     "commands for a device": lambda session: outbox.for_device(session, "pi-1", NOON),
     "commands not sent": lambda session: outbox.unsent(session, 1),
+    "what is due to fire": lambda session: fire_due(session, NOON),
+    "runs that a fire time may meet": lambda session: firings._open_runs(session, "job", "UTC"),
     "answers": lambda session: outbox.answered(session, taken=[_ID], ended=[_ID]),
 }
 

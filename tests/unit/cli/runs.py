@@ -54,6 +54,8 @@ def run(*executions: ExecutionView, **changes: Any) -> RunView:
         revision="ab" * 32,
         show_duration=False,
         created_at=NOON,
+        scheduled_for=None,
+        zone=None,
         state=derived_state(states),
         settled=is_settled(states),
         executions=executions,

@@ -56,6 +56,14 @@ def test_size(length: int, words: str) -> None:
     assert size(length) == words
 
 
+def test_a_run_that_a_schedule_started_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    at = NOON - timedelta(minutes=5)
+    print_run(run(execution("pi-1"), scheduled_for=at, zone="Europe/Zurich"), NOON)
+    assert "started by its schedule, for 2026-03-01 12:55 Europe/Zurich\n" in capsys.readouterr().out
+    print_runs([replace(summary(State.RUNNING), scheduled_for=at, zone="UTC")], NOON)
+    assert capsys.readouterr().out.endswith("now, by its schedule\n")
+
+
 def test_a_title_is_as_typed() -> None:
     assert run_title(run(args=("/var/my files",))) == "upgrade '/var/my files'"
     assert run_title(run(job=None, command=("uname", "-a"))) == "uname -a"

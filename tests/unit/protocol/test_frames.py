@@ -28,7 +28,12 @@ SECONDS = st.none() | st.floats(allow_nan=False)
 EXECUTIONS = st.builds(
     ExecutionView, queued_at=INSTANTS, started_at=st.none() | INSTANTS, ended_at=st.none() | INSTANTS, seconds=SECONDS
 )
-RUNS = st.builds(RunView, created_at=INSTANTS, executions=st.lists(EXECUTIONS, max_size=2).map(tuple))
+RUNS = st.builds(
+    RunView,
+    created_at=INSTANTS,
+    scheduled_for=st.none() | INSTANTS,
+    executions=st.lists(EXECUTIONS, max_size=2).map(tuple),
+)
 BUILT: dict[Any, st.SearchStrategy[Any]] = {
     ExecutionChanged: st.builds(ExecutionChanged, EXECUTIONS),
     RunSnapshot: st.builds(RunSnapshot, RUNS),

@@ -62,9 +62,24 @@ def upgrade() -> None:
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("term", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("scheduled_for", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("zone", sa.String(), nullable=True),
+        sa.Column("only", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
+    op.create_table(
+        "schedule",
+        sa.Column("job", sa.String(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("by_device", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.String(), nullable=False),
+        sa.Column("anchor", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("handled", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("job", "zone", name=op.f("pk_schedule")),
+    )
+    op.create_index(op.f("ix_schedule_next_at"), "schedule", ["next_at"], unique=False)
     op.create_table(
         "script",
         sa.Column("digest", sa.String(), nullable=False),
@@ -114,6 +129,19 @@ def upgrade() -> None:
     op.create_index("execution_unsettled", "execution", ["settled", "device"], unique=False)
     op.create_index(op.f("ix_execution_device"), "execution", ["device"], unique=False)
     op.create_table(
+        "firing",
+        sa.Column("job", sa.String(), nullable=False),
+        sa.Column("zone", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(32), nullable=False),
+        sa.Column("run", sa.BigInteger(), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_firing_run_run")),
+        sa.PrimaryKeyConstraint("job", "zone", "at", name=op.f("pk_firing")),
+    )
+    op.create_index("firing_in_outcome", "firing", ["outcome", "at"], unique=False)
+    op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("execution", sa.String(), nullable=False),
@@ -121,6 +149,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_outbox_device_device")),
         sa.ForeignKeyConstraint(["execution"], ["execution.id"], name=op.f("fk_outbox_execution_execution")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
@@ -133,6 +162,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_outbox_execution"), table_name="outbox")
     op.drop_index(op.f("ix_outbox_device"), table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index("firing_in_outcome", table_name="firing")
+    op.drop_table("firing")
     op.drop_index(op.f("ix_execution_device"), table_name="execution")
     op.drop_index("execution_unsettled", table_name="execution")
     op.drop_index("execution_of_run", table_name="execution")
@@ -141,6 +172,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_declared_owner"), table_name="declared")
     op.drop_table("declared")
     op.drop_table("script")
+    op.drop_index(op.f("ix_schedule_next_at"), table_name="schedule")
+    op.drop_table("schedule")
     op.drop_index(op.f("ix_run_job"), table_name="run")
     op.drop_table("run")
     op.drop_table("device")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import quote
 
 from runlet.client.address import check_url, is_loopback
 from runlet.client.failures import from_body, unavailable
@@ -21,6 +22,7 @@ from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import (
     ApplyView,
+    DeclaredJob,
     DeviceView,
     ExecutionView,
     Health,
@@ -89,6 +91,10 @@ class Api:
 
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")
+
+    def job(self, name: str) -> DeclaredJob:
+        """A job with its content."""
+        return from_json(DeclaredJob, self._ask("GET", f"/v1/jobs/{quote(name, safe='')}"), "job")
 
     def start_run(
         self,

@@ -69,6 +69,8 @@ class SubmissionBody(BaseModel):
     prune: bool = False
     adopt: bool = False
     base: str | None = Field(None, max_length=MAX_NAME)
+    delete: list[str] = Field([], max_length=MAX_DECLARATIONS)
+    note: str = Field("", max_length=MAX_NAME)
 
 
 class RollbackBody(BaseModel):
@@ -157,6 +159,10 @@ def build(
     async def list_jobs() -> dict[str, Any]:
         return {"jobs": to_json(await store.transact(jobs.views))}
 
+    @api.get("/v1/jobs/{name}")
+    async def show_job(name: str) -> dict[str, Any]:
+        return dict(to_json(await store.transact(lambda session: jobs.declared(session, name))))
+
     @api.post("/v1/runs", status_code=201)
     async def launch(body: RunBody) -> dict[str, Any]:
         request = _launch_request(body)
@@ -244,6 +250,8 @@ def _submission(body: SubmissionBody) -> Submission:
         prune=body.prune,
         adopt=body.adopt,
         base=body.base,
+        delete=tuple(body.delete),
+        note=body.note,
     )
 
 

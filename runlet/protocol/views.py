@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
@@ -95,6 +96,13 @@ class JobView:
     @property
     def target(self) -> Target:
         return Target(self.where, self.where_custom)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredJob(JobView):
+    """A job with what it says."""
+
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

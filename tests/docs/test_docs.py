@@ -257,6 +257,7 @@ def test_every_route_is_described() -> None:
         views.RunSummary,
         views.ExecutionView,
         views.JobView,
+        views.DeclaredJob,
         views.DeviceView,
         views.PlanView,
         views.ApplyView,

@@ -127,6 +127,24 @@ def test_the_history_tells_who_applied_what_from_which_commit(source: Source) ->
     ]
 
 
+def test_a_job_is_shown_with_what_it_says_and_the_list_stays_small(source: Source) -> None:
+    one = job(fresh(), "echo {{ args[0] }}")
+    source.apply(one)
+    shown = source.api.job(one.name)
+    assert (shown.owner, shown.revision, shown.content) == (source.name, one.revision, one.to_mapping())
+    assert not hasattr(next(iter(source.api.jobs())), "content")
+    with pytest.raises(UnknownName, match="no job is called 'a b'"):
+        source.api.job("a b")
+
+
+def test_a_job_is_deleted_by_name_and_the_history_has_the_note(source: Source) -> None:
+    kept, dropped = job(fresh()), job(fresh())
+    source.apply(kept, dropped)
+    assert source.apply(delete=(dropped.name,), note="by hand") == [ChangeKind.DELETED]
+    assert set(source.held()) == {kept.name}
+    assert source.api.history(1)[0].note == "by hand"
+
+
 def test_rolling_back_brings_a_sources_declarations_back_and_is_told(source: Source) -> None:
     kept, changed, later = job(fresh()), job(fresh()), job(fresh())
     source.apply(kept, changed)

@@ -9,6 +9,7 @@ import sys
 import click
 
 from runlet.cli import watch
+from runlet.cli.completing import device_names, run_numbers
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import Follower, follow, follow_raw
 from runlet.cli.options import Options, RunType, colours_on_stdout, pass_options
@@ -24,8 +25,10 @@ from runlet.protocol.views import ExecutionView, RunView
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
 _CURRENT_LINE_BYTES = 4096
 
-_run_argument = click.argument("run", type=RunType(), default="latest")
-_device_option = click.option("--device", metavar="DEVICE", help="Only this device of the run.")
+_run_argument = click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
+_device_option = click.option(
+    "--device", metavar="DEVICE", shell_complete=device_names, help="Only this device of the run."
+)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from runlet.cli import render, watch
+from runlet.cli.completing import device_names, job_names, patterns, run_numbers
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options
 from runlet.cli.picture import waiting_words
@@ -30,12 +31,13 @@ _timeout = click.option(
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @click.argument("args", metavar="[ARG...]", nargs=-1)
 @click.option(
     "--on",
     "target",
     type=TargetType(),
+    shell_complete=patterns,
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @_detach
@@ -70,7 +72,7 @@ def run(
 
 
 @click.command("exec")
-@click.argument("target", type=TargetType())
+@click.argument("target", type=TargetType(), shell_complete=patterns)
 @click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
 @_detach
 @_timeout
@@ -96,8 +98,15 @@ def exec_(
 
 
 @click.command()
-@click.argument("run", type=RunType())
-@click.option("--device", "devices", metavar="DEVICE", multiple=True, help="Only there; may be given several times.")
+@click.argument("run", type=RunType(), shell_complete=run_numbers)
+@click.option(
+    "--device",
+    "devices",
+    metavar="DEVICE",
+    multiple=True,
+    shell_complete=device_names,
+    help="Only there; may be given several times.",
+)
 @pass_options
 def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
     """End a run, or its executions on some devices.

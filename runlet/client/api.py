@@ -48,14 +48,15 @@ DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own term
 class Api:
     """A connection to one controller. Every method raises ControllerUnavailable when there is no answer."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, patience: float | None = None) -> None:
+        """`patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer."""
         import httpx2
 
         self.url = check_url(url)
         self._http = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx2.Timeout(patience or ANSWER_SECONDS, connect=patience or CONNECT_SECONDS),
             trust_env=not is_loopback(self.url),
         )
 

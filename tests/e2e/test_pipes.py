@@ -144,10 +144,35 @@ def test_completion(operator: Operator, shell: str) -> None:
     assert "_RUNLET_COMPLETE" in operator.succeed("completion", shell)
 
 
-def test_completion_completes(operator: Operator) -> None:
+def completed(operator: Operator, *words: str, **changed: str) -> list[str]:
+    """What bash completes the last of the words to."""
     script = (
-        'eval "$(runlet completion bash)"; COMP_WORDS=(runlet att); COMP_CWORD=1; '
+        'eval "$(runlet completion bash)"; COMP_WORDS=(runlet "$@"); COMP_CWORD=$#; '
         '_runlet_completion runlet; echo "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(["bash", "-c", script], env=operator.environment, capture_output=True, text=True)
-    assert done.stdout == "attach\n", done.stderr
+    command = ["bash", "-c", script, "bash", *words]
+    done = subprocess.run(command, env=operator.environment | changed, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def test_completion_completes(operator: Operator) -> None:
+    assert completed(operator, "att") == ["attach"]
+
+
+def test_names_and_numbers_are_completed_from_the_controller(operator: Operator) -> None:
+    number = str(operator.json("exec", "pi-1", "--", "true")["id"])
+    assert completed(operator, "run", "upgr") == ["upgrade"]
+    assert completed(operator, "show", "la") == ["latest"]
+    assert completed(operator, "logs", number) == [number]
+    assert completed(operator, "run", "upgrade", "--on", "pi-1,pi-") == ["pi-1,pi-1", "pi-1,pi-2", "pi-1,pi-3"]
+    assert completed(operator, "cancel", number, "--device", "pi-3") == ["pi-3"]
+    assert completed(operator, "devices", "pi-2") == ["pi-2"]
+
+
+@pytest.mark.parametrize("changed", [{"RUNLET_CONTROLLER": "http://127.0.0.1:1"}, {"RUNLET_TOKEN": "wrong"}])
+def test_a_controller_that_does_not_answer_completes_nothing_and_says_nothing(
+    operator: Operator, changed: dict[str, str]
+) -> None:
+    assert completed(operator, "run", "upgr", **changed) == []
+    assert completed(operator, "att", **changed) == ["attach"]

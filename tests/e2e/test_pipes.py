@@ -14,7 +14,7 @@ from tests.operators import RUNLET, Operator
 
 COMMANDS = [
     *("up", "down", "status"),
-    *("validate", "apply", "jobs"),
+    *("validate", "plan", "apply", "config", "jobs"),
     *("run", "exec", "ps", "show", "attach", "logs", "cancel"),
     *("devices", "completion"),
 ]
@@ -94,11 +94,12 @@ def test_a_pipe_types_on_one_device(operator: Operator) -> None:
 
 def test_the_spellings_of_the_dissertation(operator: Operator) -> None:
     assert "pi-1 | Hello, Ana\n" in operator.succeed("@run", "greet", "Ana", "--on", "pi-1")
-    for command, instead in (("@signin", "RUNLET_TOKEN"), ("@signout", "RUNLET_TOKEN"), ("@config", "runlet apply")):
+    assert "nothing is changed" in operator.runlet("@config", "greet", "--yes", EDITOR="true").stderr
+    for command in ("@signin", "@signout"):
         done = operator.runlet(command)
         assert done.returncode == 1
         assert f"error: {command} is not available in this version" in done.stderr
-        assert instead in done.stderr
+        assert "RUNLET_TOKEN" in done.stderr
 
 
 def test_where_local_is_the_operators_own_device(operator: Operator, fleet: Fleet, tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ def test_completion_completes(operator: Operator) -> None:
 def test_names_and_numbers_are_completed_from_the_controller(operator: Operator) -> None:
     number = str(operator.json("exec", "pi-1", "--", "true")["id"])
     assert completed(operator, "run", "upgr") == ["upgrade"]
+    assert completed(operator, "config", "upgr") == ["upgrade"]
     assert completed(operator, "show", "la") == ["latest"]
     assert completed(operator, "logs", number) == [number]
     assert completed(operator, "run", "upgrade", "--on", "pi-1,pi-") == ["pi-1,pi-1", "pi-1,pi-2", "pi-1,pi-3"]

@@ -202,6 +202,8 @@ LIMITS = {
     "shown of a device on attaching": ("runlet.cli.views.RAW_TAIL_BYTES", 256 * 1024),
     "quiet lines": ("runlet.cli.merged.QUIET_SECONDS", 0.2),
     "devices of `up`": ("runlet.cli.fleet.MOST_DEVICES", 200),
+    "a report's output": ("runlet.cli.junit.OUTPUT_BYTES", 16 * 1024),
+    "a report's output in all": ("runlet.cli.junit.ALL_OUTPUT_BYTES", 8 * 1024**2),
     "crashes": ("runlet.local.supervisor.CRASHES", 5),
     "crashes within": ("runlet.local.supervisor.CRASHES_WITHIN_SECONDS", 60.0),
 }

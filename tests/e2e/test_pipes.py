@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pytest
 
@@ -63,6 +64,37 @@ def test_listings(operator: Operator, command: list[str]) -> None:
     assert "\x1b" not in table, "no colours in a pipe"
     words = {"ps": str(number), "show": f"run {number}: true", "devices": "pi-3", "jobs": "upgrade"}
     assert words[command[0]] in table
+
+
+def test_a_report_is_written_when_the_wait_is_given_up(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    done = operator.runlet(
+        "exec", "pi-1", "--wait", "--timeout", "2", "--junit", str(file), "--", "sh", "-c", "echo begun; sleep 1000"
+    )
+    assert done.returncode == 124
+    operator.succeed("cancel", "latest")
+    (case,) = parse(file).iter("testcase")
+    assert [(child.tag, child.get("type"), child.text) for child in case] == [
+        ("error", "running", "not ended: running when the wait was given up"),
+        ("system-out", None, "begun"),
+    ]
+
+
+def test_a_report_holds_the_end_of_much_output(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    operator.succeed("exec", "pi-1", "--junit", str(file), "--", "seq", "20000")
+    (output,) = parse(file).iter("system-out")
+    first, *lines = (output.text or "").splitlines()
+    assert re.fullmatch(r"\[the first \d+ bytes are left out\]", first)
+    assert lines == [str(number) for number in range(20001 - len(lines), 20001)]
+
+
+def test_a_report_of_no_device(operator: Operator, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("nowhere: {script: ls, where: custom, whereCustom: [x-*], allowEmpty: true}\n")
+    operator.succeed("apply", str(tmp_path / "jobs.yaml"), "--source", "nowhere")
+    operator.succeed("run", "nowhere", "--wait", "--junit", str(tmp_path / "report.xml"))
+    assert [suite.get("tests") for suite in parse(tmp_path / "report.xml").iter("testsuite")] == ["0"]
+    operator.succeed("config", "--delete", "nowhere", "--yes")
 
 
 def test_logs(operator: Operator) -> None:

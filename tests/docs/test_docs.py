@@ -37,7 +37,10 @@ from tests.docs import generated, pages
 
 ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
 NAMES = [name for section in COMMANDS.values() for name in section]
-NO_PLAYBOOKS = ("broken.yaml", ".pre-commit-config.yaml", "workflow.yaml")
+NO_PLAYBOOKS = (
+    *("broken.yaml", ".pre-commit-config.yaml"),
+    *("workflow.yaml", ".github/workflows/fleet.yaml", ".gitlab-ci.yml"),
+)
 CLI = pages.read("docs/reference/cli.md")
 STATES = pages.read("docs/reference/states.md")
 HTTP = pages.read("docs/reference/http-api.md")

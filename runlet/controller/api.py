@@ -60,21 +60,26 @@ class DeclarationBody(BaseModel):
     content: dict[str, Any]
 
 
+# Words for the history, and names in it: no NUL character, which PostgreSQL does not keep.
+Words = Annotated[str, Field(max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
+Name = Annotated[Words, Field(min_length=1)]
+
+
 class SubmissionBody(BaseModel):
-    source: str = Field(min_length=1, max_length=MAX_NAME)
-    by: str = Field(min_length=1, max_length=MAX_NAME)
+    source: Name
+    by: Name
     declarations: list[DeclarationBody] = Field(max_length=MAX_DECLARATIONS)
-    commit: str | None = Field(None, max_length=MAX_NAME)
+    commit: Words | None = None
     dirty: bool = False
     prune: bool = False
     adopt: bool = False
     base: str | None = Field(None, max_length=MAX_NAME)
     delete: list[str] = Field([], max_length=MAX_DECLARATIONS)
-    note: str = Field("", max_length=MAX_NAME)
+    note: Words = ""
 
 
 class RollbackBody(BaseModel):
-    by: str = Field(min_length=1, max_length=MAX_NAME)
+    by: Name
 
 
 class TargetBody(BaseModel):

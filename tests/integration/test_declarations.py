@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -143,6 +144,18 @@ def test_a_job_is_deleted_by_name_and_the_history_has_the_note(source: Source) -
     assert source.apply(delete=(dropped.name,), note="by hand") == [ChangeKind.DELETED]
     assert set(source.held()) == {kept.name}
     assert source.api.history(1)[0].note == "by hand"
+
+
+@pytest.mark.parametrize("field", ["source", "by", "commit", "note"])
+@pytest.mark.parametrize("words", ["a\0b", "x" * 501], ids=["nul", "long"])
+def test_words_for_the_history_that_cannot_be_kept_are_refused(source: Source, field: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"^{field}: "):
+        source.api.apply(replace(source.submission(job(fresh())), **{field: words}))
+
+
+def test_nobody_applies_for_no_source(source: Source) -> None:
+    with pytest.raises(InvalidInput, match=r"^source: "):
+        source.api.apply(replace(source.submission(), source=""))
 
 
 def test_rolling_back_brings_a_sources_declarations_back_and_is_told(source: Source) -> None:

@@ -16,6 +16,5 @@ def _absent(name: str, instead: str) -> click.Command:
     return command
 
 
-config = _absent("@config", "edit the playbook in your editor, then: runlet apply PLAYBOOK")
 signin = _absent("@signin", "set RUNLET_CONTROLLER and RUNLET_TOKEN, or start a controller here with: runlet up")
 signout = _absent("@signout", "unset RUNLET_CONTROLLER and RUNLET_TOKEN")

@@ -9,11 +9,12 @@ import sys
 import click
 
 from runlet.cli import watch
+from runlet.cli.completing import device_names, run_numbers
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import Follower, follow, follow_raw
-from runlet.cli.options import Options, RunType, colours_on_stdout, pass_options
+from runlet.cli.options import Options, Output, RunType, colours_on_stdout, lines_option, pass_options
 from runlet.cli.picture import Picture, waiting_words
-from runlet.cli.printers import InertPrinter, LinePrinter
+from runlet.cli.printers import InertPrinter, JsonlPrinter, LinePrinter, Printer
 from runlet.cli.replay import CurrentLine
 from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidInput, UnknownName
@@ -24,8 +25,10 @@ from runlet.protocol.views import ExecutionView, RunView
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
 _CURRENT_LINE_BYTES = 4096
 
-_run_argument = click.argument("run", type=RunType(), default="latest")
-_device_option = click.option("--device", metavar="DEVICE", help="Only this device of the run.")
+_run_argument = click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
+_device_option = click.option(
+    "--device", metavar="DEVICE", shell_complete=device_names, help="Only this device of the run."
+)
 
 
 @click.command()
@@ -66,8 +69,9 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
 @_device_option
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
 @click.option("--raw", is_flag=True, help="The exact bytes of one device; not to a terminal.")
+@lines_option
 @pass_options
-def logs(options: Options, run: RunId, device: str | None, following: bool, raw: bool) -> None:
+def logs(options: Options, run: RunId, device: str | None, following: bool, raw: bool, output: Output) -> None:
     """Print what a run's programs wrote. RUN is a number or `latest`, the default.
 
     What could act on your terminal is taken out, all but colours; --raw keeps everything, for a file or a pipe.
@@ -77,21 +81,24 @@ def logs(options: Options, run: RunId, device: str | None, following: bool, raw:
       runlet logs
       runlet logs 12 --device pi-1 -f
       runlet logs 12 --device pi-1 --raw > session.bin
+      runlet logs 12 -f --output jsonl
     """
-    endpoint = options.endpoint()
-    with endpoint.api() as api:
-        found = api.run(run)
-    picture = Picture(found, _selected(found, device))
     if raw and os.isatty(1):
         raise InvalidInput(
             "raw output could do anything to your terminal", "send it to a file or a pipe, or leave out --raw"
         )
+    if raw and output is not Output.TABLE:
+        raise InvalidInput("raw output is bytes, and no lines of JSON", "leave out --raw or --output")
+    endpoint = options.endpoint()
+    with endpoint.api() as api:
+        found = api.run(run)
+    picture = Picture(found, _selected(found, device))
     if raw:
         _print_raw(endpoint, picture, following)
     elif following:
-        _follow(endpoint, picture)
+        _follow(endpoint, picture, output)
     else:
-        _print_stored(endpoint, picture)
+        _print_stored(endpoint, picture, output)
 
 
 def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
@@ -127,9 +134,11 @@ def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
     return picture.exit_code
 
 
-def _print_stored(endpoint: Endpoint, picture: Picture) -> None:
+def _print_stored(endpoint: Endpoint, picture: Picture, output: Output) -> None:
     executions = [execution for execution in picture.executions if execution.device is not None]
-    printer = LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=len(picture.executions) > 1)
+    printer: Printer = LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=len(picture.executions) > 1)
+    if output is Output.JSONL:
+        printer = JsonlPrinter(picture.run)
     with endpoint.api() as api:
         for execution in executions:
             for page in api.transcript(picture.run.id, str(execution.device)):
@@ -137,17 +146,17 @@ def _print_stored(endpoint: Endpoint, picture: Picture) -> None:
             sys.stdout.write(printer.finish(execution.id))
 
 
-def _follow(endpoint: Endpoint, picture: Picture) -> None:
-    colours = colours_on_stdout()
-    several = len(picture.executions) > 1
-    follower = Follower(
-        picture,
-        LinePrinter(picture.run, colours=colours, prefixed=True)
-        if several
-        else InertPrinter(terminal=os.isatty(1), colours=colours),
-        with_trailer=False,
-    )
+def _follow(endpoint: Endpoint, picture: Picture, output: Output) -> None:
+    follower = Follower(picture, _live_printer(picture, output), with_trailer=False)
     asyncio.run(follow(endpoint, follower, Attach(picture.devices, read_only=True)))
+
+
+def _live_printer(picture: Picture, output: Output) -> Printer:
+    if output is Output.JSONL:
+        return JsonlPrinter(picture.run)
+    if len(picture.executions) > 1:
+        return LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=True)
+    return InertPrinter(terminal=os.isatty(1), colours=colours_on_stdout())
 
 
 def _print_raw(endpoint: Endpoint, picture: Picture, following: bool) -> None:

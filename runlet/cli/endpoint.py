@@ -30,10 +30,10 @@ class Endpoint:
     token: str
     device: str | None = None
 
-    def api(self) -> Api:
+    def api(self, patience: float | None = None) -> Api:
         from runlet.client.api import Api
 
-        return Api(self.url, self.token)
+        return Api(self.url, self.token, patience)
 
 
 def home() -> Path:

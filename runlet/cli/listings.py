@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from runlet.cli import render
+from runlet.cli.completing import device_names, run_numbers
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.errors import InvalidInput
@@ -46,7 +47,7 @@ def ps(options: Options, limit: int, list_all: bool, output: Output) -> None:
 
 
 @click.command()
-@click.argument("run", type=RunType(), default="latest")
+@click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
 @output_option
 @pass_options
 def show(options: Options, run: RunId, output: Output) -> None:
@@ -66,7 +67,7 @@ def show(options: Options, run: RunId, output: Output) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="[DEVICE]...", nargs=-1)
+@click.argument("names", metavar="[DEVICE]...", nargs=-1, shell_complete=device_names)
 @click.option("--where", metavar="EXPR", help="What a target selects, and why.")
 @output_option
 @pass_options

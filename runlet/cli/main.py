@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "apply": ("runlet.cli.applying:apply", "Make the controller hold what files declare."),
         "history": ("runlet.cli.applying:history", "List what was applied, by whom and from which commit."),
         "rollback": ("runlet.cli.applying:rollback", "Bring back what was declared after an apply."),
+        "config": ("runlet.cli.editing:config", "Edit jobs where the controller holds them."),
         "schema": ("runlet.cli.schemas:schema", "Print a JSON Schema, for editors."),
         "schedule": ("runlet.cli.schedules:schedule", "List the jobs that run by themselves, and when."),
         "jobs": ("runlet.cli.listings:jobs", "List the jobs that the controller holds."),
@@ -59,8 +60,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 # The spellings of the 2020 dissertation. What this version lacks says so.
-ALIASES = {"@run": "run"}
-ABSENT = {name: f"runlet.cli.absent:{name[1:]}" for name in ("@config", "@signin", "@signout")}
+ALIASES = {"@run": "run", "@config": "config"}
+ABSENT = {name: f"runlet.cli.absent:{name[1:]}" for name in ("@signin", "@signout")}
 
 _PLACES = {name: place for section in COMMANDS.values() for name, (place, _) in section.items()} | ABSENT
 

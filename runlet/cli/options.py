@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -50,7 +50,7 @@ def remember_output(context: click.Context, output: Output) -> None:
     context.find_object(Options).output = output  # type: ignore[union-attr]  # main() made it
 
 
-def output_option(command: F) -> F:
+def _output_option(forms: Sequence[Output], told: str) -> Callable[[F], F]:
     """--output; remembered in Options, because an error is printed in the same form."""
 
     def remember(context: click.Context, _: click.Parameter, value: str) -> Output:
@@ -60,12 +60,16 @@ def output_option(command: F) -> F:
     return click.option(
         "--output",
         "-o",
-        type=click.Choice([form.value for form in Output]),
+        type=click.Choice([form.value for form in forms]),
         default=Output.TABLE.value,
         show_default=True,
         callback=remember,
-        help="How to print: for people, as one JSON value, or one JSON object a line.",
-    )(command)
+        help=told,
+    )
+
+
+output_option = _output_option(list(Output), "How to print: for people, as one JSON value, or one JSON object a line.")
+lines_option = _output_option([Output.TABLE, Output.JSONL], "How to print: for people, or one JSON object a line.")
 
 
 class RunType(click.ParamType[RunId]):

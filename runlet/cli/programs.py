@@ -46,7 +46,10 @@ def agent(context: click.Context) -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print a script that completes commands and options in SHELL.
+    """Print a script that completes commands, options and names in SHELL.
+
+    Names of jobs and devices and numbers of runs come from the controller; when it does not answer at once, there are
+    none.
 
     \b
     Examples:

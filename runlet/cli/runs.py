@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from runlet.cli import junit, watch
 from runlet.cli import render as rendering
-from runlet.cli import watch
+from runlet.cli.completing import device_names, job_names, patterns, run_numbers
+from runlet.cli.endpoint import Endpoint
 from runlet.cli.inert import plain, readable
 from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options, variables_option
 from runlet.cli.picture import waiting_words
 from runlet.cli.prefix import device_name
 from runlet.cli.terminal import is_interactive, terminal_size
 from runlet.client.api import DEFAULT_TERM
+from runlet.errors import InvalidInput
 from runlet.model.run import ExitCode, RunId
 from runlet.model.target import Target
+from runlet.protocol.views import RunView
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,20 +34,54 @@ _timeout = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Wait no longer than this; then exit with 124, while the run goes on.",
 )
+_wait = click.option("--wait", is_flag=True, help="On a terminal too: stream the output, and take no terminal.")
+_junit = click.option(
+    "--junit",
+    "report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a JUnit report there; implies --wait.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Staying:
+    """How the command stays with the run that it starts."""
+
+    detach: bool
+    wait: bool
+    timeout: float | None
+    report: Path | None
+    output: Output
+
+    def check(self) -> None:
+        if self.detach and (self.wait or self.report):
+            raise InvalidInput("--detach does not wait", "leave it out, or leave out --wait and --junit")
+        if self.report:
+            junit.check(self.report)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether it takes the programs' terminals."""
+        waits = self.detach or self.wait or self.report is not None
+        return is_interactive() and not waits and self.output is Output.TABLE
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @click.argument("args", metavar="[ARG...]", nargs=-1)
 @click.option(
     "--on",
     "target",
     type=TargetType(),
+    shell_complete=patterns,
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @variables_option
 @_detach
+@_wait
 @_timeout
+@_junit
 @output_option
 @pass_options
 def run(
@@ -51,7 +91,9 @@ def run(
     target: Target | None,
     variables: tuple[tuple[str, str], ...],
     detach: bool,
+    wait: bool,
     timeout: float | None,
+    report: Path | None,
     output: Output,
 ) -> int:
     """Run a job with arguments.
@@ -66,20 +108,30 @@ def run(
       runlet run upgrade
       runlet run backup /var/lib --on pi-1,pi-2
       runlet run backup --detach -e archive=/mnt/usb -- --full
+      runlet run backup --wait --timeout 3600 --junit backup.xml
     """
-    request = {"job": job, "args": args, "target": target, "variables": dict(variables)}
-    return _launch(options, detach=detach, timeout=timeout, output=output, request=request)
+    staying = _Staying(detach, wait, timeout, report, output)
+    return _launch(options, staying, {"job": job, "args": args, "target": target, "variables": dict(variables)})
 
 
 @click.command("exec")
-@click.argument("target", type=TargetType())
+@click.argument("target", type=TargetType(), shell_complete=patterns)
 @click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
 @_detach
+@_wait
 @_timeout
+@_junit
 @output_option
 @pass_options
 def exec_(
-    options: Options, target: Target, command: tuple[str, ...], detach: bool, timeout: float | None, output: Output
+    options: Options,
+    target: Target,
+    command: tuple[str, ...],
+    detach: bool,
+    wait: bool,
+    timeout: float | None,
+    report: Path | None,
+    output: Output,
 ) -> int:
     """Run a command on devices, without a job.
 
@@ -92,15 +144,20 @@ def exec_(
       runlet exec pi-1 -- htop
       runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
     """
-    return _launch(
-        options, detach=detach, timeout=timeout, output=output, request={"command": command, "target": target}
-    )
+    staying = _Staying(detach, wait, timeout, report, output)
+    return _launch(options, staying, {"command": command, "target": target})
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=job_names)
 @click.argument("args", metavar="[ARG...]", nargs=-1)
-@click.option("--device", metavar="DEVICE", required=True, help="The device whose variables it is rendered with.")
+@click.option(
+    "--device",
+    metavar="DEVICE",
+    required=True,
+    shell_complete=device_names,
+    help="The device whose variables it is rendered with.",
+)
 @variables_option
 @output_option
 @pass_options
@@ -128,8 +185,15 @@ def render(
 
 
 @click.command()
-@click.argument("run", type=RunType())
-@click.option("--device", "devices", metavar="DEVICE", multiple=True, help="Only there; may be given several times.")
+@click.argument("run", type=RunType(), shell_complete=run_numbers)
+@click.option(
+    "--device",
+    "devices",
+    metavar="DEVICE",
+    multiple=True,
+    shell_complete=device_names,
+    help="Only there; may be given several times.",
+)
 @pass_options
 def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
     """End a run, or its executions on some devices.
@@ -148,10 +212,11 @@ def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
     click.echo(f"cancelling run {found.id} on {names}" if names else f"run {found.id} is cancelled")
 
 
-def _launch(options: Options, *, detach: bool, timeout: float | None, output: Output, request: dict[str, Any]) -> int:
+def _launch(options: Options, staying: _Staying, request: dict[str, Any]) -> int:
     """Start the run that `request` describes, and stay with it unless told otherwise."""
+    staying.check()
     endpoint = options.endpoint()
-    interactive = is_interactive() and not detach and output is Output.TABLE
+    interactive = staying.interactive
     with endpoint.api() as api:
         started = api.start_run(
             **request,
@@ -160,18 +225,33 @@ def _launch(options: Options, *, detach: bool, timeout: float | None, output: Ou
             term=_own_term() if interactive else DEFAULT_TERM,
         )
         words = waiting_words(started.executions, api.devices(facts=False))
-    if detach or not started.executions:
-        if output is not Output.TABLE:
-            rendering.print_json(started, output)
-        else:
-            names = ", ".join(device_name(execution) for execution in started.executions)
-            click.echo(f"run {started.id} of {plain(rendering.run_title(started))} on {names or 'no device'}")
+    if staying.detach or not started.executions:
+        _tell_start(started, staying.output)
         for line in words:
             click.echo(line, err=True)
-        return ExitCode.SUCCEEDED
-    if interactive:
-        return watch.attach(endpoint, started, None, words, read_only=False, from_start=True, timeout=timeout)
-    return watch.stream(endpoint, started, None, words, output=output, timeout=timeout)
+        code: int = ExitCode.SUCCEEDED
+    elif interactive:
+        return watch.attach(endpoint, started, None, words, read_only=False, from_start=True, timeout=staying.timeout)
+    else:
+        code = watch.stream(endpoint, started, None, words, output=staying.output, timeout=staying.timeout)
+    if staying.report:
+        _report(endpoint, started, staying.report)
+    return code
+
+
+def _tell_start(started: RunView, output: Output) -> None:
+    if output is not Output.TABLE:
+        rendering.print_json(started, output)
+    else:
+        names = ", ".join(device_name(execution) for execution in started.executions)
+        click.echo(f"run {started.id} of {plain(rendering.run_title(started))} on {names or 'no device'}")
+
+
+def _report(endpoint: Endpoint, run: RunView, path: Path) -> None:
+    with endpoint.api() as api:
+        found = api.run(run.id)
+        output = junit.gather(api, found)
+    junit.write(path, junit.report(found, output))
 
 
 def _own_term() -> str:

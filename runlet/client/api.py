@@ -22,6 +22,7 @@ from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import (
     ApplyView,
+    DeclaredJob,
     DeviceView,
     ExecutionView,
     Health,
@@ -50,14 +51,15 @@ DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own term
 class Api:
     """A connection to one controller. Every method raises ControllerUnavailable when there is no answer."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, patience: float | None = None) -> None:
+        """`patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer."""
         import httpx2
 
         self.url = check_url(url)
         self._http = httpx2.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx2.Timeout(patience or ANSWER_SECONDS, connect=patience or CONNECT_SECONDS),
             trust_env=not is_loopback(self.url),
         )
 
@@ -93,6 +95,10 @@ class Api:
 
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")
+
+    def job(self, name: str) -> DeclaredJob:
+        """A job with its content."""
+        return from_json(DeclaredJob, self._ask("GET", f"/v1/jobs/{quote(name, safe='')}"), "job")
 
     def render(self, job: str, args: Sequence[str], device: str, variables: Mapping[str, str]) -> Rendering:
         """What a job would be on a device, launched now."""

@@ -71,19 +71,26 @@ class DeclarationBody(BaseModel):
     content: dict[str, Any]
 
 
+# Words for the history, and names in it: no NUL character, which PostgreSQL does not keep.
+Words = Annotated[str, Field(max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
+Name = Annotated[Words, Field(min_length=1)]
+
+
 class SubmissionBody(BaseModel):
-    source: str = Field(min_length=1, max_length=MAX_NAME)
-    by: str = Field(min_length=1, max_length=MAX_NAME)
+    source: Name
+    by: Name
     declarations: list[DeclarationBody] = Field(max_length=MAX_DECLARATIONS)
-    commit: str | None = Field(None, max_length=MAX_NAME)
+    commit: Words | None = None
     dirty: bool = False
     prune: bool = False
     adopt: bool = False
     base: str | None = Field(None, max_length=MAX_NAME)
+    delete: list[str] = Field([], max_length=MAX_DECLARATIONS)
+    note: Words = ""
 
 
 class RollbackBody(BaseModel):
-    by: str = Field(min_length=1, max_length=MAX_NAME)
+    by: Name
 
 
 class TargetBody(BaseModel):
@@ -183,6 +190,10 @@ def build(
     @api.get("/v1/jobs")
     async def list_jobs() -> dict[str, Any]:
         return {"jobs": to_json(await store.transact(jobs.views))}
+
+    @api.get("/v1/jobs/{name}")
+    async def show_job(name: str) -> dict[str, Any]:
+        return dict(to_json(await store.transact(lambda session: jobs.declared(session, name))))
 
     @api.get("/v1/schedules")
     async def list_schedules() -> dict[str, Any]:
@@ -286,6 +297,8 @@ def _submission(body: SubmissionBody) -> Submission:
         prune=body.prune,
         adopt=body.adopt,
         base=body.base,
+        delete=tuple(body.delete),
+        note=body.note,
     )
 
 

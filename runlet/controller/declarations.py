@@ -39,13 +39,13 @@ def plan(session: Session, submission: Submission, now: datetime) -> PlanView:
     return _plan(session, submission, now)[1]
 
 
-def apply(session: Session, submission: Submission, now: datetime, note: str = "") -> PlanView:
+def apply(session: Session, submission: Submission, now: datetime) -> PlanView:
     """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
     _lock(session)
     present, planned = _plan(session, submission, now)
     changes = [change for change in planned.changes if change.is_one]
     if changes or _is_new_commit(session, submission):
-        _write(session, submission, present, changes, note, now)
+        _write(session, submission, present, changes, now)
     return planned
 
 
@@ -68,8 +68,8 @@ def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
         for kind, names in row.manifest.items()
         for name, revision in names.items()
     )
-    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True)
-    return apply(session, submission, now, ROLLBACK_NOTE.format(number))
+    note = ROLLBACK_NOTE.format(number)
+    return apply(session, Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, note=note), now)
 
 
 def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict[Key, Held], PlanView]:
@@ -80,7 +80,12 @@ def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict
             "the controller has changed since this plan was made", "make a new one with: runlet plan --out FILE"
         )
     changes = compare(
-        submission.declarations, present, submission.source, prune=submission.prune, adopt=submission.adopt
+        submission.declarations,
+        present,
+        submission.source,
+        prune=submission.prune,
+        adopt=submission.adopt,
+        delete=frozenset(submission.delete),
     )
     future = after(changes, present, submission.source)
     return present, PlanView(submission.source, found, tuple(changes), look(session, changes, future, now))
@@ -91,7 +96,6 @@ def _write(
     submission: Submission,
     present: dict[Key, Held],
     changes: Sequence[Change],
-    note: str,
     now: datetime,
 ) -> None:
     future = after(changes, present, submission.source)
@@ -102,7 +106,7 @@ def _write(
         source=submission.source,
         commit=submission.commit,
         dirty=submission.dirty,
-        note=note,
+        note=submission.note,
         changes=[{"kind": one.kind, "name": one.name, "change": one.change} for one in changes],
         manifest=_manifest(ours),
     )

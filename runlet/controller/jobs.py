@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import fields
 
 from sqlmodel import Session, select
 
@@ -10,14 +11,25 @@ from runlet.controller.tables import Content, Declared
 from runlet.errors import UnknownName
 from runlet.model.declaration import Kind
 from runlet.model.job import Job
-from runlet.protocol.views import JobView
+from runlet.protocol.views import DeclaredJob, JobView
 
 
 def find(session: Session, name: str) -> Job:
     """The job as declared; raises UnknownName, with the nearest name there is."""
+    return Job.from_mapping(_find(session, name)[1].content)
+
+
+def declared(session: Session, name: str) -> DeclaredJob:
+    """The job with its content. Raises UnknownName as `find` does."""
+    row, content = _find(session, name)
+    view = _view(row, Job.from_mapping(content.content))
+    return DeclaredJob(**{field.name: getattr(view, field.name) for field in fields(view)}, content=content.content)
+
+
+def _find(session: Session, name: str) -> tuple[Declared, Content]:
     row = session.get(Declared, (Kind.JOB, name))
     if row is not None:
-        return Job.from_mapping(session.get_one(Content, row.revision).content)
+        return row, session.get_one(Content, row.revision)
     names = session.exec(select(Declared.name).where(Declared.kind == Kind.JOB))
     close = difflib.get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -75,6 +75,8 @@ class Submission:
     prune: bool = False
     adopt: bool = False
     base: str | None = None
+    delete: tuple[str, ...] = ()  # jobs of this source to delete, beside what `prune` does
+    note: str = ""  # for the history
 
 
 class ChangeKind(StrEnum):
@@ -108,12 +110,19 @@ class Change:
 
 
 def compare(
-    declared: Sequence[Declaration], held: Mapping[Key, Held], source: str, *, prune: bool = False, adopt: bool = False
+    declared: Sequence[Declaration],
+    held: Mapping[Key, Held],
+    source: str,
+    *,
+    prune: bool = False,
+    adopt: bool = False,
+    delete: Collection[str] = (),
 ) -> list[Change]:
     """What applying `declared` on behalf of `source` does, in order of kind and name.
 
-    With `prune`, what this source declared before and does not declare now is deleted; nobody else's ever is. With
-    `adopt`, what belongs to another source becomes this one's. Raises NotTheOwner with everything that does otherwise.
+    With `prune`, what this source declared before and does not declare now is deleted; nobody else's ever is. Its jobs
+    that `delete` names are deleted without it. With `adopt`, what belongs to another source becomes this one's. Raises
+    NotTheOwner with everything that does otherwise.
     """
     changes = {declaration.key: _one(declaration, held.get(declaration.key), source) for declaration in declared}
     foreign = sorted(change.key for change in changes.values() if change.adopted_from is not None)
@@ -122,10 +131,9 @@ def compare(
             "\n".join(f"{kind} {name!r} belongs to {held[kind, name].owner}" for kind, name in foreign),
             "change it there; or make it this source's own with --adopt",
         )
-    if prune:
-        for key, one in held.items():
-            if one.owner == source and key not in changes:
-                changes[key] = Change(*key, ChangeKind.DELETED, before=one.declaration.content)
+    for key, one in held.items():
+        if one.owner == source and key not in changes and (prune or (key[0] is Kind.JOB and key[1] in delete)):
+            changes[key] = Change(*key, ChangeKind.DELETED, before=one.declaration.content)
     order = list(Kind)
     return sorted(changes.values(), key=lambda change: (order.index(change.kind), change.name))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
@@ -101,6 +102,13 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredJob(JobView):
+    """A job with what it says."""
+
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class FiringView:
     """What became of a fire time."""
 
@@ -181,7 +189,7 @@ class PlanView:
     source: str
     base: str
     changes: tuple[Change, ...]
-    outlooks: tuple[JobOutlook, ...]  # of every job in the tree
+    outlooks: tuple[JobOutlook, ...] = ()  # of every job in the tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from runlet.errors import InvalidFiles, InvalidInput, Problem
 from runlet.model.declaration import FLEET_NAME, Key, Kind
 from runlet.model.inventory import RESERVED_NAMES, Inventory, cycles
-from runlet.spec import schema
+from runlet.spec import dumper, schema
 from runlet.spec.document import MAX_PROBLEMS, Address, Document, shorten
 from runlet.spec.foreign import unspeakable
 from runlet.spec.reader import read
-from runlet.spec.scalars import plain_value
 from runlet.spec.schema import MAX_NAME_TO_GUESS, Violation
 
 # How many mistakes of one inventory the answer to an HTTP request names.
@@ -78,7 +75,7 @@ def from_mapping(content: Any) -> Inventory:
 
 def dump(inventory: Inventory) -> str:
     """The inventory as YAML that `load` reads back."""
-    return yaml.dump(inventory.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return dumper.dump(inventory.to_mapping())
 
 
 def inconsistencies(content: Any) -> Iterator[tuple[Address, str]]:
@@ -138,25 +135,3 @@ def _cycles(children: Mapping[str, list[str]]) -> Iterator[Violation]:
             ("groups", group, "children", children[group].index(child)),
             f"group {shorten(child)} contains itself: {' > '.join(way)}",
         )
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what our reader reads: no aliases, and quotes around text that it would take for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = None if isinstance(plain_value(text), str) else "'"
-    if not text.replace("\n", "").isprintable():
-        style = '"'  # which alone has escapes
-    elif "\n" in text:
-        style = "|"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)

@@ -37,7 +37,10 @@ from tests.docs import generated, pages
 
 ALL_PAGES = pytest.mark.parametrize("path", pages.PATHS, ids=pages.name)
 NAMES = [name for section in COMMANDS.values() for name in section]
-NO_PLAYBOOKS = ("broken.yaml", ".pre-commit-config.yaml", "workflow.yaml")
+NO_PLAYBOOKS = (
+    *("broken.yaml", ".pre-commit-config.yaml"),
+    *("workflow.yaml", ".github/workflows/fleet.yaml", ".gitlab-ci.yml"),
+)
 CLI = pages.read("docs/reference/cli.md")
 STATES = pages.read("docs/reference/states.md")
 HTTP = pages.read("docs/reference/http-api.md")
@@ -205,6 +208,8 @@ LIMITS = {
     "a look at devices' time zones": ("runlet.controller.scheduler.ZONES_SECONDS", 60.0),
     "firings of a job": ("runlet.controller.firings.KEPT_FIRINGS", 1_000),
     "devices of `up`": ("runlet.cli.fleet.MOST_DEVICES", 200),
+    "a report's output": ("runlet.cli.junit.OUTPUT_BYTES", 16 * 1024),
+    "a report's output in all": ("runlet.cli.junit.ALL_OUTPUT_BYTES", 8 * 1024**2),
     "crashes": ("runlet.local.supervisor.CRASHES", 5),
     "crashes within": ("runlet.local.supervisor.CRASHES_WITHIN_SECONDS", 60.0),
 }
@@ -260,6 +265,7 @@ def test_every_route_is_described() -> None:
         views.RunSummary,
         views.ExecutionView,
         views.JobView,
+        views.DeclaredJob,
         views.DeviceView,
         views.PlanView,
         views.ApplyView,

@@ -66,6 +66,14 @@ def test_detach_leaves_it_running_and_attach_shows_what_was_missed(
     assert words == ["stepping", "seen", "missed", "live", "end"], "each once and in order"
 
 
+def test_waiting_takes_no_terminal(terminal: Tmux) -> None:
+    terminal.enter("runlet exec pi-1 --wait -- sh -c 'test -t 0 && tty -s && echo a terminal of its own'")
+    shown = terminal.wait_for_end(0)
+    assert re.search(r"^pi-1 \| a terminal of its own$", shown, re.MULTILINE)
+    assert re.search(r"^run \d+: 1 done$", shown, re.MULTILINE)
+    assert "detaches" not in shown
+
+
 def test_the_terminal_is_sane_afterwards(terminal: Tmux, tmp_path: Path) -> None:
     # What a careless program can leave behind: another screen, the mouse, no cursor, line-drawing letters, raw mode.
     careless = tmp_path / "careless"

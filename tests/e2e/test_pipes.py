@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.operators import RUNLET, Operator
 
 COMMANDS = [
     *("up", "down", "status"),
-    *("validate", "apply", "jobs"),
+    *("validate", "plan", "apply", "config", "jobs"),
     *("run", "exec", "ps", "show", "attach", "logs", "cancel"),
     *("devices", "completion"),
 ]
@@ -65,6 +66,37 @@ def test_listings(operator: Operator, command: list[str]) -> None:
     assert words[command[0]] in table
 
 
+def test_a_report_is_written_when_the_wait_is_given_up(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    done = operator.runlet(
+        "exec", "pi-1", "--wait", "--timeout", "2", "--junit", str(file), "--", "sh", "-c", "echo begun; sleep 1000"
+    )
+    assert done.returncode == 124
+    operator.succeed("cancel", "latest")
+    (case,) = parse(file).iter("testcase")
+    assert [(child.tag, child.get("type"), child.text) for child in case] == [
+        ("error", "running", "not ended: running when the wait was given up"),
+        ("system-out", None, "begun"),
+    ]
+
+
+def test_a_report_holds_the_end_of_much_output(operator: Operator, tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    operator.succeed("exec", "pi-1", "--junit", str(file), "--", "seq", "20000")
+    (output,) = parse(file).iter("system-out")
+    first, *lines = (output.text or "").splitlines()
+    assert re.fullmatch(r"\[the first \d+ bytes are left out\]", first)
+    assert lines == [str(number) for number in range(20001 - len(lines), 20001)]
+
+
+def test_a_report_of_no_device(operator: Operator, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text("nowhere: {script: ls, where: custom, whereCustom: [x-*], allowEmpty: true}\n")
+    operator.succeed("apply", str(tmp_path / "jobs.yaml"), "--source", "nowhere")
+    operator.succeed("run", "nowhere", "--wait", "--junit", str(tmp_path / "report.xml"))
+    assert [suite.get("tests") for suite in parse(tmp_path / "report.xml").iter("testsuite")] == ["0"]
+    operator.succeed("config", "--delete", "nowhere", "--yes")
+
+
 def test_logs(operator: Operator) -> None:
     number = operator.json("exec", "pi-1,pi-2", "--", "echo", "kept")["id"]
     assert operator.succeed("logs", str(number)).splitlines() == ["pi-1 | kept", "pi-2 | kept"]
@@ -94,11 +126,12 @@ def test_a_pipe_types_on_one_device(operator: Operator) -> None:
 
 def test_the_spellings_of_the_dissertation(operator: Operator) -> None:
     assert "pi-1 | Hello, Ana\n" in operator.succeed("@run", "greet", "Ana", "--on", "pi-1")
-    for command, instead in (("@signin", "RUNLET_TOKEN"), ("@signout", "RUNLET_TOKEN"), ("@config", "runlet apply")):
+    assert "nothing is changed" in operator.runlet("@config", "greet", "--yes", EDITOR="true").stderr
+    for command in ("@signin", "@signout"):
         done = operator.runlet(command)
         assert done.returncode == 1
         assert f"error: {command} is not available in this version" in done.stderr
-        assert instead in done.stderr
+        assert "RUNLET_TOKEN" in done.stderr
 
 
 def test_where_local_is_the_operators_own_device(operator: Operator, fleet: Fleet, tmp_path: Path) -> None:
@@ -144,10 +177,36 @@ def test_completion(operator: Operator, shell: str) -> None:
     assert "_RUNLET_COMPLETE" in operator.succeed("completion", shell)
 
 
-def test_completion_completes(operator: Operator) -> None:
+def completed(operator: Operator, *words: str, **changed: str) -> list[str]:
+    """What bash completes the last of the words to."""
     script = (
-        'eval "$(runlet completion bash)"; COMP_WORDS=(runlet att); COMP_CWORD=1; '
+        'eval "$(runlet completion bash)"; COMP_WORDS=(runlet "$@"); COMP_CWORD=$#; '
         '_runlet_completion runlet; echo "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(["bash", "-c", script], env=operator.environment, capture_output=True, text=True)
-    assert done.stdout == "attach\n", done.stderr
+    command = ["bash", "-c", script, "bash", *words]
+    done = subprocess.run(command, env=operator.environment | changed, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def test_completion_completes(operator: Operator) -> None:
+    assert completed(operator, "att") == ["attach"]
+
+
+def test_names_and_numbers_are_completed_from_the_controller(operator: Operator) -> None:
+    number = str(operator.json("exec", "pi-1", "--", "true")["id"])
+    assert completed(operator, "run", "upgr") == ["upgrade"]
+    assert completed(operator, "config", "upgr") == ["upgrade"]
+    assert completed(operator, "show", "la") == ["latest"]
+    assert completed(operator, "logs", number) == [number]
+    assert completed(operator, "run", "upgrade", "--on", "pi-1,pi-") == ["pi-1,pi-1", "pi-1,pi-2", "pi-1,pi-3"]
+    assert completed(operator, "cancel", number, "--device", "pi-3") == ["pi-3"]
+    assert completed(operator, "devices", "pi-2") == ["pi-2"]
+
+
+@pytest.mark.parametrize("changed", [{"RUNLET_CONTROLLER": "http://127.0.0.1:1"}, {"RUNLET_TOKEN": "wrong"}])
+def test_a_controller_that_does_not_answer_completes_nothing_and_says_nothing(
+    operator: Operator, changed: dict[str, str]
+) -> None:
+    assert completed(operator, "run", "upgr", **changed) == []
+    assert completed(operator, "att", **changed) == ["attach"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -125,6 +126,36 @@ def test_the_history_tells_who_applied_what_from_which_commit(source: Source) ->
     assert [(change.kind, change.name, change.change) for change in newest.changes] == [
         (Kind.JOB, one.name, ChangeKind.CREATED)
     ]
+
+
+def test_a_job_is_shown_with_what_it_says_and_the_list_stays_small(source: Source) -> None:
+    one = job(fresh(), "echo {{ args[0] }}")
+    source.apply(one)
+    shown = source.api.job(one.name)
+    assert (shown.owner, shown.revision, shown.content) == (source.name, one.revision, one.to_mapping())
+    assert not hasattr(next(iter(source.api.jobs())), "content")
+    with pytest.raises(UnknownName, match="no job is called 'a b'"):
+        source.api.job("a b")
+
+
+def test_a_job_is_deleted_by_name_and_the_history_has_the_note(source: Source) -> None:
+    kept, dropped = job(fresh()), job(fresh())
+    source.apply(kept, dropped)
+    assert source.apply(delete=(dropped.name,), note="by hand") == [ChangeKind.DELETED]
+    assert set(source.held()) == {kept.name}
+    assert source.api.history(1)[0].note == "by hand"
+
+
+@pytest.mark.parametrize("field", ["source", "by", "commit", "note"])
+@pytest.mark.parametrize("words", ["a\0b", "x" * 501], ids=["nul", "long"])
+def test_words_for_the_history_that_cannot_be_kept_are_refused(source: Source, field: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"^{field}: "):
+        source.api.apply(replace(source.submission(job(fresh())), **{field: words}))
+
+
+def test_nobody_applies_for_no_source(source: Source) -> None:
+    with pytest.raises(InvalidInput, match=r"^source: "):
+        source.api.apply(replace(source.submission(), source=""))
 
 
 def test_rolling_back_brings_a_sources_declarations_back_and_is_told(source: Source) -> None:

@@ -55,6 +55,14 @@ def test_pruning_leaves_what_others_declared() -> None:
     assert compare([], holding(BACKUP, owner="site-b"), "site-a", prune=True) == []
 
 
+def test_a_job_is_deleted_by_name_for_its_owner_only() -> None:
+    device, other = Declaration(Kind.DEVICE, "backup", {}), Declaration(Kind.JOB, "other", {})
+    held = holding(BACKUP, device, other)
+    [change] = compare([], held, "site-a", delete=["backup"])
+    assert (change.key, change.change) == (BACKUP.key, ChangeKind.DELETED)
+    assert compare([], held, "site-b", delete=["backup"]) == []
+
+
 def test_what_belongs_to_another_is_refused_naming_the_owner() -> None:
     with pytest.raises(NotTheOwner) as refused:
         compare([CHANGED], holding(BACKUP, owner="site-b"), "site-a")

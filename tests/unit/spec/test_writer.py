@@ -55,6 +55,7 @@ JOBS = st.builds(
     aborts=st.sampled_from([(), (Abort(Amount(5, percent=True)),)]),
     retry=st.none() | st.just(Retry(max=2)),
     concurrency=st.none() | st.just(Concurrency(per_device=1, group="apt")),
+    vars=st.dictionaries(st.sampled_from(["port", "_x"]), SAID | st.integers(0, 9) | st.lists(SAID, max_size=2)),
     env=st.dictionaries(st.sampled_from(["LANG", "_X", "Y"]), SAID),
     timeout=st.none() | st.just(timedelta(minutes=90)),
 )

@@ -23,6 +23,7 @@ from runlet.protocol.views import ExecutionView, RunView
 
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
 _CURRENT_LINE_BYTES = 4096
+_MOST_ATTEMPT = 10_000  # what the controller takes for one
 
 _run_argument = click.argument("run", type=RunType(), default="latest")
 _device_option = click.option("--device", metavar="DEVICE", help="Only this device of the run.")
@@ -65,9 +66,15 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
 @_run_argument
 @_device_option
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
+@click.option(
+    "--attempt",
+    metavar="N",
+    type=click.IntRange(1, _MOST_ATTEMPT),
+    help="The N-th attempt of one device, where it was tried again. Default: the last.",
+)
 @click.option("--raw", is_flag=True, help="The exact bytes of one device; not to a terminal.")
 @pass_options
-def logs(options: Options, run: RunId, device: str | None, following: bool, raw: bool) -> None:
+def logs(options: Options, run: RunId, device: str | None, following: bool, attempt: int | None, raw: bool) -> None:
     """Print what a run's programs wrote. RUN is a number or `latest`, the default.
 
     What could act on your terminal is taken out, all but colours; --raw keeps everything, for a file or a pipe.
@@ -76,22 +83,27 @@ def logs(options: Options, run: RunId, device: str | None, following: bool, raw:
     Examples:
       runlet logs
       runlet logs 12 --device pi-1 -f
+      runlet logs 12 --device pi-1 --attempt 1
       runlet logs 12 --device pi-1 --raw > session.bin
     """
     endpoint = options.endpoint()
     with endpoint.api() as api:
         found = api.run(run)
     picture = Picture(found, _selected(found, device))
+    if attempt is not None:
+        _only_one(picture, "attempts are those of one device")
+        if following:
+            raise InvalidInput("--attempt and --follow exclude each other", "leave out one of them")
     if raw and os.isatty(1):
         raise InvalidInput(
             "raw output could do anything to your terminal", "send it to a file or a pipe, or leave out --raw"
         )
     if raw:
-        _print_raw(endpoint, picture, following)
+        _print_raw(endpoint, picture, following, attempt)
     elif following:
         _follow(endpoint, picture)
     else:
-        _print_stored(endpoint, picture)
+        _print_stored(endpoint, picture, attempt)
 
 
 def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
@@ -127,12 +139,12 @@ def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
     return picture.exit_code
 
 
-def _print_stored(endpoint: Endpoint, picture: Picture) -> None:
+def _print_stored(endpoint: Endpoint, picture: Picture, attempt: int | None) -> None:
     executions = [execution for execution in picture.executions if execution.device is not None]
     printer = LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=len(picture.executions) > 1)
     with endpoint.api() as api:
         for execution in executions:
-            for page in api.transcript(picture.run.id, str(execution.device)):
+            for page in api.transcript(picture.run.id, str(execution.device), attempt=attempt):
                 sys.stdout.write(printer.output(execution.id, page))
             sys.stdout.write(printer.finish(execution.id))
 
@@ -150,11 +162,11 @@ def _follow(endpoint: Endpoint, picture: Picture) -> None:
     asyncio.run(follow(endpoint, follower, Attach(picture.devices, read_only=True)))
 
 
-def _print_raw(endpoint: Endpoint, picture: Picture, following: bool) -> None:
+def _print_raw(endpoint: Endpoint, picture: Picture, following: bool, attempt: int | None) -> None:
     execution = _only_one(picture, "raw bytes are those of one device")
     if following:
         asyncio.run(follow_raw(endpoint, picture.run.id, Attach(picture.devices, read_only=True)))
     elif execution.device is not None:
         with endpoint.api() as api:
-            for page in api.transcript(picture.run.id, execution.device):
+            for page in api.transcript(picture.run.id, execution.device, attempt=attempt):
                 sys.stdout.buffer.write(page)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from runlet.cli.endpoint import Endpoint, find
+from runlet.model.execution import OUTCOMES, State
 from runlet.model.run import RunId
 from runlet.model.target import Target
 
@@ -79,6 +80,21 @@ class RunType(click.ParamType[RunId]):
         if not text.isascii() or not text.isdecimal() or len(text) > MOST_RUN_DIGITS:
             self.fail(f"{text!r} is neither the number of a run nor the word latest. See them with: runlet ps")
         return int(text)
+
+
+class OutcomesType(click.ParamType[tuple[State, ...]]):
+    """Ways in which an execution ends, comma-separated."""
+
+    name = "outcomes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[State, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = str(value).split(",")
+        for word in words:
+            if word not in OUTCOMES:
+                self.fail(f"{word!r} ends no execution. Known are: {', '.join(sorted(OUTCOMES))}")
+        return tuple(State(word) for word in words)
 
 
 class TargetType(click.ParamType[Target]):

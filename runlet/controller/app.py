@@ -20,6 +20,7 @@ from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hub import Hub
+from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.topology import for_workspace
@@ -63,7 +64,8 @@ class Controller:
         dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace)
         streams = Streams(self._transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell)
-        collector = Collector(self._store, dispatcher, streams, hub)
+        releaser = Releaser(self._store, dispatcher, streams, hub)
+        collector = Collector(self._store, dispatcher, streams, hub, releaser)
         consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
         consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
         streams.on_output, streams.on_complete = hub.on_output, collector.on_complete
@@ -75,16 +77,15 @@ class Controller:
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
         application = api.build(
             self._store,
-            dispatcher,
+            releaser,
             streams,
             self._transcripts,
-            hub,
             attaching,
             Vitals(self._store, publisher, consumer),
         )
         server = _server(Gate(application, config.token))
-        for work in (collector.run(), streams.run(), hub.run(), publisher.run(), consumer.run(), dispatcher.run()):
-            self._start(work, stop)
+        for part in (collector, streams, hub, publisher, consumer, dispatcher, releaser):
+            self._start(part.run(), stop)
         serving = self._start(server.serve(sockets=[self._listener]), stop)
         announcing = self._start(self._announce(publisher, consumer, on_ready), stop)
         await stop.wait()

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement, not_, or_
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -38,6 +39,19 @@ def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Pres
     if silent > timedelta(seconds=OFFLINE_SECONDS):
         return Presence.OFFLINE
     return Presence.STALE if silent > timedelta(seconds=STALE_SECONDS) else Presence.ONLINE
+
+
+def is_reachable(session: Session, name: str, now: datetime) -> bool:
+    """Whether this device can be reached; False when there is no such device."""
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
+    return device is not None and presence(device.connected, device.last_seen, now) is not Presence.OFFLINE
+
+
+def is_away(now: datetime) -> ColumnElement[bool]:
+    """The same as `presence` being offline, as a condition on Device."""
+    silence = timedelta(seconds=OFFLINE_SECONDS)
+    seen = col(Device.last_seen).between(now - silence, now + silence)
+    return or_(col(Device.connected).is_(False), col(Device.last_seen).is_(None), not_(seen))
 
 
 def connected(session: Session, now: datetime) -> dict[str, bool]:

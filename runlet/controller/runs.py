@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, executions, jobs, outbox
+from runlet.controller import devices, executions, jobs, outbox, releases
 from runlet.controller.outbox import Outgoing
+from runlet.controller.releases import Effects
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
-from runlet.model.execution import Event, State, advance
-from runlet.model.run import States, derived_state, is_settled
+from runlet.model.execution import OUTCOMES, State
+from runlet.model.release import PLAN_KEYS
+from runlet.model.run import derived_state, is_settled
 from runlet.model.target import Target, Where, resolve
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, RunSummary, RunView
@@ -42,10 +45,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A new run, and the commands to publish for it now."""
+    """A new run, and what its launch means outside the database."""
 
     run: RunView
-    outgoing: list[Outgoing]
+    effects: Effects
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """The commands to publish now."""
+        return self.effects.outgoing
 
 
 def launch(session: Session, request: Request, now: datetime) -> Launched:
@@ -62,14 +70,56 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     rows = [
         Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
     ]
+    return _begin(session, run, rows, now)
+
+
+def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
+    """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
+    assert run.id is not None
     session.add_all(rows)
     session.flush()  # the outbox refers to them
-    outgoing = []
+    if run.plan is not None:
+        effects = releases.advance(session, [run.id], now)
+        return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
+    effects, reachable = Effects(), devices.connected(session, now)
     for execution in rows:
+        execution.released_at = now
         if execution.device is not None:
-            connected = candidates[execution.device].connected
-            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
-    return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
+            connected = reachable[execution.device]
+            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
+    session.flush()
+    return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
+
+
+# What of a run's row is of this one launch; the rest is what every launch of the same content has.
+_OF_ONE_LAUNCH = frozenset({"id", "created_at", "rerun_of", "rollout_state", "waits_for", "decide_at"})
+
+
+def rerun(session: Session, run_id: int, only: Collection[State] | None, now: datetime) -> Launched:
+    """Launch an earlier run's content again on those of its devices where it ended so; not succeeded when None.
+
+    Raises UnknownName, or Conflict when it ended so nowhere.
+    """
+    old = _find(session, run_id)
+    wanted = OUTCOMES - {State.SUCCEEDED} if only is None else only
+    chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.state in wanted]
+    if not chosen:
+        words = "not succeeded" if only is None else " or ".join(sorted(state.replace("_", " ") for state in only))
+        raise Conflict(f"no execution of run {run_id} has ended {words}", f"see how with: runlet show {run_id}")
+    run = Run(
+        **{name: value for name, value in old.model_dump().items() if name not in _OF_ONE_LAUNCH},
+        created_at=now,
+        rerun_of=run_id,
+    )
+    session.add(run)
+    session.flush()
+    assert run.id is not None
+    return _begin(session, run, [_again(view, run.id, now) for view in chosen], now)
+
+
+def _again(view: ExecutionView, run: int, now: datetime) -> Execution:
+    """An execution of the same on the same device: everything that is carried over from the one before."""
+    return Execution(id=str(uuid.uuid4()), run=run, device=view.device, state=State.QUEUED, queued_at=now)
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
@@ -82,6 +132,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
     if target is None:
         raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
+    plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
     run = Run(
         job=job.name if job else None,
         revision=job.revision if job else None,
@@ -100,6 +151,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         rows=request.terminal.rows,
         term=request.term,
         created_at=now,
+        plan=plan or None,
+        concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,
     )
     return run, target
 
@@ -130,19 +183,19 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
     for execution, run in list(rows):
         if device not in run.barred:
             execution.device = device
-            # Its Hello, which brought us here, sends everything in the outbox.
-            outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
+            if execution.released_at is not None:
+                # Its Hello, which brought us here, sends everything in the outbox.
+                outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
             changed.append(executions.view(execution))
     return changed
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A run after a cancel: `ended` were cancelled before they left the controller, `outgoing` go to their agents."""
+    """A run after a cancel, and what that means outside the database."""
 
     run: RunView
-    ended: list[ExecutionView]
-    outgoing: list[Outgoing]
+    effects: Effects
 
 
 def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: datetime) -> Cancelled:
@@ -154,23 +207,17 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
     rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
     chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
-    if not still_open:
+    not_again = [execution for execution in chosen if execution.state.is_outcome and execution.retry_at is not None]
+    if not still_open and not not_again:
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
-    reachable = devices.connected(session, now)
-    unsent = outbox.unsent(session, run_id)
-    ended, outgoing = [], []
-    for execution in still_open:
-        if execution.device is None or (execution.state is State.QUEUED and execution.id in unsent):
-            execution.state = advance(execution.state, Event.CANCEL)
-            execution.detail = "cancelled before it was sent"
-            execution.ended_at = now
-            execution.settled = True
-            ended.append(executions.view(execution))
-        elif not execution.cancel_requested:
-            execution.cancel_requested = True
-            outgoing += outbox.enqueue(session, outbox.CANCEL, execution, run, now, reachable[execution.device])
-    outbox.answered(session, taken=(), ended=[view.id for view in ended])
-    return Cancelled(_view(run, [executions.view(row) for row in rows]), ended, outgoing)
+    effects = Effects()
+    releases.stop(session, run, still_open, outbox.CANCEL, "cancelled before it was sent", now, effects)
+    for execution in not_again:
+        execution.retry_at, execution.cancel_requested = None, True
+        effects.changed.append(executions.view(execution))
+    session.flush()
+    effects.add(releases.advance(session, [run_id], now))
+    return Cancelled(_view(session, run, [executions.view(row) for row in rows], now), effects)
 
 
 def _on_devices(rows: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
@@ -195,8 +242,8 @@ def number(session: Session, text: str) -> int:
     return int(text)
 
 
-def view(session: Session, run_id: int) -> RunView:
-    return _view(_find(session, run_id), executions.of_run(session, run_id))
+def view(session: Session, run_id: int, now: datetime) -> RunView:
+    return _view(session, _find(session, run_id), executions.of_run(session, run_id), now)
 
 
 def on_device(session: Session, run_id: int, device: str) -> ExecutionView:
@@ -216,7 +263,7 @@ def page(
     return executions.of_run(session, run_id, limit=limit, after=after, state=state)
 
 
-def summaries(session: Session, limit: int, before: int | None = None) -> list[RunSummary]:
+def summaries(session: Session, limit: int, now: datetime, before: int | None = None) -> list[RunSummary]:
     """The newest runs, newest first; older than `before` when given."""
     without_script = defer(Run.script)  # type: ignore[arg-type]  # a column, once it is on the class
     query = select(Run).options(without_script).order_by(col(Run.id).desc()).limit(limit)
@@ -224,7 +271,13 @@ def summaries(session: Session, limit: int, before: int | None = None) -> list[R
         query = query.where(col(Run.id) < before)
     runs = {run.id: run for run in session.exec(query) if run.id is not None}
     counts = executions.counts(session, runs)
-    return [RunSummary(**_head(run, counts[number]), counts=counts[number]) for number, run in runs.items()]
+    away = executions.away(session, runs, now)
+    planned = [number for number, run in runs.items() if run.plan is not None]
+    for number, again in executions.to_be_tried_again(session, planned).items():
+        counts[number] = dict(Counter(counts[number]) - Counter(again) + Counter({State.QUEUED: sum(again.values())}))
+    return [
+        RunSummary(**_head(run, counts[number], away[number]), counts=counts[number]) for number, run in runs.items()
+    ]
 
 
 def _find(session: Session, run_id: int) -> Run:
@@ -234,12 +287,14 @@ def _find(session: Session, run_id: int) -> Run:
     return run
 
 
-def _view(run: Run, views: Sequence[ExecutionView]) -> RunView:
+def _view(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime) -> RunView:
+    assert run.id is not None
     in_order = sorted(views, key=lambda view: view.device or "")
-    return RunView(**_head(run, [view.state for view in views]), executions=tuple(in_order))
+    away = executions.away(session, [run.id], now)[run.id]
+    return RunView(**_head(run, Counter(view.standing for view in views), away), executions=tuple(in_order))
 
 
-def _head(run: Run, states: States) -> dict[str, Any]:
+def _head(run: Run, states: Mapping[State, int], away: dict[State, int]) -> dict[str, Any]:
     """The fields that a view of it and a summary share."""
     return {
         "id": run.id,
@@ -253,4 +308,7 @@ def _head(run: Run, states: States) -> dict[str, Any]:
         "created_at": run.created_at,
         "state": derived_state(states),
         "settled": is_settled(states),
+        "away": away,
+        "rollout": releases.view(run, sum(states.values())),
+        "rerun_of": run.rerun_of,
     }

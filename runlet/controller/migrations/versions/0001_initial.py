@@ -60,9 +60,17 @@ def upgrade() -> None:
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("term", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rerun_of", sa.BigInteger(), nullable=True),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("concurrency_group", sa.String(), nullable=True),
+        sa.Column("rollout_state", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("waits_for", sa.String(), nullable=True),
+        sa.Column("decide_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
+    op.create_index("run_due", "run", ["decide_at"], unique=False)
+    op.create_index("run_of_group", "run", ["concurrency_group", "waits_for"], unique=False)
     op.create_table(
         "declared",
         sa.Column("kind", sa.String(32), nullable=False),
@@ -93,6 +101,8 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
         sa.Column("output_length", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
@@ -129,6 +139,8 @@ def downgrade() -> None:
     op.drop_table("execution")
     op.drop_index(op.f("ix_declared_owner"), table_name="declared")
     op.drop_table("declared")
+    op.drop_index("run_of_group", table_name="run")
+    op.drop_index("run_due", table_name="run")
     op.drop_index(op.f("ix_run_job"), table_name="run")
     op.drop_table("run")
     op.drop_table("device")

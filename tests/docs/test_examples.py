@@ -79,7 +79,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 # --- without a terminal --------------------------------------------------------------------------------------------
 
-HOW_TOS = ["write-a-job", "attach-and-answer", "run-from-scripts", "import-an-ansible-inventory"]
+HOW_TOS = ["write-a-job", "attach-and-answer", "run-from-scripts", "import-an-ansible-inventory", "roll-out-in-steps"]
 WITHOUT_A_FLEET = ["validate-in-an-editor-and-before-commits"]
 
 

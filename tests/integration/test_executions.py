@@ -119,7 +119,7 @@ def test_where_enrolled_waits_for_those_that_are_away(fleet: Fleet, device: str)
 
 def test_a_run_that_may_find_nothing_is_settled_at_once(fleet: Fleet):
     with fleet.api() as api:
-        api.apply([Job("nowhere", "true", target=Target.custom(["nobody", "no=where"], allow_empty=True))])
+        apply(api, Job("nowhere", "true", target=Target.custom(["nobody", "no=where"], allow_empty=True)))
         run = api.start_run(job="nowhere")
         assert (run.executions, run.settled, run.state) == ((), True, State.SUCCEEDED)
         assert api.run(run.id) == run
@@ -219,7 +219,7 @@ def test_a_program_within_its_timeout_is_left_alone(fleet: Fleet):
 def test_a_cancel_before_the_timeout_names_the_outcome(fleet: Fleet):
     script = "trap '' INT; echo ready; while :; do sleep 0.05; done"  # SIGTERM comes 2 s after the cancel
     with fleet.api() as api:
-        api.apply([Job("both", script, timeout=timedelta(seconds=2))])
+        apply(api, Job("both", script, timeout=timedelta(seconds=2)))
         run = api.start_run(job="both", target=Target.parse("pi-1"))
         fleet.until_printed(run, b"ready")
         api.cancel(run.id)

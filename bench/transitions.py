@@ -26,6 +26,7 @@ from runlet.controller.app import EVENT_PREFETCH
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
+from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.topology import for_workspace
@@ -72,7 +73,7 @@ async def _rates(url: str, prefetch: int) -> list[float]:
         consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, []))
         dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE)
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell)
-        collector = Collector(store, dispatcher, streams, hub)
+        collector = Collector(store, dispatcher, streams, hub, Releaser(store, dispatcher, streams, hub))
         streams.on_complete = collector.on_complete
         await store.open()
         await store.transact(lambda session: _connect(session, chosen))
@@ -118,7 +119,7 @@ async def _rate(store: Store, streams: Streams, collector: Collector, prefetch: 
         deliver()
     await done.wait()
     elapsed = time.perf_counter() - begin
-    [summary] = await store.transact(lambda session: runs.summaries(session, 1))
+    [summary] = await store.transact(lambda session: runs.summaries(session, 1, datetime.now(UTC)))
     assert summary.counts == {State.SUCCEEDED: len(run.executions)}
     return count / elapsed
 

@@ -126,6 +126,8 @@ class Executions:
         elif held.session is None:
             self._waiting.remove(held)
             self._end(held, Event.CANCEL, detail="cancelled before it started")
+        elif message.unless_started:
+            self._report(held.report)  # it has started: that is the answer
         else:
             self._end_program(held, held.session, Event.CANCEL, "")
 

@@ -24,6 +24,7 @@ from runlet.protocol.views import ExecutionView, RunView
 
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
 _CURRENT_LINE_BYTES = 4096
+_MOST_ATTEMPT = 10_000  # what the controller takes for one
 
 _run_argument = click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
 _device_option = click.option(
@@ -68,10 +69,24 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
 @_run_argument
 @_device_option
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run ends.")
+@click.option(
+    "--attempt",
+    metavar="N",
+    type=click.IntRange(1, _MOST_ATTEMPT),
+    help="The N-th attempt of one device, where it was tried again. Default: the last.",
+)
 @click.option("--raw", is_flag=True, help="The exact bytes of one device; not to a terminal.")
 @lines_option
 @pass_options
-def logs(options: Options, run: RunId, device: str | None, following: bool, raw: bool, output: Output) -> None:
+def logs(
+    options: Options,
+    run: RunId,
+    device: str | None,
+    following: bool,
+    attempt: int | None,
+    raw: bool,
+    output: Output,
+) -> None:
     """Print what a run's programs wrote. RUN is a number or `latest`, the default.
 
     What could act on your terminal is taken out, all but colours; --raw keeps everything, for a file or a pipe.
@@ -80,6 +95,7 @@ def logs(options: Options, run: RunId, device: str | None, following: bool, raw:
     Examples:
       runlet logs
       runlet logs 12 --device pi-1 -f
+      runlet logs 12 --device pi-1 --attempt 1
       runlet logs 12 --device pi-1 --raw > session.bin
       runlet logs 12 -f --output jsonl
     """
@@ -93,12 +109,16 @@ def logs(options: Options, run: RunId, device: str | None, following: bool, raw:
     with endpoint.api() as api:
         found = api.run(run)
     picture = Picture(found, _selected(found, device))
+    if attempt is not None:
+        _only_one(picture, "attempts are those of one device")
+        if following:
+            raise InvalidInput("--attempt and --follow exclude each other", "leave out one of them")
     if raw:
-        _print_raw(endpoint, picture, following)
+        _print_raw(endpoint, picture, following, attempt)
     elif following:
         _follow(endpoint, picture, output)
     else:
-        _print_stored(endpoint, picture, output)
+        _print_stored(endpoint, picture, attempt, output)
 
 
 def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
@@ -134,14 +154,14 @@ def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
     return picture.exit_code
 
 
-def _print_stored(endpoint: Endpoint, picture: Picture, output: Output) -> None:
+def _print_stored(endpoint: Endpoint, picture: Picture, attempt: int | None, output: Output) -> None:
     executions = [execution for execution in picture.executions if execution.device is not None]
     printer: Printer = LinePrinter(picture.run, colours=colours_on_stdout(), prefixed=len(picture.executions) > 1)
     if output is Output.JSONL:
         printer = JsonlPrinter(picture.run)
     with endpoint.api() as api:
         for execution in executions:
-            for page in api.transcript(picture.run.id, str(execution.device)):
+            for page in api.transcript(picture.run.id, str(execution.device), attempt=attempt):
                 sys.stdout.write(printer.output(execution.id, page))
             sys.stdout.write(printer.finish(execution.id))
 
@@ -159,11 +179,11 @@ def _live_printer(picture: Picture, output: Output) -> Printer:
     return InertPrinter(terminal=os.isatty(1), colours=colours_on_stdout())
 
 
-def _print_raw(endpoint: Endpoint, picture: Picture, following: bool) -> None:
+def _print_raw(endpoint: Endpoint, picture: Picture, following: bool, attempt: int | None) -> None:
     execution = _only_one(picture, "raw bytes are those of one device")
     if following:
         asyncio.run(follow_raw(endpoint, picture.run.id, Attach(picture.devices, read_only=True)))
     elif execution.device is not None:
         with endpoint.api() as api:
-            for page in api.transcript(picture.run.id, execution.device):
+            for page in api.transcript(picture.run.id, execution.device, attempt=attempt):
                 sys.stdout.buffer.write(page)

@@ -13,12 +13,14 @@ from runlet.cli.picture import Picture
 from runlet.cli.pipes import read_stdin, write_stdout
 from runlet.cli.printers import Printer
 from runlet.cli.replay import CurrentLine
+from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import trailer
 from runlet.client.attachment import Attachment, ConsoleEvent, attach
 from runlet.errors import ControllerUnavailable
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RunSnapshot
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RolloutChanged, RunSnapshot
+from runlet.protocol.views import ExecutionView
 
 _STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
 
@@ -38,10 +40,16 @@ class Follower:
         self._printer = printer
         self._with_trailer = with_trailer
         self._current = current
-        self._offsets: dict[str, int] = {}
+        self._rollout = Teller()
+        self._offsets: dict[tuple[str, int], int] = {}  # by execution and attempt
 
     async def take(self, event: ConsoleEvent) -> None:
+        attempts = {execution.id: execution.attempt for execution in self.picture.executions}
         self.picture.take(event)
+        for line in self._rollout.told(self.picture.run):
+            click.echo(f"run {self.picture.run.id}: {line}", err=True)
+        if isinstance(event, ExecutionChanged) and event.execution.attempt > attempts.get(event.execution.id, 1):
+            await write_stdout(self._next_attempt(event.execution).encode())
         if any(execution.state in _STARTED for execution in self.picture.executions):
             self.started.set()
         if text := self._text(event):
@@ -53,18 +61,29 @@ class Follower:
                 return self._printer.run(run)
             case ExecutionChanged(execution):
                 return self._printer.changed(execution)
-            case Chunk(execution, _, position, data):
-                return self._printer.output(execution, self._wanted(execution, position, data))
+            case RolloutChanged(rollout):
+                return self._printer.rollout(rollout)
+            case Chunk(execution, attempt, position, data):
+                return self._printer.output(execution, self._wanted((execution, attempt), position, data))
             case Drained(execution):
                 return self._printer.finish(execution) + self._trailer(execution)
             case Notice(_, message):
                 click.echo(plain(message), err=True)
         return ""
 
-    def _wanted(self, execution: str, position: int, data: bytes) -> bytes:
+    def _next_attempt(self, execution: ExecutionView) -> str:
+        """The attempt before has ended; what was held back of it, and that there is another."""
+        unfinished = self._printer.finish(execution.id)
+        if not self._with_trailer:
+            return unfinished
+        at = "" if execution.retry_at is None else f" at {execution.retry_at.astimezone():%H:%M:%S}"
+        words = f"Attempt {execution.attempt - 1} has ended; attempt {execution.attempt} follows{at}"
+        return unfinished + self._printer.tell(execution.id, [words])
+
+    def _wanted(self, attempt: tuple[str, int], position: int, data: bytes) -> bytes:
         """The part of a chunk to show: output may come twice."""
-        seen = self._offsets.get(execution, position)
-        self._offsets[execution] = max(seen, position + len(data))
+        seen = self._offsets.get(attempt, position)
+        self._offsets[attempt] = max(seen, position + len(data))
         new = data[max(0, seen - position) :]
         return self._current.feed(position + len(data) - len(new), new) if self._current else new
 
@@ -101,11 +120,12 @@ async def _type(attachment: Attachment, follower: Follower, execution: str) -> N
 
 async def follow_raw(endpoint: Endpoint, run: int, request: Attach) -> None:
     """Write the exact bytes of the one selected execution until it has ended."""
-    seen = 0
+    seen, attempt = 0, 1
     async with attach(endpoint.url, endpoint.token, run, request) as attachment:
         try:
             async for event in attachment.events():
                 if isinstance(event, Chunk):
+                    seen, attempt = (seen if event.attempt == attempt else 0), event.attempt
                     await write_stdout(event.data[max(0, seen - event.position) :])
                     seen = max(seen, event.position + len(event.data))
         except ControllerUnavailable as error:

@@ -71,6 +71,12 @@ class MergedView:
         stream.ended = True
         return self._paint([self._prefixes.line(execution, line) for line in [*last, *map(_dim, told)]])
 
+    def begin_again(self, execution: str, told: list[str]) -> str:
+        """Its program is started anew; `told` is said between the two."""
+        last = self._stream(execution).assembler.finish()
+        self._streams[execution] = _Stream()
+        return self._paint([self._prefixes.line(execution, line) for line in [*last, *map(_dim, told)]])
+
     def select(self, execution: str | None) -> str:
         """Show this device's unfinished line at the bottom; None when no device can be typed to."""
         self._selected = execution

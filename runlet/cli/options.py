@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from runlet.cli.endpoint import Endpoint, find
+from runlet.model.execution import OUTCOMES, State
 from runlet.model.inventory import VARIABLE_NAME
 from runlet.model.run import RunId
 from runlet.model.target import Target
@@ -109,6 +110,21 @@ variables_option = click.option(
     multiple=True,
     help="A variable for the template and its program; wins over those of the job and the inventory.",
 )
+
+
+class OutcomesType(click.ParamType[tuple[State, ...]]):
+    """Ways in which an execution ends, comma-separated."""
+
+    name = "outcomes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[State, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = str(value).split(",")
+        for word in words:
+            if word not in OUTCOMES:
+                self.fail(f"{word!r} ends no execution. Known are: {', '.join(sorted(OUTCOMES))}")
+        return tuple(State(word) for word in words)
 
 
 class TargetType(click.ParamType[Target]):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runlet.cli.prefix import device_name
 from runlet.client.attachment import ConsoleEvent
 from runlet.model.execution import State
 from runlet.model.run import ExitCode, exit_code
-from runlet.protocol.frames import ExecutionChanged, RunSnapshot
+from runlet.protocol.frames import ExecutionChanged, RolloutChanged, RunSnapshot
 from runlet.protocol.views import DeviceView, ExecutionView, Presence, RunView
 
 
@@ -32,16 +33,19 @@ class Picture:
     @property
     def exit_code(self) -> ExitCode:
         """How the selected executions stand."""
-        return exit_code(execution.state for execution in self.executions)
+        return exit_code((execution.standing for execution in self.executions), aborted=self.run.is_aborted)
 
     def take(self, event: ConsoleEvent) -> None:
         """Note what `event` says of the run. A change that is older than what is known says nothing."""
         match event:
             case RunSnapshot(run):
+                self.run = run
                 for execution in run.executions:
                     self._update(execution)
             case ExecutionChanged(execution):
                 self._update(execution)
+            case RolloutChanged(rollout):
+                self.run = replace(self.run, rollout=rollout)
             case _:
                 pass
 
@@ -56,7 +60,7 @@ def waiting_words(executions: Sequence[ExecutionView], devices: Sequence[DeviceV
     online = {device.name for device in devices if device.presence is Presence.ONLINE}
     words = []
     for execution in executions:
-        if execution.state is not State.QUEUED or execution.device in online:
+        if execution.state is not State.QUEUED or execution.device in online or execution.released_at is None:
             continue
         if execution.device is None:
             words.append("no device is connected; the first to connect runs it")

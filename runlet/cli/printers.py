@@ -13,7 +13,7 @@ from runlet.cli.inert import InertFilter
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
 from runlet.protocol.values import to_json
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
 
 class Printer(Protocol):
@@ -24,6 +24,9 @@ class Printer(Protocol):
 
     def changed(self, execution: ExecutionView) -> str:
         """The execution has a newer version."""
+
+    def rollout(self, rollout: RolloutView) -> str:
+        """The run has come further in its rollout. People are told on stderr."""
 
     def output(self, execution: str, data: bytes) -> str:
         """Bytes of its terminal."""
@@ -49,6 +52,9 @@ class LinePrinter:
 
     def changed(self, execution: ExecutionView) -> str:
         self._prefixes.update(execution)
+        return ""
+
+    def rollout(self, rollout: RolloutView) -> str:
         return ""
 
     def output(self, execution: str, data: bytes) -> str:
@@ -85,6 +91,9 @@ class InertPrinter:
     def changed(self, execution: ExecutionView) -> str:
         return ""
 
+    def rollout(self, rollout: RolloutView) -> str:
+        return ""
+
     def output(self, execution: str, data: bytes) -> str:
         return self._shown(self._filter.feed(data))
 
@@ -115,6 +124,9 @@ class JsonlPrinter:
         self._devices[execution.id] = execution.device
         return _line({"type": "execution", "execution": to_json(execution)})
 
+    def rollout(self, rollout: RolloutView) -> str:
+        return _line({"type": "rollout", "rollout": to_json(rollout)})
+
     def output(self, execution: str, data: bytes) -> str:
         return self._print(execution, self._assembler(execution).feed(data))
 
@@ -141,6 +153,9 @@ class SilentPrinter:
         return ""
 
     def changed(self, execution: ExecutionView) -> str:
+        return ""
+
+    def rollout(self, rollout: RolloutView) -> str:
         return ""
 
     def output(self, execution: str, data: bytes) -> str:

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 from runlet.cli.inert import plain
 from runlet.cli.options import Output, colours_on_stdout
 from runlet.cli.prefix import device_name
+from runlet.cli.rollouts import details, standing
 from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
 from runlet.cli.width import keep_start
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
-from runlet.model.run import progress
 from runlet.model.target import Chosen
 from runlet.protocol.values import to_json
 from runlet.protocol.views import (
@@ -92,7 +92,7 @@ def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True
             _text(str(run.id), "bold"),
             _text(_short_title(run)),
             _text(str(run.target)),
-            _text(progress(run.counts), _STATE_STYLES.get(run.state, "")),
+            _text(standing(run), _STATE_STYLES.get(run.state, "")),
             _text(age(run.created_at, now) + ("" if run.scheduled_for is None else ", by its schedule")),
         )
     _print(table)
@@ -102,10 +102,13 @@ def print_run(run: RunView, now: datetime) -> None:
     """One run: what it is, and its executions."""
     created = run.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     print(f"run {run.id}: {plain(run_title(run))}")
-    print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)})")
+    again = "" if run.rerun_of is None else f", rerun of {run.rerun_of}"
+    print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)}){again}")
     if run.scheduled_for is not None and run.zone is not None:
         print(f"started by its schedule, for {_wall(run.scheduled_for, run.zone)}")
-    print(f"state {progress(execution.state for execution in run.executions)}")
+    print(f"state {standing(run)}")
+    if words := details(run):
+        print(f"rollout {words}")
     print()
     table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
     for execution in run.executions:
@@ -115,7 +118,7 @@ def print_run(run: RunView, now: datetime) -> None:
             _text(_exit_words(execution)),
             _text("" if execution.seconds is None else duration(execution.seconds)),
             _text(_output_words(execution)),
-            _text(execution.detail),
+            _text(_detail_words(execution)),
         )
     _print(table)
 
@@ -263,7 +266,16 @@ def size(length: int) -> str:
 
 def _state_words(execution: ExecutionView) -> str:
     words = execution.state.value.replace("_", " ")
+    if execution.attempt > 1:
+        words += f", attempt {execution.attempt}"
     return f"{words}, cancelling" if execution.cancel_requested and not execution.state.is_outcome else words
+
+
+def _detail_words(execution: ExecutionView) -> str:
+    if execution.retry_at is not None:
+        again = f"tried again at {execution.retry_at.astimezone():%H:%M:%S}"
+        return f"{execution.detail}; {again}" if execution.detail else again
+    return execution.detail
 
 
 def _output_words(execution: ExecutionView) -> str:

@@ -1,4 +1,4 @@
-"""The commands that start and end runs: run, exec, cancel."""
+"""The commands that start, steer and end runs: run, exec, rerun, gate, cancel."""
 
 from __future__ import annotations
 
@@ -15,17 +15,30 @@ from runlet.cli import render as rendering
 from runlet.cli.completing import device_names, job_names, patterns, run_numbers
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.inert import plain, readable
-from runlet.cli.options import Options, Output, RunType, TargetType, output_option, pass_options, variables_option
+from runlet.cli.options import (
+    Options,
+    OutcomesType,
+    Output,
+    RunType,
+    TargetType,
+    output_option,
+    pass_options,
+    variables_option,
+)
 from runlet.cli.picture import waiting_words
 from runlet.cli.prefix import device_name
+from runlet.cli.rollouts import details, standing
 from runlet.cli.terminal import is_interactive, terminal_size
-from runlet.client.api import DEFAULT_TERM
+from runlet.client.api import DEFAULT_TERM, Api
 from runlet.errors import InvalidInput
+from runlet.model.execution import State
 from runlet.model.run import ExitCode, RunId
 from runlet.model.target import Target
-from runlet.protocol.views import RunView
+from runlet.protocol.views import RunView, Steering
 
 F = TypeVar("F", bound=Callable[..., Any])
+# Starts a run, given this machine's device and whether the run gets this terminal.
+Start = Callable[[Api, str | None, bool], RunView]
 
 _detach = click.option("--detach", "-d", is_flag=True, help="Start it and come back at once.")
 _timeout = click.option(
@@ -111,7 +124,8 @@ def run(
       runlet run backup --wait --timeout 3600 --junit backup.xml
     """
     staying = _Staying(detach, wait, timeout, report, output)
-    return _launch(options, staying, {"job": job, "args": args, "target": target, "variables": dict(variables)})
+    start = _starter(job=job, args=args, target=target, variables=dict(variables))
+    return _launch(options, staying, start)
 
 
 @click.command("exec")
@@ -145,7 +159,72 @@ def exec_(
       runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
     """
     staying = _Staying(detach, wait, timeout, report, output)
-    return _launch(options, staying, {"command": command, "target": target})
+    return _launch(options, staying, _starter(command=command, target=target))
+
+
+@click.command()
+@click.argument("run", type=RunType(), shell_complete=run_numbers)
+@click.option(
+    "--only",
+    metavar="OUTCOME,...",
+    type=OutcomesType(),
+    help="Only where it ended so: failed,timed_out,expired,... Default: where it did not succeed.",
+)
+@_detach
+@_wait
+@_timeout
+@_junit
+@output_option
+@pass_options
+def rerun(
+    options: Options,
+    run: RunId,
+    only: tuple[State, ...] | None,
+    detach: bool,
+    wait: bool,
+    timeout: float | None,
+    report: Path | None,
+    output: Output,
+) -> int:
+    """Run again what a run ran, on those of its devices where it did not succeed.
+
+    It is a new run of the same content: the script, arguments and rollout of then, whatever the job is now. Terminals,
+    streaming and exit codes are as with `run`.
+
+    \b
+    Examples:
+      runlet rerun latest
+      runlet rerun 12 --only failed,timed_out
+    """
+    staying = _Staying(detach, wait, timeout, report, output)
+    return _launch(options, staying, lambda api, *_: api.rerun(run, only))
+
+
+@click.command()
+@click.argument("run", type=RunType(), shell_complete=run_numbers)
+@click.option("--approve", "steering", flag_value=Steering.APPROVE.value, help="Let the next batch begin.")
+@click.option("--pause", "steering", flag_value=Steering.PAUSE.value, help="Release nothing more; what runs goes on.")
+@click.option("--resume", "steering", flag_value=Steering.RESUME.value, help="Let a paused run go on.")
+@click.option("--reason", help="Why it is paused, for those who look.")
+@pass_options
+def gate(options: Options, run: RunId, steering: str | None, reason: str | None) -> None:
+    """Approve a batch of a run, or pause or resume the run.
+
+    \b
+    Examples:
+      runlet gate 12 --approve
+      runlet gate 12 --pause --reason 'the mirror is down'
+      runlet gate latest --resume
+    """
+    if steering is None:
+        raise InvalidInput("nothing to do is given", "say one of --approve, --pause, --resume")
+    if reason is not None and steering != Steering.PAUSE:
+        raise InvalidInput("--reason is for --pause")
+    with options.endpoint().api() as api:
+        found = api.steer(run, Steering(steering), reason)
+    click.echo(f"run {found.id}: {standing(found)}")
+    if words := details(found):
+        click.echo(words)
 
 
 @click.command()
@@ -212,18 +291,27 @@ def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
     click.echo(f"cancelling run {found.id} on {names}" if names else f"run {found.id} is cancelled")
 
 
-def _launch(options: Options, staying: _Staying, request: dict[str, Any]) -> int:
-    """Start the run that `request` describes, and stay with it unless told otherwise."""
+def _starter(**request: Any) -> Start:
+    """Starts what `request` asks for."""
+
+    def start(api: Api, device: str | None, interactive: bool) -> RunView:
+        return api.start_run(
+            **request,
+            origin=device,
+            terminal=terminal_size() if interactive else None,
+            term=_own_term() if interactive else DEFAULT_TERM,
+        )
+
+    return start
+
+
+def _launch(options: Options, staying: _Staying, start: Start) -> int:
+    """Start a run, and stay with it unless told otherwise."""
     staying.check()
     endpoint = options.endpoint()
     interactive = staying.interactive
     with endpoint.api() as api:
-        started = api.start_run(
-            **request,
-            origin=endpoint.device,
-            terminal=terminal_size() if interactive else None,
-            term=_own_term() if interactive else DEFAULT_TERM,
-        )
+        started = start(api, endpoint.device, interactive)
         words = waiting_words(started.executions, api.devices(facts=False))
     if staying.detach or not started.executions:
         _tell_start(started, staying.output)

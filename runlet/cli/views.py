@@ -14,11 +14,12 @@ from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
 from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import Replay, from_safe_place
+from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import trailer
 from runlet.client.attachment import ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RunSnapshot
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RolloutChanged, RunSnapshot
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView
 
@@ -71,6 +72,8 @@ class RawView:
         self._read_only = read_only
         self._offset = max(0, stored - RAW_TAIL_BYTES)
         self._replay = Replay(stored)
+        self._attempt = picture[execution].attempt
+        self._rollout = Teller()
         self._at_line_start = True
 
     def greeting(self) -> bytes:
@@ -88,12 +91,21 @@ class RawView:
 
     def take(self, event: ConsoleEvent, now: float) -> bytes:
         match event:
-            case Chunk(self._execution, _, position, data):
-                return self._show(position, data)
+            case Chunk(self._execution, attempt, position, data):
+                return self._begin(attempt) + self._show(position, data)
+            case RunSnapshot() | RolloutChanged():
+                return self.say(*self._rollout.told(self._picture.run))
             case Notice(self._execution | None, message):
                 return self.say(message)
             case _:
                 return b""
+
+    def _begin(self, attempt: int) -> bytes:
+        """Output of another attempt begins anew."""
+        if attempt == self._attempt:
+            return b""
+        self._attempt, self._offset, self._replay = attempt, 0, Replay(0)
+        return self.say(f"attempt {attempt}")
 
     def act(self, command: Action | Choose) -> bytes | Switch:
         executions = [execution.id for execution in self._picture.executions]
@@ -103,6 +115,8 @@ class RawView:
         return b"" if chosen == self._execution else Switch(chosen)
 
     def say(self, *lines: str) -> bytes:
+        if not lines:
+            return b""
         before = "" if self._at_line_start else "\r\n"
         self._at_line_start = True
         return (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
@@ -144,6 +158,8 @@ class LinesView:
         self._prefixes = Prefixes(picture.executions, colours=colours)
         self._merged = MergedView(self._prefixes, columns)
         self._offsets: dict[str, int] = {}
+        self._attempts: dict[str, int] = {}  # the one that its offset is in
+        self._rollout = Teller()
         self._told: set[str] = set()  # executions whose end was shown
 
     def greeting(self) -> bytes:
@@ -157,10 +173,13 @@ class LinesView:
 
     def take(self, event: ConsoleEvent, now: float) -> bytes:
         match event:
-            case Chunk(execution, _, position, data):
-                shown = self._merged.output(execution, self._new(execution, position, data), now)
+            case Chunk(execution, attempt, position, data):
+                shown = self._begin(execution, attempt)
+                shown += self._merged.output(execution, self._new(execution, position, data), now)
             case RunSnapshot():
-                shown = self._follow_typing()
+                shown = self._tell_rollout() + self._follow_typing()
+            case RolloutChanged():
+                shown = self._tell_rollout()
             case ExecutionChanged(execution):
                 self._prefixes.update(execution)
                 shown = self._follow_typing()
@@ -202,6 +221,18 @@ class LinesView:
     def zoomed(self, execution: str, *, full_screen: bool) -> None:
         """This execution was shown raw, and its program has a screen of its own or not; its lines may have a gap."""
         self._merged.set_full_screen(execution, full_screen)
+
+    def _begin(self, execution: str, attempt: int) -> str:
+        """Output of another attempt begins anew."""
+        before = self._attempts.setdefault(execution, attempt)
+        if attempt == before:
+            return ""
+        self._attempts[execution], self._offsets[execution] = attempt, 0
+        return self._merged.begin_again(execution, [f"attempt {attempt}"])
+
+    def _tell_rollout(self) -> str:
+        lines = self._rollout.told(self._picture.run)
+        return self._merged.say(*lines) if lines else ""
 
     def _new(self, execution: str, position: int, data: bytes) -> bytes:
         """The part of a chunk to show: output may come twice, and a tail begins anywhere."""

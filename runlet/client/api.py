@@ -33,6 +33,7 @@ from runlet.protocol.views import (
     RunSummary,
     RunView,
     ScheduleView,
+    Steering,
 )
 
 if TYPE_CHECKING:
@@ -181,10 +182,20 @@ class Api:
         content = {"devices": None if devices is None else list(devices)}
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/cancel", content), "run")
 
-    def transcript(self, run: RunId, device: str, offset: int = 0) -> Iterator[bytes]:
-        """What is stored of a device's output from `offset` on, in pages."""
+    def steer(self, run: RunId, action: Steering, reason: str | None = None) -> RunView:
+        """Approve, pause or resume a run that rolls out."""
+        content = {"action": action.value} | ({} if reason is None else {"reason": reason})
+        return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/gate", content), "run")
+
+    def rerun(self, run: RunId, only: Sequence[State] | None = None) -> RunView:
+        """Launch a run's content again where it ended as one of `only`; where it did not succeed when None."""
+        content = {"only": None if only is None else [state.value for state in only]}
+        return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/rerun", content), "run")
+
+    def transcript(self, run: RunId, device: str, offset: int = 0, attempt: int | None = None) -> Iterator[bytes]:
+        """What is stored of a device's output from `offset` on, in pages; of its newest attempt when None."""
         while True:
-            data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES)
+            data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES, attempt)
             if data:
                 yield data
             offset += len(data)
@@ -200,8 +211,12 @@ class Api:
         query = {"name": list(names), "facts": facts}
         return _items(DeviceView, self._ask("GET", "/v1/devices", query=query), "devices")
 
-    def _transcript_page(self, run: RunId, device: str, offset: int, limit: int) -> tuple[bytes, int]:
-        query = {"device": device, "offset": offset, "limit": limit}
+    def _transcript_page(
+        self, run: RunId, device: str, offset: int, limit: int, attempt: int | None = None
+    ) -> tuple[bytes, int]:
+        query: dict[str, Any] = {"device": device, "offset": offset, "limit": limit}
+        if attempt is not None:
+            query["attempt"] = attempt
         answer = self._send("GET", f"/v1/runs/{run}/transcript", query=query)
         try:
             return answer.content, int(answer.headers[TRANSCRIPT_END_HEADER])

@@ -9,14 +9,15 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Path, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
+from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from runlet import __version__
-from runlet.controller import declarations, devices, jobs, runs, schedules
+from runlet.controller import declarations, devices, jobs, releases, runs, schedules
 from runlet.controller.attach import Attaching
-from runlet.controller.consequences import Consequences
 from runlet.controller.health import Vitals
+from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
@@ -37,6 +38,7 @@ from runlet.model.target import Target, Where
 from runlet.protocol import names
 from runlet.protocol.messages import MAX_WINDOW, TerminalSize
 from runlet.protocol.values import to_json
+from runlet.protocol.views import RunView, Steering
 from runlet.spec import declared
 
 # One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
@@ -51,6 +53,8 @@ MAX_DECLARATIONS = 20_000
 MAX_EXPRESSION = 10_000
 # What the database and the file system count up to.
 MAX_NUMBER = 2**63 - 1
+# Far above what a job may ask for.
+MAX_ATTEMPT = 10_000
 
 # The nearest class decides.
 _STATUS: dict[type[RunletError], int] = {
@@ -130,9 +134,26 @@ class CancelBody(BaseModel):
     devices: list[str] | None = None
 
 
+class RerunBody(BaseModel):
+    only: list[State] | None = Field(None, min_length=1)
+
+    @field_validator("only")
+    @classmethod
+    def are_outcomes(cls, only: list[State] | None) -> list[State] | None:
+        if wrong := [state for state in only or () if not state.is_outcome]:
+            raise ValueError(f"{wrong[0]} ends no execution")
+        return only
+
+
+class GateBody(BaseModel):
+    action: Steering
+    # Shown in one line, and kept as long as the run.
+    reason: str = Field("paused by an operator", min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
 def build(
     store: Store,
-    consequences: Consequences,
+    releaser: Releaser,
     scheduler: Scheduler,
     streams: Streams,
     transcripts: Transcripts,
@@ -208,7 +229,14 @@ def build(
     async def launch(body: RunBody) -> dict[str, Any]:
         request = _launch_request(body)
         launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
-        consequences.of_launch(launched)
+        releaser.begin(launched)
+        return dict(to_json(launched.run))
+
+    @api.post("/v1/runs/{run}/rerun", status_code=201)
+    async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        launched = await store.transact(lambda session: runs.rerun(session, runs.number(session, run), body.only, now))
+        releaser.begin(launched)
         return dict(to_json(launched.run))
 
     @api.post("/v1/render")
@@ -227,13 +255,31 @@ def build(
         limit: int = Query(DEFAULT_RUNS, ge=1, le=MAX_PAGE), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
     ) -> JSONResponse:  # made here: what FastAPI would look for in a thousand runs is not there
         return JSONResponse(
-            {"runs": to_json(await store.transact(lambda session: runs.summaries(session, limit, before)))}
+            {
+                "runs": to_json(
+                    await store.transact(lambda session: runs.summaries(session, limit, datetime.now(UTC), before))
+                )
+            }
         )
 
     @api.get("/v1/runs/{run}")
     async def show_run(run: str) -> JSONResponse:
-        view = await store.transact(lambda session: runs.view(session, runs.number(session, run)))
+        now = datetime.now(UTC)
+        view = await store.transact(lambda session: runs.view(session, runs.number(session, run), now))
         return JSONResponse(to_json(view))
+
+    @api.post("/v1/runs/{run}/gate")
+    async def steer(run: str, body: GateBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+
+        def work(session: Session) -> tuple[releases.Effects, RunView]:
+            number = runs.number(session, run)
+            effects = releases.steer(session, number, body.action, body.reason, now)
+            return effects, runs.view(session, number, now)
+
+        effects, view = await store.transact(work)
+        releaser.carry_out(effects)
+        return dict(to_json(view))
 
     @api.get("/v1/runs/{run}/executions")
     async def list_executions(
@@ -253,7 +299,7 @@ def build(
         cancelled = await store.transact(
             lambda session: runs.cancel(session, runs.number(session, run), body.devices, now)
         )
-        consequences.of_cancel(cancelled)
+        releaser.carry_out(cancelled.effects)
         scheduler.on_ended()
         return dict(to_json(cancelled.run))
 
@@ -261,14 +307,18 @@ def build(
     async def transcript(
         run: str,
         device: str,
+        attempt: int | None = Query(None, ge=1, le=MAX_ATTEMPT),
         offset: int = Query(0, ge=0, le=MAX_NUMBER),
         limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
     ) -> Response:
         execution = await store.transact(
             lambda session: runs.on_device(session, runs.number(session, run), names.check_device_name(device))
         )
-        data = transcripts.read(execution.id, execution.attempt, offset, limit)
-        end = streams.length(execution.id, execution.attempt)
+        which = execution.attempt if attempt is None else attempt
+        if which > execution.attempt:
+            raise UnknownName(f"run {run} has had {execution.attempt} attempts on {device!r}, not {which}")
+        data = transcripts.read(execution.id, which, offset, limit)
+        end = streams.length(execution.id, which)
         return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})
 
     @api.get("/v1/devices")

@@ -16,11 +16,11 @@ from runlet.controller import api, devices, executions
 from runlet.controller.attach import Attaching
 from runlet.controller.collector import Collector
 from runlet.controller.config import ControllerConfig
-from runlet.controller.consequences import Consequences
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hub import Hub
+from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
@@ -65,7 +65,8 @@ class Controller:
         dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace)
         streams = Streams(self._transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell)
-        collector = Collector(self._store, dispatcher, streams, hub)
+        releaser = Releaser(self._store, dispatcher, streams, hub)
+        collector = Collector(self._store, dispatcher, streams, hub, releaser)
         consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
         consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
         streams.on_output, streams.on_complete = hub.on_output, collector.on_complete
@@ -74,13 +75,12 @@ class Controller:
             streams.open(view.id, view.attempt, view.device)
             if view.state.is_outcome:
                 streams.finish(view.id, view.output_length)
-        consequences = Consequences(dispatcher, streams, hub)
-        scheduler = Scheduler(self._store, consequences)
+        scheduler = Scheduler(self._store, releaser)
         collector.on_ended = scheduler.on_ended
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
         application = api.build(
             self._store,
-            consequences,
+            releaser,
             scheduler,
             streams,
             self._transcripts,
@@ -88,8 +88,8 @@ class Controller:
             Vitals(self._store, publisher, consumer),
         )
         server = _server(Gate(application, config.token))
-        for work in (collector.run(), streams.run(), hub.run(), publisher.run(), consumer.run(), dispatcher.run()):
-            self._start(work, stop)
+        for part in (collector, streams, hub, publisher, consumer, dispatcher, releaser):
+            self._start(part.run(), stop)
         serving = self._start(server.serve(sockets=[self._listener]), stop)
         announcing = self._start(self._announce(publisher, consumer, on_ready), stop)
         scheduling = self._start(scheduler.run(), stop)

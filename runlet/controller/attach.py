@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -17,7 +18,16 @@ from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, RunletError, Unavailable, UnknownName
 from runlet.protocol import frames, messages
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Resize, RunSnapshot, Settled
+from runlet.protocol.frames import (
+    Attach,
+    Drained,
+    ExecutionChanged,
+    Notice,
+    Resize,
+    RolloutChanged,
+    RunSnapshot,
+    Settled,
+)
 from runlet.protocol.views import ExecutionView, RunView
 
 # A console tells first what it wants, right after connecting.
@@ -63,12 +73,13 @@ class Attaching:
             await socket.close(CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
-        attachment = self._hub.attach(_selected(run, request), {})
+        attachment = self._hub.attach(run.id, _selected(run, request), {})
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
             for view in _selected(run, request):
                 attachment.executions[view.id] = view
                 attachment.offsets[view.id] = self._begin(view, request)
+                attachment.attempts[view.id] = view.attempt
             if request.terminal and not request.read_only:
                 for view in attachment.executions.values():
                     self._resize(view, request.terminal)
@@ -97,11 +108,19 @@ class Attaching:
         while not self._stopping:
             attachment.wake.clear()
             for execution in list(attachment.changed):
+                newer = attachment.executions[execution].attempt > attachment.attempts[execution]
+                if newer and execution not in attachment.drained:
+                    continue  # what the attempt before has printed goes first
                 attachment.changed.discard(execution)
                 await socket.send_text(frames.encode(ExecutionChanged(attachment.executions[execution])))
+            if attachment.rollout is not None:
+                rollout, attachment.rollout = attachment.rollout, None
+                await socket.send_text(frames.encode(RolloutChanged(rollout)))
             while attachment.notices:
                 await socket.send_text(frames.encode(Notice(*attachment.notices.pop(0))))
             more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]
+            if attachment.changed or attachment.rollout is not None:
+                continue  # told before the end, and before a wait
             if len(attachment.drained) == len(attachment.executions):
                 await socket.send_text(frames.encode(Settled()))
                 await socket.close(CLOSE_DONE)
@@ -114,14 +133,19 @@ class Attaching:
         """One chunk at most, or the news that there will be no more; whether to look again without being woken."""
         if execution in attachment.drained:
             return False
-        view, offset = attachment.executions[execution], attachment.offsets[execution]
-        length = self._streams.length(execution, view.attempt)
+        attempt, offset = attachment.attempts[execution], attachment.offsets[execution]
+        length = self._streams.length(execution, attempt)
         if offset < length:
-            data = self._transcripts.read(execution, view.attempt, offset, MAX_CHUNK_BYTES)
-            await socket.send_bytes(Chunk(execution, view.attempt, offset, data).encode())
+            data = self._transcripts.read(execution, attempt, offset, MAX_CHUNK_BYTES)
+            await socket.send_bytes(Chunk(execution, attempt, offset, data).encode())
             attachment.offsets[execution] = offset + len(data)
             return True
-        if view.state.is_outcome and length >= view.output_length:
+        view = attachment.executions[execution]
+        if view.attempt > attempt:
+            attachment.attempts[execution], attachment.offsets[execution] = view.attempt, 0
+            attachment.changed.add(execution)
+            return True
+        if view.is_over and length >= view.output_length:
             attachment.drained.add(execution)
             await socket.send_text(frames.encode(Drained(execution)))
         return False
@@ -162,7 +186,8 @@ class Attaching:
         return offset if request.tail is None else max(offset, length - max(0, request.tail))
 
     async def _read(self, run_text: str) -> RunView:
-        return await self._store.transact(lambda session: runs.view(session, runs.number(session, run_text)))
+        now = datetime.now(UTC)
+        return await self._store.transact(lambda session: runs.view(session, runs.number(session, run_text), now))
 
 
 def _text_frame(message: MutableMapping[str, Any]) -> frames.ConsoleFrame:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.backoff import Backoff
-from runlet.controller import devices, executions, outbox, runs
+from runlet.controller import devices, executions, outbox, releases, runs
 from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.executions import Attempt
 from runlet.controller.hub import Hub
 from runlet.controller.outbox import Outgoing
+from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.errors import ProtocolError, Unavailable
@@ -41,18 +43,20 @@ class Effects:
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
+    released: releases.Effects = field(default_factory=releases.Effects)
 
 
 class Collector:
     """Takes the deliveries of the event queue; `run` turns them into transactions."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, streams: Streams, hub: Hub) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, streams: Streams, hub: Hub, releaser: Releaser) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._hub = hub
         self._streams = streams
+        self._releaser = releaser
         self._arrived: list[Delivery] = []
-        self._completed: dict[str, int] = {}  # the stored length of executions whose last byte has come
+        self._completed: dict[Attempt, int] = {}  # the stored length of attempts whose last byte has come
         self._wake = asyncio.Event()
         # Whom to tell that executions have ended.
         self.on_ended: Callable[[], None] = lambda: None
@@ -61,9 +65,9 @@ class Collector:
         self._arrived.append(delivery)  # bounded by the queue's prefetch
         self._wake.set()
 
-    def on_complete(self, execution: str, length: int) -> None:
-        """The outcome of this execution is recorded and the last byte of its output stored."""
-        self._completed[execution] = length
+    def on_complete(self, execution: str, attempt: int, length: int) -> None:
+        """The outcome of this attempt is recorded and the last byte of its output stored."""
+        self._completed[execution, attempt] = length
         self._wake.set()
 
     async def run(self) -> None:
@@ -85,7 +89,7 @@ class Collector:
             for delivery in arrived:
                 delivery.ack()
 
-    async def _persist(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
+    async def _persist(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         """Commit, however long the database is away."""
         backoff = Backoff()
         while True:
@@ -103,7 +107,7 @@ class Collector:
         except Exception:  # as in run()
             log.exception("dropped a %s from %s", message[1].TYPE, message[0])
 
-    async def _commit(self, messages: list[tuple[str, Message]], completed: dict[str, int]) -> None:
+    async def _commit(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         now = datetime.now(UTC)
         effects = await self._store.transact(lambda session: self._record(session, messages, completed, now))
         for view in effects.assigned + effects.reported:
@@ -114,8 +118,9 @@ class Collector:
                 self._streams.finish(view.id, view.output_length)
         if any(view.state.is_outcome for view in effects.reported):
             self.on_ended()
-        for execution in completed:
+        for execution, _ in completed:
             self._streams.settle(execution)
+        self._releaser.carry_out(effects.released)  # after that: another attempt may follow what is settled
         for device, answer in effects.already_settled:
             self._dispatcher.tell(device, answer)
         for _, message in messages:
@@ -125,11 +130,12 @@ class Collector:
             self._dispatcher.welcome(*welcome)
 
     def _record(
-        self, session: Session, messages: list[tuple[str, Message]], completed: dict[str, int], now: datetime
+        self, session: Session, messages: list[tuple[str, Message]], completed: dict[Attempt, int], now: datetime
     ) -> Effects:
         effects = Effects()
         reports: list[tuple[str, Report]] = []
         hellos: list[tuple[str, Hello]] = []
+        reachable = {device: devices.is_reachable(session, device, now) for device in _alive_or_leaving(messages)}
         for device, message in messages:
             match message:
                 case Report():
@@ -147,9 +153,17 @@ class Collector:
         self._record_reports(session, reports, now, effects)
         for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
             self._record_hello(session, device, hello, now, effects)
-        for execution in completed:
+        for execution, _ in completed:
             self._streams.sync(execution)
         executions.settle(session, completed)
+        concerned = releases.concerned(
+            session,
+            ended=[view.id for view in effects.reported if view.state.is_outcome]
+            + [one.id for one in effects.assigned],
+            settled=[execution for execution, _ in completed],
+            moved=[name for name, before in reachable.items() if devices.is_reachable(session, name, now) != before],
+        )
+        effects.released = releases.advance(session, concerned, now)
         return effects
 
     def _record_hello(self, session: Session, device: str, hello: Hello, now: datetime, effects: Effects) -> None:
@@ -162,18 +176,25 @@ class Collector:
     def _record_reports(
         self, session: Session, reports: list[tuple[str, Report]], now: datetime, effects: Effects
     ) -> None:
-        recorded = executions.record(session, reports, now) if reports else []
-        effects.reported = [one.view for one in recorded if not one.is_settled]
-        effects.already_settled = [
-            (one.view.device, Stored(one.view.id, one.view.attempt, one.view.output_length, settled=True))
-            for one in recorded
-            if one.is_settled and one.view.device is not None
-        ]
+        if not reports:
+            return
+        recorded = executions.record(session, reports, now)
+        effects.reported, effects.already_settled = recorded.open, recorded.settled
         outbox.answered(
             session,
             taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
             ended=[view.id for view in effects.reported if view.state.is_outcome],
         )
+        started = (view for view in effects.reported if view.state in (State.RUNNING, State.AWAITING_INPUT))
+        spared = releases.spare(session, [view.id for view in started if view.cancel_requested])
+        effects.reported = [
+            replace(view, cancel_requested=False) if view.id in spared else view for view in effects.reported
+        ]
+
+
+def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:
+    """The devices whose presence these messages may change."""
+    return {device for device, message in messages if isinstance(message, Hello | Heartbeat | Goodbye)}
 
 
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:

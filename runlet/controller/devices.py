@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Row, update
+from sqlalchemy import ColumnElement, Row, not_, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, or_, select
 
@@ -57,6 +57,19 @@ def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Pres
     if silent > timedelta(seconds=OFFLINE_SECONDS):
         return Presence.OFFLINE
     return Presence.STALE if silent > timedelta(seconds=STALE_SECONDS) else Presence.ONLINE
+
+
+def is_reachable(session: Session, name: str, now: datetime) -> bool:
+    """Whether this device can be reached; False when there is no such device."""
+    device = session.get(Device, name, options=[_WITHOUT_FACTS])
+    return device is not None and presence(device.connected, device.last_seen, now) is not Presence.OFFLINE
+
+
+def is_away(now: datetime) -> ColumnElement[bool]:
+    """The same as `presence` being offline, as a condition on Device."""
+    silence = timedelta(seconds=OFFLINE_SECONDS)
+    seen = col(Device.last_seen).between(now - silence, now + silence)
+    return or_(col(Device.connected).is_(False), col(Device.last_seen).is_(None), not_(seen))
 
 
 def connected(session: Session, now: datetime) -> dict[str, bool]:

@@ -13,13 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
-from runlet.controller.tables import Execution
+from runlet.controller import devices
+from runlet.controller.tables import Device, Execution
 from runlet.errors import IllegalTransition, StaleUpdate
-from runlet.model.execution import State, advance
-from runlet.protocol.messages import Report
+from runlet.model.execution import RETRYABLE, State, advance
+from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
+
+# An execution and its attempt.
+Attempt = tuple[str, int]
 
 log = logging.getLogger(__name__)
 
@@ -29,34 +33,43 @@ COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
 
 # Of the columns, those that a report moves.
 _MOVED = ("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at")
-_RECORD = update(TABLE).where(TABLE.c.id == bindparam("known"), TABLE.c.version == bindparam("known_version"))
-_SETTLE = update(TABLE).where(TABLE.c.id == bindparam("known"))
+_RECORD = update(TABLE).where(
+    TABLE.c.id == bindparam("known"),
+    TABLE.c.attempt == bindparam("known_attempt"),
+    TABLE.c.version == bindparam("known_version"),
+)
+_SETTLE = update(TABLE).where(TABLE.c.id == bindparam("known"), TABLE.c.attempt == bindparam("known_attempt"))
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An execution after its reports: `is_settled` when nothing more is expected of it."""
+    """What reports came to. An execution is among `open` also when they changed nothing: a commit whose confirmation
+    was lost is done again, and what it means outside the database has not happened yet.
+    """
 
-    view: ExecutionView
-    is_settled: bool
+    open: list[ExecutionView]  # not settled: more is expected of them
+    settled: list[tuple[str, Stored]]  # told again though nothing more was expected: (device, answer)
 
 
-def record(session: Session, reports: Sequence[tuple[str, Report]], now: datetime) -> list[Recorded]:
-    """Apply reports, each with the device it came from, in their order. Every execution that they are about, once.
+def record(session: Session, reports: Sequence[tuple[str, Report]], now: datetime) -> Recorded:
+    """Apply reports, each with the device it came from, in their order.
 
-    It is among them also when they changed nothing: a commit whose confirmation was lost is done again, and what it
-    means outside the database has not happened yet.
+    An attempt before the present one is settled: no other is begun before.
     """
     known = _known(session, {report.execution for _, report in reports})
     after: dict[str, ExecutionView] = {}
+    settled: dict[Attempt, tuple[str, Stored]] = {}
     for device, report in reports:
-        view = after.get(report.execution) or (known[report.execution].view if report.execution in known else None)
-        if view is None or view.device != device or view.attempt != report.attempt:
+        view, is_settled = known.get(report.execution, (None, False))
+        if view is None or view.device != device or report.attempt > view.attempt:
             log.warning("dropped a report from %s on unknown execution %r", device, report.execution)
-            continue
-        after[view.id] = judged(view, report, now)
-    _write(session, [(known[view.id].view, view) for view in after.values() if view is not known[view.id].view])
-    return [Recorded(view, known[view.id].is_settled) for view in after.values()]
+        elif report.attempt < view.attempt or is_settled:
+            length = view.output_length if report.attempt == view.attempt else report.output_length
+            settled[view.id, report.attempt] = device, Stored(view.id, report.attempt, length, settled=True)
+        else:
+            after[view.id] = judged(after.get(view.id, view), report, now)
+    _write(session, [(known[view.id][0], view) for view in after.values() if view is not known[view.id][0]])
+    return Recorded(list(after.values()), list(settled.values()))
 
 
 def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
@@ -84,12 +97,15 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
     )
 
 
-def settle(session: Session, lengths: Mapping[str, int]) -> None:
+def settle(session: Session, lengths: Mapping[Attempt, int]) -> None:
     """The outcomes of these executions are recorded and their whole output stored: so many bytes.
 
     That may be more than the agent reported: one that crashed does not know what it had sent before.
     """
-    rows = [{"known": execution, "settled": True, "output_length": length} for execution, length in lengths.items()]
+    rows = [
+        {"known": execution, "known_attempt": attempt, "settled": True, "output_length": length}
+        for (execution, attempt), length in lengths.items()
+    ]
     if rows:
         session.connection().execute(_SETTLE, rows)
 
@@ -130,16 +146,41 @@ def counts(session: Session, runs: Collection[int]) -> dict[int, dict[State, int
     return found
 
 
+def to_be_tried_again(session: Session, runs: Collection[int]) -> dict[int, dict[State, int]]:
+    """Of those with an outcome that `counts` tells, how many are not over: another attempt follows."""
+    found: dict[int, dict[State, int]] = {run: {} for run in runs}
+    if not runs:
+        return found
+    key = TABLE.c.run, TABLE.c.state
+    query = select(*key, func.count()).where(TABLE.c.run.in_(runs), TABLE.c.state.in_(RETRYABLE)).group_by(*key)
+    for run, state, number in session.connection().execute(query.where(TABLE.c.retry_at.is_not(None))):
+        found[run][state] = number
+    return found
+
+
+def away(session: Session, runs: Collection[int], now: datetime) -> dict[int, dict[State, int]]:
+    """How many executions of each of these runs have not started, on devices that are not connected."""
+    found: dict[int, dict[State, int]] = {run: {} for run in runs}
+    if not runs:
+        return found
+    key = TABLE.c.run, TABLE.c.state
+    query = select(*key, func.count()).join(Device, col(Device.name) == TABLE.c.device).group_by(*key)
+    query = query.where(TABLE.c.run.in_(runs), TABLE.c.state.in_((State.QUEUED, State.DELIVERED)))
+    for run, state, number in session.connection().execute(query.where(devices.is_away(now))):
+        found[run][state] = number
+    return found
+
+
 def unsettled(session: Session) -> list[ExecutionView]:
     """Every execution that a device may still send something about."""
     query = select(*COLUMNS).where(TABLE.c.settled.is_(False), TABLE.c.device.is_not(None))
     return [ExecutionView(*row) for row in session.connection().execute(query)]
 
 
-def _known(session: Session, executions: Iterable[str]) -> dict[str, Recorded]:
-    """Those of these executions that exist."""
+def _known(session: Session, executions: Iterable[str]) -> dict[str, tuple[ExecutionView, bool]]:
+    """Those of these executions that exist, and whether they are settled."""
     query = select(*COLUMNS, TABLE.c.settled).where(TABLE.c.id.in_(executions))
-    return {row[0]: Recorded(ExecutionView(*row[:-1]), row[-1]) for row in session.connection().execute(query)}
+    return {row[0]: (ExecutionView(*row[:-1]), row[-1]) for row in session.connection().execute(query)}
 
 
 def _write(session: Session, changes: Sequence[tuple[ExecutionView, ExecutionView]]) -> None:
@@ -147,7 +188,12 @@ def _write(session: Session, changes: Sequence[tuple[ExecutionView, ExecutionVie
     if not changes:
         return
     rows: list[dict[str, Any]] = [
-        {"known": before.id, "known_version": before.version, **{name: getattr(after, name) for name in _MOVED}}
+        {
+            "known": before.id,
+            "known_attempt": before.attempt,
+            "known_version": before.version,
+            **{name: getattr(after, name) for name in _MOVED},
+        }
         for before, after in changes
     ]
     found = session.connection().execute(_RECORD, rows)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
-from runlet.protocol.views import ExecutionView
+from runlet.protocol.views import ExecutionView, RolloutView
 
 # Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
 NOTICE_LIMIT = 100
@@ -24,8 +24,11 @@ class Attachment:
     """One console's hold on some executions of a run. `number` tells the agent which console types."""
 
     number: int
+    run: int
     executions: dict[str, ExecutionView]
     offsets: dict[str, int]
+    attempts: dict[str, int] = field(default_factory=dict)  # the one that `offsets` is in; its end is shown first
+    rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
     notices: list[tuple[str, str]] = field(default_factory=list)  # (execution, words)
     drained: set[str] = field(default_factory=set)
@@ -43,18 +46,23 @@ class Hub:
     def __init__(self, tell: Callable[[str, Watch], None]) -> None:
         self._tell = tell
         self._following: dict[str, set[Attachment]] = {}
+        self._attached: dict[int, set[Attachment]] = {}  # by run
         # Consoles of several controllers, or of one before and after a restart, must not share a number.
         self._numbers = itertools.count(random.SystemRandom().getrandbits(62))
 
-    def attach(self, executions: Iterable[ExecutionView], offsets: dict[str, int]) -> Attachment:
+    def attach(self, run: int, executions: Iterable[ExecutionView], offsets: dict[str, int]) -> Attachment:
         """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
-        attachment = Attachment(next(self._numbers), {view.id: view for view in executions}, offsets)
+        attachment = Attachment(next(self._numbers), run, {view.id: view for view in executions}, offsets)
+        self._attached.setdefault(run, set()).add(attachment)
         for view in attachment.executions.values():
             self._following.setdefault(view.id, set()).add(attachment)
             self._watch(view, watched=True)
         return attachment
 
     def detach(self, attachment: Attachment) -> None:
+        self._attached[attachment.run].discard(attachment)
+        if not self._attached[attachment.run]:
+            del self._attached[attachment.run]
         for view in attachment.executions.values():
             following = self._following[view.id]
             following.discard(attachment)
@@ -80,6 +88,12 @@ class Hub:
             attachment.wake.set()
         if following:
             self._watch(view, watched=True)
+
+    def on_rollout(self, run: int, rollout: RolloutView) -> None:
+        """A run has come further in its rollout."""
+        for attachment in self._attached.get(run, ()):
+            attachment.rollout = rollout
+            attachment.wake.set()
 
     def on_refused(self, refused: InputRefused) -> None:
         """Tell the console that typed, and no other."""

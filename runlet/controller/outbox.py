@@ -20,6 +20,7 @@ from runlet.protocol.messages import Cancel, Execute, TerminalSize
 
 EXECUTE = "execute"
 CANCEL = "cancel"
+WITHDRAW = "withdraw"  # a cancel that leaves a started program alone
 
 # An unanswered command goes out again after these many seconds, the last repeating.
 RESEND_SECONDS = (5.0, 15.0, 60.0)
@@ -77,6 +78,12 @@ def unsent(session: Session, run: int) -> set[str]:
     return set(session.exec(rows.where(Outbox.kind == EXECUTE, Outbox.tries == 0)))
 
 
+def cancelling(session: Session, run: int) -> set[str]:
+    """Those of a run's executions whose programs were asked to end, started or not."""
+    rows = select(Outbox.execution).join(Execution).where(Execution.run == run)
+    return set(session.exec(rows.where(Outbox.kind == CANCEL)))
+
+
 def answered(session: Session, taken: Collection[str], ended: Collection[str]) -> None:
     """Agents have taken these executions, or ended those: drop what that answers, for a whole batch at once."""
     if taken:
@@ -101,8 +108,9 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run, now: da
     delay = RESEND_SECONDS[min(row.tries, len(RESEND_SECONDS) - 1)]
     row.tries += 1
     row.due_at = now + timedelta(seconds=delay)
-    if row.kind == CANCEL:
-        return Outgoing(row.device, Cancel(execution.id, execution.attempt))
+    if row.kind != EXECUTE:
+        withdrawn = row.kind == WITHDRAW
+        return Outgoing(row.device, Cancel(execution.id, execution.attempt, unless_started=withdrawn))
     assert run.id is not None
     return Outgoing(
         row.device,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, executions, inventories, jobs, outbox
+from runlet.controller import devices, executions, inventories, jobs, outbox, releases
 from runlet.controller.outbox import Outgoing
+from runlet.controller.releases import Effects
 from runlet.controller.renderings import Renderer, render
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
-from runlet.model.execution import Event, State, advance
-from runlet.model.run import States, derived_state, is_settled
+from runlet.model.execution import OUTCOMES, Event, State, advance
+from runlet.model.release import PLAN_KEYS
+from runlet.model.run import derived_state, is_settled
 from runlet.model.schedule import Schedule
 from runlet.model.target import Fleet, Target, Where, resolve_in
 from runlet.protocol.messages import TerminalSize
@@ -58,10 +61,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A new run, and the commands to publish for it now."""
+    """A new run, and what its launch means outside the database."""
 
     run: RunView
-    outgoing: list[Outgoing]
+    effects: Effects
+
+    @property
+    def outgoing(self) -> list[Outgoing]:
+        """The commands to publish now."""
+        return self.effects.outgoing
 
 
 def launch(session: Session, request: Request, now: datetime) -> Launched:
@@ -84,15 +92,77 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     for execution in rows:
         if execution.device is not None:
             renderer.put(execution, render(run, inventory, candidates[execution.device]))
+    return _begin(session, run, rows, now, _first_sent(request, rows))
+
+
+def _begin(
+    session: Session,
+    run: Run,
+    rows: Sequence[Execution],
+    now: datetime,
+    first_sent: Mapping[str, datetime] | None = None,
+) -> Launched:
+    """Write down a run's executions, and release what may go to its device: all of them when there is no plan.
+
+    `first_sent` holds the devices that get their command not before an instant; a plan has a pace of its own.
+    """
+    assert run.id is not None
     session.add_all(rows)
     session.flush()  # the outbox refers to them
-    outgoing = []
+    if run.plan is not None:
+        effects = releases.advance(session, [run.id], now)
+        return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
+    effects, reachable = Effects(), devices.connected(session, now)
     for execution in rows:
+        execution.released_at = now
         if execution.device is not None:
-            connected = candidates[execution.device].connected
-            first = _first_sent(request, execution.device)
-            outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
-    return Launched(_view(run, [executions.view(row) for row in rows]), outgoing)
+            connected = reachable[execution.device]
+            first = (first_sent or {}).get(execution.device)
+            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
+    session.flush()
+    return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
+
+
+# What of a run's row is of this one launch; the rest is what every launch of the same content has.
+_OF_ONE_LAUNCH = frozenset(
+    {"id", "created_at", "rerun_of", "rollout_state", "waits_for", "decide_at", "scheduled_for", "zone", "only"}
+)
+
+
+def rerun(session: Session, run_id: int, only: Collection[State] | None, now: datetime) -> Launched:
+    """Launch an earlier run's content again on those of its devices where it ended so; not succeeded when None.
+
+    Raises UnknownName, or Conflict when it ended so nowhere.
+    """
+    old = _find(session, run_id)
+    wanted = OUTCOMES - {State.SUCCEEDED} if only is None else only
+    chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.state in wanted]
+    if not chosen:
+        words = "not succeeded" if only is None else " or ".join(sorted(state.replace("_", " ") for state in only))
+        raise Conflict(f"no execution of run {run_id} has ended {words}", f"see how with: runlet show {run_id}")
+    run = Run(
+        **{name: value for name, value in old.model_dump().items() if name not in _OF_ONE_LAUNCH},
+        created_at=now,
+        rerun_of=run_id,
+    )
+    session.add(run)
+    session.flush()
+    assert run.id is not None
+    before = session.exec(select(Execution).where(col(Execution.id).in_([view.id for view in chosen])))
+    return _begin(session, run, [_again(execution, run.id, now) for execution in before], now)
+
+
+def _again(before: Execution, run: int, now: datetime) -> Execution:
+    """An execution of the same on the same device: everything that is carried over from the one before."""
+    return Execution(
+        id=str(uuid.uuid4()),
+        run=run,
+        device=before.device,
+        script=before.script,
+        environment=before.environment,
+        state=State.QUEUED,
+        queued_at=now,
+    )
 
 
 def rendered(session: Session, request: Request, device: str, now: datetime) -> Rendering:
@@ -118,11 +188,13 @@ def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[st
     return chosen
 
 
-def _first_sent(request: Request, device: str) -> datetime | None:
-    """Not before when a device gets its command: fire times are splayed over the fleet."""
-    if request.fire_time is None or request.job is None:
-        return None
-    return request.fire_time.at + delay(request.fire_time.schedule, request.job, device)
+def _first_sent(request: Request, rows: Sequence[Execution]) -> dict[str, datetime]:
+    """Not before when each device gets its command: fire times are splayed over the fleet."""
+    fire_time, job = request.fire_time, request.job
+    if fire_time is None or job is None:
+        return {}
+    names = [row.device for row in rows if row.device is not None]
+    return {name: fire_time.at + delay(fire_time.schedule, job, name) for name in names}
 
 
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
@@ -135,6 +207,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
     if target is None:
         raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
+    plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
     run = Run(
         job=job.name if job else None,
         revision=job.revision if job else None,
@@ -154,6 +227,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         rows=request.terminal.rows,
         term=request.term,
         created_at=now,
+        plan=plan or None,
+        concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,
     )
     if request.fire_time is not None:
         run.scheduled_for, run.zone = request.fire_time.at, request.fire_time.zone
@@ -199,8 +274,9 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
             execution.state, execution.detail = advance(execution.state, Event.REJECT), error.message
             execution.ended_at, execution.settled = now, True
             continue
-        # Its Hello, which brought us here, sends everything in the outbox.
-        outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
+        if execution.released_at is not None:
+            # Its Hello, which brought us here, sends everything in the outbox.
+            outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
     return [executions.view(execution) for execution, _ in waiting]
 
 
@@ -210,11 +286,10 @@ def _may_take(run: Run, device: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A run after a cancel: `ended` were cancelled before they left the controller, `outgoing` go to their agents."""
+    """A run after a cancel, and what that means outside the database."""
 
     run: RunView
-    ended: list[ExecutionView]
-    outgoing: list[Outgoing]
+    effects: Effects
 
 
 def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: datetime) -> Cancelled:
@@ -226,23 +301,17 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
     rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
     chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
-    if not still_open:
+    not_again = [execution for execution in chosen if execution.state.is_outcome and execution.retry_at is not None]
+    if not still_open and not not_again:
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
-    reachable = devices.connected(session, now)
-    unsent = outbox.unsent(session, run_id)
-    ended, outgoing = [], []
-    for execution in still_open:
-        if execution.device is None or (execution.state is State.QUEUED and execution.id in unsent):
-            execution.state = advance(execution.state, Event.CANCEL)
-            execution.detail = "cancelled before it was sent"
-            execution.ended_at = now
-            execution.settled = True
-            ended.append(executions.view(execution))
-        elif not execution.cancel_requested:
-            execution.cancel_requested = True
-            outgoing += outbox.enqueue(session, outbox.CANCEL, execution, run, now, reachable[execution.device])
-    outbox.answered(session, taken=(), ended=[view.id for view in ended])
-    return Cancelled(_view(run, [executions.view(row) for row in rows]), ended, outgoing)
+    effects = Effects()
+    releases.stop(session, run, still_open, outbox.CANCEL, "cancelled before it was sent", now, effects)
+    for execution in not_again:
+        execution.retry_at, execution.cancel_requested = None, True
+        effects.changed.append(executions.view(execution))
+    session.flush()
+    effects.add(releases.advance(session, [run_id], now))
+    return Cancelled(_view(session, run, [executions.view(row) for row in rows], now), effects)
 
 
 def _on_devices(rows: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
@@ -267,8 +336,8 @@ def number(session: Session, text: str) -> int:
     return int(text)
 
 
-def view(session: Session, run_id: int) -> RunView:
-    return _view(_find(session, run_id), executions.of_run(session, run_id))
+def view(session: Session, run_id: int, now: datetime) -> RunView:
+    return _view(session, _find(session, run_id), executions.of_run(session, run_id), now)
 
 
 def on_device(session: Session, run_id: int, device: str) -> ExecutionView:
@@ -288,7 +357,7 @@ def page(
     return executions.of_run(session, run_id, limit=limit, after=after, state=state)
 
 
-def summaries(session: Session, limit: int, before: int | None = None) -> list[RunSummary]:
+def summaries(session: Session, limit: int, now: datetime, before: int | None = None) -> list[RunSummary]:
     """The newest runs, newest first; older than `before` when given."""
     without_script = defer(Run.script)  # type: ignore[arg-type]  # a column, once it is on the class
     query = select(Run).options(without_script).order_by(col(Run.id).desc()).limit(limit)
@@ -296,7 +365,13 @@ def summaries(session: Session, limit: int, before: int | None = None) -> list[R
         query = query.where(col(Run.id) < before)
     runs = {run.id: run for run in session.exec(query) if run.id is not None}
     counts = executions.counts(session, runs)
-    return [RunSummary(**_head(run, counts[number]), counts=counts[number]) for number, run in runs.items()]
+    away = executions.away(session, runs, now)
+    planned = [number for number, run in runs.items() if run.plan is not None]
+    for number, again in executions.to_be_tried_again(session, planned).items():
+        counts[number] = dict(Counter(counts[number]) - Counter(again) + Counter({State.QUEUED: sum(again.values())}))
+    return [
+        RunSummary(**_head(run, counts[number], away[number]), counts=counts[number]) for number, run in runs.items()
+    ]
 
 
 def _find(session: Session, run_id: int) -> Run:
@@ -306,12 +381,14 @@ def _find(session: Session, run_id: int) -> Run:
     return run
 
 
-def _view(run: Run, views: Sequence[ExecutionView]) -> RunView:
+def _view(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime) -> RunView:
+    assert run.id is not None
     in_order = sorted(views, key=lambda view: view.device or "")
-    return RunView(**_head(run, [view.state for view in views]), executions=tuple(in_order))
+    away = executions.away(session, [run.id], now)[run.id]
+    return RunView(**_head(run, Counter(view.standing for view in views), away), executions=tuple(in_order))
 
 
-def _head(run: Run, states: States) -> dict[str, Any]:
+def _head(run: Run, states: Mapping[State, int], away: dict[State, int]) -> dict[str, Any]:
     """The fields that a view of it and a summary share."""
     return {
         "id": run.id,
@@ -327,4 +404,7 @@ def _head(run: Run, states: States) -> dict[str, Any]:
         "zone": run.zone,
         "state": derived_state(states),
         "settled": is_settled(states),
+        "away": away,
+        "rollout": releases.view(run, sum(states.values())),
+        "rerun_of": run.rerun_of,
     }

@@ -16,8 +16,8 @@ from sqlmodel import Session
 
 from runlet.backoff import Backoff
 from runlet.controller import firings, schedules
-from runlet.controller.consequences import Consequences
 from runlet.controller.firings import Fired
+from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.errors import Unavailable
 
@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 class Scheduler:
     """Fires what is due, for as long as it runs."""
 
-    def __init__(self, store: Store, consequences: Consequences) -> None:
+    def __init__(self, store: Store, releaser: Releaser) -> None:
         self._store = store
-        self._consequences = consequences
+        self._releaser = releaser
         self._wake = asyncio.Event()
         self._queued = False
         self._zones_at = float("-inf")
@@ -78,9 +78,9 @@ class Scheduler:
         if with_zones:
             self._zones_at = time.monotonic()
         for cancelled in fired.cancelled:
-            self._consequences.of_cancel(cancelled)
+            self._releaser.carry_out(cancelled.effects)
         for launched in fired.launched:
-            self._consequences.of_launch(launched)
+            self._releaser.begin(launched)
         self._queued = fired.queued
         return fired
 

@@ -49,11 +49,12 @@ class Streams:
         self._unacknowledged: set[str] = set()
         # Whom to tell that an execution has new output, and that an ended one's last byte is stored.
         self.on_output: Callable[[str], None] = lambda _execution: None
-        self.on_complete: Callable[[str, int], None] = lambda _execution, _length: None
+        self.on_complete: Callable[[str, int, int], None] = lambda _execution, _attempt, _length: None
 
     def open(self, execution: str, attempt: int, device: str) -> None:
-        """Take output of this execution from this device and no other."""
-        if execution not in self._streams:
+        """Take output of this execution from this device and no other; of this attempt, and of none before."""
+        stream = self._streams.get(execution)
+        if stream is None or stream.attempt < attempt:
             stored = self._transcripts.length(execution, attempt)
             self._streams[execution] = Stream(execution, attempt, device, stored, stored)
 
@@ -83,7 +84,7 @@ class Streams:
     def length(self, execution: str, attempt: int) -> int:
         """How many bytes are stored, open or settled."""
         stream = self._streams.get(execution)
-        return stream.stored if stream else self._transcripts.length(execution, attempt)
+        return stream.stored if stream and stream.attempt == attempt else self._transcripts.length(execution, attempt)
 
     def on_delivery(self, delivery: Delivery) -> None:
         """A chunk from the output queue. What does not fit is dropped: the agent still has it."""
@@ -137,7 +138,7 @@ class Streams:
 
     def _check_complete(self, stream: Stream) -> None:
         if stream.final is not None and stream.stored >= stream.final:
-            self.on_complete(stream.execution, stream.stored)
+            self.on_complete(stream.execution, stream.attempt, stream.stored)
 
     def _acknowledge(self, streams: Iterable[Stream]) -> None:
         for stream in streams:

@@ -101,7 +101,7 @@ class Declared(SQLModel, table=True):
 
 
 class Run(SQLModel, table=True):
-    """One launch, with everything its executions are made from: it never changes after."""
+    """One launch, with everything its executions are made from. Only what stands last moves, while it rolls out."""
 
     id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     job: str | None = Field(default=None, index=True)
@@ -127,6 +127,17 @@ class Run(SQLModel, table=True):
     scheduled_for: datetime | None = _instant(nullable=True)  # the fire time that started it, if one did
     zone: str | None = None  # the time zone that the fire time is of
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
+    rerun_of: int | None = Field(default=None, sa_type=BigInteger)
+    plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # release.RunPlan
+    concurrency_group: str | None = None
+    rollout_state: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    waits_for: str | None = None  # release.WaitsFor, of the executions that are not released
+    decide_at: datetime | None = _instant(nullable=True)  # when to judge again if nothing happens before
+
+    __table_args__ = (
+        Index("run_due", "decide_at"),
+        Index("run_of_group", "concurrency_group", "waits_for"),
+    )
 
 
 class Script(SQLModel, table=True):
@@ -156,6 +167,8 @@ class Execution(SQLModel, table=True):
     ended_at: datetime | None = _instant(nullable=True)
     seconds: float | None = None
     output_length: int = Field(default=0, sa_type=BigInteger)
+    released_at: datetime | None = _instant(nullable=True)  # None: the command may not leave yet
+    retry_at: datetime | None = _instant(nullable=True)  # with an outcome: another attempt follows; queued: due then
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 
     __table_args__ = (
@@ -171,7 +184,7 @@ class Outbox(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     execution: str = Field(foreign_key="execution.id", index=True)
     device: str = Field(foreign_key="device.name", index=True)
-    kind: str  # "execute" or "cancel"
+    kind: str  # "execute", "cancel" or "withdraw"
     tries: int = 0
     due_at: datetime = _instant()
     not_before: datetime | None = _instant(nullable=True)  # nothing is sent earlier, whoever asks

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from runlet.model.execution import State, retried
 from runlet.model.rollout import ALL_AT_ONCE, UNLIMITED, Abort, Action, Concurrency, Failure, Order, Retry, Rollout
@@ -47,6 +48,21 @@ class RunPlan:
     aborts: tuple[Abort, ...] = ()
     retry: Retry | None = None
     concurrency: Concurrency = UNLIMITED
+
+    @classmethod
+    def from_mapping(cls, seed: str, content: Mapping[str, Any]) -> RunPlan:
+        """From the keys of a job's mapping that are PLAN_KEYS."""
+        return cls(
+            seed=seed,
+            rollout=Rollout.from_mapping(content["rollout"]) if "rollout" in content else ALL_AT_ONCE,
+            aborts=tuple(Abort.from_mapping(rule) for rule in content.get("abort", ())),
+            retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
+            concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else UNLIMITED,
+        )
+
+
+# What of a job's mapping a plan is made from; a job that has none of them is released at once, and never judged.
+PLAN_KEYS = ("rollout", "abort", "retry", "concurrency")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,15 @@ class Rollout:
         """The places of a batch, counted from 1, in a run on so many devices."""
         return self.batches[min(batch, len(self.batches)) - 1].of(devices)
 
+    def planned(self, devices: int) -> int:
+        """How many batches a run on so many devices takes when nothing gets in the way."""
+        left, last = devices, len(self.batches)
+        for batch in range(1, last + 1):
+            left -= self.size(batch, devices)
+            if left <= 0:
+                return batch
+        return last if self.slides(last) else last + -(-left // self.size(last, devices))
+
     def slides(self, batch: int) -> bool:
         """Whether this batch is the window, which has no end of its own."""
         return self.mode is Mode.WINDOW and batch >= len(self.batches)

@@ -1,7 +1,8 @@
 """Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
 
     console -> controller     Attach first and once; then Resize, and Chunk for typed bytes
-    controller -> console     RunSnapshot first; then ExecutionChanged, Notice, Drained, and Chunk for output;
+    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, Notice, Drained, and Chunk for
+                              output;
                               Settled last, then the controller closes the WebSocket with code 1000
 
 A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
@@ -16,7 +17,7 @@ from typing import Any, ClassVar, get_args
 from runlet.errors import ProtocolError
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
 # --- from a console -------------------------------------------------------------------------------------------------
 
@@ -70,6 +71,15 @@ class ExecutionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutChanged:
+    """The run has come further in its rollout."""
+
+    TYPE: ClassVar[str] = "rollout"
+
+    rollout: RolloutView
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Words for the operator: typed bytes were refused, say."""
 
@@ -96,7 +106,7 @@ class Settled:
 
 
 ConsoleFrame = Attach | Resize
-ControllerFrame = RunSnapshot | ExecutionChanged | Notice | Drained | Settled
+ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | Notice | Drained | Settled
 Frame = ConsoleFrame | ControllerFrame
 
 _FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}

@@ -77,13 +77,15 @@ class Execute:
 class Cancel:
     """End this execution. Sent in the durable lane and in the control lane; idempotent.
 
-    When it overtakes its Execute the agent keeps it, so that the execution is cancelled before it starts.
+    When it overtakes its Execute the agent keeps it, so that the execution is cancelled before it starts. With
+    `unless_started`, what an aborted run sends, a program that runs is left alone.
     """
 
     TYPE: ClassVar[str] = "cancel.v1"
 
     execution: str
     attempt: int
+    unless_started: bool = False
 
 
 @dataclass(frozen=True, slots=True)

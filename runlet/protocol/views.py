@@ -13,6 +13,7 @@ from typing import Any
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
+from runlet.model.release import WaitsFor
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Target, Where
 from runlet.protocol.values import WIRE_NAME
@@ -44,6 +45,38 @@ class ExecutionView:
     ended_at: datetime | None
     seconds: float | None  # how long the program ran
     output_length: int  # bytes
+    released_at: datetime | None = None  # None: it waits for its turn in the rollout
+    retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has an outcome, and no other attempt follows."""
+        return self.state.is_outcome and self.retry_at is None
+
+    @property
+    def standing(self) -> State:
+        """Where it stands for its run: what is tried again is queued."""
+        return State.QUEUED if self.state.is_outcome and not self.is_over else self.state
+
+
+class Steering(StrEnum):
+    """What a person may do to a run that rolls out."""
+
+    APPROVE = "approve"  # the finished batch: let the next begin
+    PAUSE = "pause"  # release nothing more
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutView:
+    """How far a run that rolls out has come. `batches` is how many are planned when nothing gets in the way."""
+
+    batch: int  # the present one; 0 before the first
+    batches: int
+    waits_for: WaitsFor | None  # what the executions that are not released wait for
+    until: datetime | None  # with a pause or a delay: when that is over
+    paused_by: str | None
+    aborted_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +96,17 @@ class RunHead:
     zone: str | None  # the time zone that the fire time is of
     state: State  # derived from the executions
     settled: bool
+    away: dict[State, int]  # of the executions not started, those on devices that are not connected
+    rollout: RolloutView | None  # None when the job has no rollout, abort, retry or concurrency
+    rerun_of: int | None
 
     @property
     def target(self) -> Target:
         return Target(self.where, self.where_custom)
+
+    @property
+    def is_aborted(self) -> bool:
+        return self.rollout is not None and self.rollout.aborted_by is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ def report(view: ExecutionView, event: Event, version: int, **more: object) -> t
     return view.device, Report(view.id, view.attempt, version, event, at=0.0, **more)  # type: ignore[arg-type]
 
 
-async def record(store: Store, *reports: tuple[str, Report], now: datetime = NOON) -> list[executions.Recorded]:
+async def record(store: Store, *reports: tuple[str, Report], now: datetime = NOON) -> executions.Recorded:
     return await store.transact(lambda session: executions.record(session, reports, now))
 
 
-async def shown(store: Store, run: RunView) -> RunView:
-    return await store.transact(lambda session: runs.view(session, run.id))
+async def shown(store: Store, run: RunView, now: datetime = NOON) -> RunView:
+    return await store.transact(lambda session: runs.view(session, run.id, now))

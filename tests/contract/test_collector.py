@@ -14,6 +14,7 @@ from runlet.controller import executions
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
+from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.topology import for_workspace
@@ -40,7 +41,8 @@ class Collecting:
         self.store = store
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)
-        self.collector = Collector(store, dispatcher, self.streams, Hub(dispatcher.tell))
+        hub = Hub(dispatcher.tell)
+        self.collector = Collector(store, dispatcher, self.streams, hub, Releaser(store, dispatcher, self.streams, hub))
         self.streams.on_complete = self.collector.on_complete
 
     async def deliver(self, reports: Iterable[tuple[str, Report]]) -> None:

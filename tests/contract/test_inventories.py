@@ -206,7 +206,7 @@ async def test_rendering_shows_a_job_without_running_it(store: Store):
         with pytest.raises(UnknownName, match="did you mean pi-1"):
             runs.rendered(session, runs.Request(job="serve"), "pi-11", NOON)
         shown = runs.rendered(session, runs.Request(job="serve", variables={"port": "99"}), "pi-1", NOON)
-        assert runs.summaries(session, 1) == []
+        assert runs.summaries(session, 1, NOON) == []
         return shown.script
 
     assert await store.transact(work) == "99"

@@ -14,7 +14,7 @@ from runlet.errors import Conflict, UnknownName
 from runlet.model.declaration import ChangeKind
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
-from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Report
+from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Report, Stored
 from runlet.protocol.views import Presence
 from tests.contract.operations import NOON, apply, connect, launched, record, report, request, shown
 
@@ -90,23 +90,24 @@ async def test_reports_move_executions_and_late_ones_do_not(store: Store):
     run = await launched(store, "pi-1")
     [view] = run.executions
     later = NOON + timedelta(seconds=1, microseconds=123456)
-    [running] = await record(store, report(view, Event.ACCEPT, 1), report(view, Event.START, 2), now=later)
-    assert (running.view.state, running.view.version, running.view.started_at) == (State.RUNNING, 2, later)
-    [again] = await record(store, report(view, Event.ACCEPT, 1), report(view, Event.ASK, 2))
-    assert again.view == running.view
-    assert (await shown(store, run)).executions == (running.view,)
-    [ended] = await record(store, report(view, Event.FAIL, 3, exit_code=7, detail="no", output_length=9, seconds=0.25))
-    assert (ended.view.state, ended.view.exit_code, ended.view.detail) == (State.FAILED, 7, "no")
-    assert (ended.view.output_length, ended.view.seconds, ended.view.ended_at) == (9, 0.25, NOON)
-    [after] = await record(store, report(view, Event.START, 4))
-    assert after.view == ended.view, "outcomes are absorbing"
+    [running] = (await record(store, report(view, Event.ACCEPT, 1), report(view, Event.START, 2), now=later)).open
+    assert (running.state, running.version, running.started_at) == (State.RUNNING, 2, later)
+    [again] = (await record(store, report(view, Event.ACCEPT, 1), report(view, Event.ASK, 2))).open
+    assert again == running
+    assert (await shown(store, run)).executions == (running,)
+    failed = report(view, Event.FAIL, 3, exit_code=7, detail="no", output_length=9, seconds=0.25)
+    [ended] = (await record(store, failed)).open
+    assert (ended.state, ended.exit_code, ended.detail) == (State.FAILED, 7, "no")
+    assert (ended.output_length, ended.seconds, ended.ended_at) == (9, 0.25, NOON)
+    [after] = (await record(store, report(view, Event.START, 4))).open
+    assert after == ended, "outcomes are absorbing"
 
 
 async def test_a_whole_life_in_one_batch(store: Store):
     run = await launched(store, *NAMES)
     events = [Event.ACCEPT, Event.START, Event.SUCCEED]
     batch = [report(view, event, at) for at, event in enumerate(events, 1) for view in run.executions]
-    assert len(await record(store, *batch)) == len(NAMES)
+    assert len((await record(store, *batch)).open) == len(NAMES)
     view = await shown(store, run)
     assert (view.state, view.settled) == (State.SUCCEEDED, True)
     assert {one.version for one in view.executions} == {3}
@@ -130,8 +131,8 @@ async def test_reports_on_what_is_not_the_device_s_are_dropped(store: Store):
     wrong_attempt = Report(mine.id, 2, 1, Event.START, at=0.0)
     unknown = Report("00000000-0000-0000-0000-000000000000", 1, 1, Event.START, at=0.0)
     reports = [("pi-2", stolen), ("pi-1", wrong_attempt), ("pi-1", unknown), report(other, Event.START, 1)]
-    [recorded] = await record(store, *reports)
-    assert recorded.view.id == other.id
+    [recorded] = (await record(store, *reports)).open
+    assert recorded.id == other.id
     assert {one.state for one in (await shown(store, run)).executions} == {State.QUEUED, State.RUNNING}
 
 
@@ -139,10 +140,10 @@ async def test_settled_executions_are_forgotten_by_those_who_wait(store: Store):
     run = await launched(store, "pi-1", "pi-2")
     first, second = run.executions
     await record(store, report(first, Event.SUCCEED, 1, output_length=3))
-    await store.transact(lambda session: executions.settle(session, {first.id: 5}))
+    await store.transact(lambda session: executions.settle(session, {(first.id, 1): 5}))
     assert [view.id for view in await store.transact(executions.unsettled)] == [second.id]
-    [again] = await record(store, report(first, Event.SUCCEED, 1, output_length=3))
-    assert (again.is_settled, again.view.output_length) == (True, 5)
+    again = await record(store, report(first, Event.SUCCEED, 1, output_length=3))
+    assert (again.open, again.settled) == ([], [("pi-1", Stored(first.id, 1, 5, settled=True))])
 
 
 async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):
@@ -153,8 +154,8 @@ async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):
 
     run = (await store.transact(work)).run
     cancelled = await store.transact(lambda session: runs.cancel(session, run.id, None, NOON))
-    assert [view.device for view in cancelled.ended] == ["away"]
-    assert [one.device for one in cancelled.outgoing] == ["pi-1"]
+    assert [view.device for view in cancelled.effects.ended] == ["away"]
+    assert [one.device for one in cancelled.effects.outgoing] == ["pi-1"]
     states = {view.device: (view.state, view.cancel_requested) for view in cancelled.run.executions}
     assert states == {"away": (State.CANCELLED, False), "pi-1": (State.QUEUED, True)}
     assert await store.transact(lambda session: outbox.for_device(session, "away", NOON)) == []
@@ -183,7 +184,7 @@ async def test_runs_are_paged_from_the_newest(store: Store):
     for _ in range(7):
         await store.transact(lambda session: runs.launch(session, request("all"), NOON))
     seen: list[int] = []
-    while page := await store.transact(partial(runs.summaries, limit=3, before=seen[-1] if seen else None)):
+    while page := await store.transact(partial(runs.summaries, limit=3, now=NOON, before=seen[-1] if seen else None)):
         assert all(one.counts == {State.QUEUED: 3} for one in page)
         seen += [one.id for one in page]
     assert seen == sorted(seen, reverse=True)
@@ -194,7 +195,7 @@ async def test_a_summary_counts_as_the_run_stands(store: Store):
     run = await launched(store, *NAMES)
     first, second, _ = run.executions
     await record(store, report(first, Event.SUCCEED, 1), report(second, Event.START, 1))
-    [summary] = await store.transact(lambda session: runs.summaries(session, 20))
+    [summary] = await store.transact(lambda session: runs.summaries(session, 20, NOON))
     view = await shown(store, run)
     assert summary.counts == {State.SUCCEEDED: 1, State.RUNNING: 1, State.QUEUED: 1}
     assert (summary.state, summary.settled) == (view.state, view.settled) == (State.RUNNING, False)
@@ -225,5 +226,5 @@ async def test_executions_are_paged_in_order_of_device(store: Store):
 @pytest.mark.parametrize("number", [0, 999, 10**18 - 1])
 async def test_a_run_that_is_not_there_is_unknown(store: Store, number: int):
     with pytest.raises(UnknownName, match="there is no run"):
-        await store.transact(lambda session: runs.view(session, runs.number(session, str(number))))
-    assert await store.transact(lambda session: runs.summaries(session, 5, 2**63 - 1)) == []
+        await store.transact(lambda session: runs.view(session, runs.number(session, str(number)), NOON))
+    assert await store.transact(lambda session: runs.summaries(session, 5, NOON, 2**63 - 1)) == []

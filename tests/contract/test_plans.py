@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import executions, firings, outbox, runs
+from runlet.controller import executions, firings, outbox, releases, runs
 from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.store import Store
@@ -24,8 +24,8 @@ from tests.contract.operations import NOON
 _ID = "00000000-0000-0000-0000-000000000000"
 
 ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
-    "runs": lambda session: runs.summaries(session, 20),
-    "older runs": lambda session: runs.summaries(session, 20, 1000),
+    "runs": lambda session: runs.summaries(session, 20, NOON),
+    "older runs": lambda session: runs.summaries(session, 20, NOON, 1000),
     "counts": lambda session: executions.counts(session, [1, 2, 3]),
     "executions of a run": lambda session: executions.of_run(session, 1),
     "a page of them": lambda session: executions.of_run(session, 1, after="pi-1", limit=100),
@@ -33,12 +33,17 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "one on a device": lambda session: executions.of_run(session, 1, device="pi-1"),
     "what is not settled": executions.unsettled,
     "reports": lambda session: executions.record(session, [("pi-1", Report(_ID, 1, 1, Event.START, 0.0))], NOON),
-    "settling": lambda session: executions.settle(session, {_ID: 1}),
+    "settling": lambda session: executions.settle(session, {(_ID, 1): 1}),
     "waiting for any device": lambda session: runs.assign_waiting(session, "pi-1", NOON),
     "commands for a device": lambda session: outbox.for_device(session, "pi-1", NOON),
     "commands not sent": lambda session: outbox.unsent(session, 1),
     "what is due to fire": lambda session: fire_due(session, NOON),
     "runs that a fire time may meet": lambda session: firings._open_runs(session, "job", "UTC"),
+    "runs that are due": lambda session: releases.due(session, NOON),
+    "runs concerned": lambda session: releases.concerned(session, ended=[_ID], settled=[_ID], moved=["pi-1"]),
+    "a run with a plan": lambda session: releases.advance(session, [1], NOON),
+    "executions away": lambda session: executions.away(session, [1, 2], NOON),
+    "attempts to come": lambda session: executions.to_be_tried_again(session, [1, 2]),
     "answers": lambda session: outbox.answered(session, taken=[_ID], ended=[_ID]),
 }
 

@@ -77,7 +77,7 @@ async def row(store: Store, name: str = "tick") -> ScheduleView:
 
 async def settle(store: Store, run_id: int) -> None:
     """Every execution of a run succeeds."""
-    run = await store.transact(lambda session: runs.view(session, run_id))
+    run = await store.transact(lambda session: runs.view(session, run_id, NOON))
     await record(store, *(report(one, Event.SUCCEED, one.version + 1) for one in run.executions))
 
 
@@ -183,7 +183,7 @@ async def test_what_cannot_be_launched_is_told_and_the_others_go_on(store: Store
         [firing] = await told(store, name)
         assert (firing.outcome, firing.run) == (FAILED, None)
         assert words in firing.detail
-    assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10))] == ["works"]
+    assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10, NOON))] == ["works"]
 
 
 async def test_more_than_one_call_fires_are_fired_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch):
@@ -416,7 +416,7 @@ async def test_what_waits_for_its_delay_is_cancelled_at_once(store: Store):
     [launched] = (await fire(store, NOON + timedelta(seconds=30))).launched
     cancelled = await store.transact(lambda session: runs.cancel(session, launched.run.id, None, NOON + MINUTE))
     assert cancelled.run.state is State.CANCELLED
-    assert cancelled.outgoing == []
+    assert cancelled.effects.outgoing == []
 
 
 # --- bounds ---------------------------------------------------------------------------------------------------------

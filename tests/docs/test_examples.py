@@ -79,7 +79,14 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 # --- without a terminal --------------------------------------------------------------------------------------------
 
-HOW_TOS = ["write-a-job", "attach-and-answer", "run-from-scripts", "import-an-ansible-inventory", "change-jobs-by-hand"]
+HOW_TOS = [
+    "write-a-job",
+    "attach-and-answer",
+    "run-from-scripts",
+    "import-an-ansible-inventory",
+    "change-jobs-by-hand",
+    "roll-out-in-steps",
+]
 WITHOUT_A_FLEET = ["validate-in-an-editor-and-before-commits"]
 
 

@@ -164,6 +164,24 @@ def test_a_cancel_that_overtakes_its_command_wins(fleet: Fleet, device: str, tmp
     assert starts(tmp_path / "starts") == 0
 
 
+def test_a_withdrawal_leaves_a_started_program_alone_and_keeps_others_from_starting(
+    fleet: Fleet, device: str, tmp_path: Path
+):
+    fleet.start_agent(device)
+    run = fleet.sh("read -r answer; exit 7", on=device)
+    execution = fleet.until(run, lambda view: view.state is State.RUNNING)
+    withdraw = encode(Cancel(execution.id, 1, unless_started=True))
+    publish(fleet, names.COMMAND, device, withdraw, withdraw)
+    other = command(f"echo x >> {tmp_path}/starts")
+    publish(fleet, names.COMMAND, device, encode(Cancel(other.execution, 1, unless_started=True)), encode(other))
+    fleet.settled(fleet.exec(["true"], on=device))  # behind them in the same queue
+    assert fleet.until(run, lambda view: True).state is State.RUNNING
+    assert starts(tmp_path / "starts") == 0
+    with fleet.api() as api:
+        api.cancel(run.id)
+    assert fleet.settled(run).state is State.CANCELLED
+
+
 def test_nonsense_is_dropped_by_both_sides(fleet: Fleet, device: str):
     fleet.start_agent(device)
     nonsense = [b"", b"\xff\x00", b"{}", b"[]", b'{"type":"execute.v1"}', b'{"type":"report.v1","execution":7}']

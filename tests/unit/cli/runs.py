@@ -27,6 +27,7 @@ def execution(device: str | None, state: State = State.RUNNING, **changes: Any) 
         detail="",
         cancel_requested=False,
         queued_at=NOON,
+        released_at=NOON,
         started_at=NOON,
         ended_at=None,
         seconds=1.2044,
@@ -58,6 +59,9 @@ def run(*executions: ExecutionView, **changes: Any) -> RunView:
         zone=None,
         state=derived_state(states),
         settled=is_settled(states),
+        away={},
+        rollout=None,
+        rerun_of=None,
         executions=executions,
     )
     return replace(view, **changes)

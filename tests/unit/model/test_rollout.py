@@ -103,3 +103,12 @@ def test_devices_that_failed_together_do_not_come_back_together() -> None:
 
 def test_a_first_delay_above_the_default_longest_is_the_longest() -> None:
     assert Delays.from_mapping({"from": "2h"}) == Delays(120 * MINUTE, 120 * MINUTE)
+
+
+@given(rollouts, st.integers(0, 200))
+def test_the_planned_batches_have_places_for_all(rollout: Rollout, devices: int) -> None:
+    planned, places, batches = rollout.planned(devices), 0, 0
+    while batches == 0 or (places < devices and not rollout.slides(batches)):
+        batches += 1
+        places += rollout.size(batches, devices)
+    assert planned == batches

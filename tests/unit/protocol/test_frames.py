@@ -15,28 +15,38 @@ from runlet.protocol.frames import (
     ControllerFrame,
     ExecutionChanged,
     Resize,
+    RolloutChanged,
     RunSnapshot,
     decode_from_console,
     decode_from_controller,
     encode,
 )
-from runlet.protocol.views import ExecutionView, RunView
+from runlet.protocol.views import ExecutionView, RolloutView, RunView
 from tests.strategies import TERMINAL_SIZES
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 SECONDS = st.none() | st.floats(allow_nan=False)
 EXECUTIONS = st.builds(
-    ExecutionView, queued_at=INSTANTS, started_at=st.none() | INSTANTS, ended_at=st.none() | INSTANTS, seconds=SECONDS
+    ExecutionView,
+    queued_at=INSTANTS,
+    started_at=st.none() | INSTANTS,
+    ended_at=st.none() | INSTANTS,
+    released_at=st.none() | INSTANTS,
+    retry_at=st.none() | INSTANTS,
+    seconds=SECONDS,
 )
+ROLLOUTS = st.builds(RolloutView, until=st.none() | INSTANTS)
 RUNS = st.builds(
     RunView,
     created_at=INSTANTS,
     scheduled_for=st.none() | INSTANTS,
+    rollout=st.none() | ROLLOUTS,
     executions=st.lists(EXECUTIONS, max_size=2).map(tuple),
 )
 BUILT: dict[Any, st.SearchStrategy[Any]] = {
     ExecutionChanged: st.builds(ExecutionChanged, EXECUTIONS),
     RunSnapshot: st.builds(RunSnapshot, RUNS),
+    RolloutChanged: st.builds(RolloutChanged, ROLLOUTS),
     Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES),
     Resize: st.builds(Resize, terminal=TERMINAL_SIZES),
 }
@@ -65,7 +75,7 @@ KEYS = ["devices", "offsets", "tail", "read_only", "terminal", "execution", "run
 
 
 @given(
-    st.sampled_from(["attach", "resize", "run", "execution", "notice", "drained", "settled"]),
+    st.sampled_from(["attach", "resize", "run", "execution", "rollout", "notice", "drained", "settled"]),
     st.dictionaries(st.sampled_from(KEYS), JSON),
 )
 def test_wrong_fields_are_a_protocol_error(kind: str, fields: dict[str, Any]) -> None:

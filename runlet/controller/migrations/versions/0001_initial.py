@@ -65,9 +65,17 @@ def upgrade() -> None:
         sa.Column("scheduled_for", sa.DateTime(timezone=True), nullable=True),
         sa.Column("zone", sa.String(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
+        sa.Column("rerun_of", sa.BigInteger(), nullable=True),
+        sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("concurrency_group", sa.String(), nullable=True),
+        sa.Column("rollout_state", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("waits_for", sa.String(), nullable=True),
+        sa.Column("decide_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
+    op.create_index("run_due", "run", ["decide_at"], unique=False)
+    op.create_index("run_of_group", "run", ["concurrency_group", "waits_for"], unique=False)
     op.create_table(
         "schedule",
         sa.Column("job", sa.String(), nullable=False),
@@ -118,6 +126,8 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seconds", sa.Float(), nullable=True),
         sa.Column("output_length", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
@@ -174,6 +184,8 @@ def downgrade() -> None:
     op.drop_table("script")
     op.drop_index(op.f("ix_schedule_next_at"), table_name="schedule")
     op.drop_table("schedule")
+    op.drop_index("run_of_group", table_name="run")
+    op.drop_index("run_due", table_name="run")
     op.drop_index(op.f("ix_run_job"), table_name="run")
     op.drop_table("run")
     op.drop_table("device")

@@ -1,0 +1,316 @@
+"""Releases: runs that roll out are judged by model.release, and what it decides is written down.
+
+- The facts, the decision and what comes of it are one transaction, and transactions are serializable: a controller that
+  ends between two of them, and another one beside it, find a run that can be judged again. Judged twice it is as once.
+- An execution's next attempt begins when the one before is settled, its whole output stored: agents, transcripts and
+  consoles know one attempt at a time. Until then `retry_at` beside the outcome says that it is not over.
+- A run without a plan is released at its launch and never comes here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlmodel import Session, col
+
+from runlet.controller import devices, executions, outbox
+from runlet.controller.outbox import Outgoing
+from runlet.controller.tables import Device, Execution, Outbox, Run
+from runlet.errors import Conflict, UnknownName
+from runlet.model import rollout_state
+from runlet.model.execution import OUTCOMES, Event, State, retried
+from runlet.model.execution import advance as advanced
+from runlet.model.release import Decision, Elsewhere, Member, RunPlan, WaitsFor, decide
+from runlet.model.rollout_state import RolloutState
+from runlet.protocol.messages import OFFLINE_SECONDS
+from runlet.protocol.views import ExecutionView, Presence, RolloutView, Steering
+
+# A device that falls silent says no goodbye, and keeps its place until somebody looks whether it is still there.
+LOOK_AGAIN = timedelta(seconds=OFFLINE_SECONDS)
+_WAITS_FOR_OTHERS = frozenset({WaitsFor.BATCH, WaitsFor.SLOT})
+_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
+_OPEN = tuple(state for state in State if not state.is_outcome)
+# One sweep judges at most this many runs, so that a morning's firings do not stop everything else.
+SWEEP_LIMIT = 100
+
+
+@dataclass(slots=True)
+class Effects:
+    """What committed decisions mean for the world outside the database."""
+
+    changed: list[ExecutionView] = field(default_factory=list)
+    ended: list[ExecutionView] = field(default_factory=list)  # cancelled before they left the controller
+    outgoing: list[Outgoing] = field(default_factory=list)
+    rollouts: list[tuple[int, RolloutView]] = field(default_factory=list)  # runs that came further
+
+    def add(self, more: Effects) -> None:
+        """What comes of later decisions."""
+        self.changed += more.changed
+        self.ended += more.ended
+        self.outgoing += more.outgoing
+        self.rollouts += more.rollouts
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """One execution as the judge sees it, and whether its present attempt is settled."""
+
+    member: Member
+    settled: bool
+
+
+def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
+    """Judge those of these runs that have a plan, and the runs of their concurrency groups that wait for a slot."""
+    effects = Effects()
+    for run in _to_judge(session, runs):
+        _judge(session, run, now, effects)
+    return effects
+
+
+def due(session: Session, now: datetime) -> list[int]:
+    """The runs that asked to be judged by now."""
+    query = select(col(Run.id)).where(col(Run.decide_at) <= now).order_by(col(Run.decide_at)).limit(SWEEP_LIMIT)
+    return [number for number in session.scalars(query) if number is not None]
+
+
+def concerned(
+    session: Session, *, ended: Collection[str], settled: Collection[str], moved: Collection[str]
+) -> set[int]:
+    """The runs with a plan for which it matters that executions ended (or got a device) or settled, or devices moved.
+
+    That an execution has settled matters only where another attempt waits for it.
+    """
+    found: set[int] = set()
+    again = and_(col(Execution.id).in_(settled), col(Execution.retry_at).is_not(None))
+    if ended or settled:
+        found |= _planned(session, or_(col(Execution.id).in_(ended), again))
+    if moved:
+        found |= _planned(session, and_(col(Execution.settled).is_(False), col(Execution.device).in_(moved)))
+    return found
+
+
+def steer(session: Session, run_id: int, action: Steering, reason: str, now: datetime) -> Effects:
+    """A person approves, pauses or resumes a run. Raises UnknownName, or Conflict when that means nothing now."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise UnknownName(f"there is no run {run_id}", "see them with: runlet ps")
+    if run.plan is None:
+        raise Conflict(f"run {run_id} does not roll out: all of it was released at its launch")
+    if not session.scalars(select(col(Execution.id)).where(_is_open_in(run_id)).limit(1)).first():
+        raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
+    plan, state = RunPlan.from_mapping(str(run_id), run.plan), _state(run)
+    match action:
+        case Steering.APPROVE:
+            state = rollout_state.approve(plan.rollout, state)
+        case Steering.PAUSE if state.aborted_by:
+            raise Conflict("this run was aborted")
+        case Steering.PAUSE:
+            state = rollout_state.pause(state, reason)
+        case Steering.RESUME:
+            state = rollout_state.resume(state)
+    run.rollout_state = state.to_mapping()
+    session.flush()
+    return advance(session, [run_id], now)
+
+
+def stop(
+    session: Session, run: Run, rows: Iterable[Execution], kind: str, detail: str, now: datetime, effects: Effects
+) -> None:
+    """End open executions: what never left the controller at once; of the rest the agent is asked, by `kind`."""
+    assert run.id is not None
+    reachable, unsent = devices.connected(session, now), outbox.unsent(session, run.id)
+    asked = outbox.cancelling(session, run.id)
+    ended = []
+    for row in rows:
+        if row.device is None or row.released_at is None or (row.state is State.QUEUED and row.id in unsent):
+            row.state = advanced(row.state, Event.CANCEL)
+            row.detail, row.ended_at, row.retry_at, row.settled = detail, now, None, True
+            ended.append(executions.view(row))
+        elif row.id not in asked:
+            row.cancel_requested = True
+            effects.outgoing += outbox.enqueue(session, kind, row, run, now, reachable[row.device])
+            effects.changed.append(executions.view(row))
+    outbox.answered(session, taken=(), ended=[view.id for view in ended])
+    effects.ended += ended
+
+
+def spare(session: Session, started: Collection[str]) -> set[str]:
+    """These programs run, so that a withdrawal came too late: those that nobody else has cancelled go on."""
+    if not started:
+        return set()
+    session.execute(delete(Outbox).where(col(Outbox.execution).in_(started), col(Outbox.kind) == outbox.WITHDRAW))
+    asked = set(session.scalars(select(col(Outbox.execution)).where(col(Outbox.execution).in_(started))))
+    spared = set(started) - asked
+    session.execute(update(Execution).where(col(Execution.id).in_(spared)).values(cancel_requested=False))
+    return spared
+
+
+def view(run: Run, total: int) -> RolloutView | None:
+    """How far a run on so many devices has come; None when it does not roll out."""
+    if run.plan is None:
+        return None
+    plan, state = RunPlan.from_mapping(str(run.id), run.plan), _state(run)
+    waits_for = None if run.waits_for is None else WaitsFor(run.waits_for)
+    return RolloutView(
+        batch=state.batch,
+        batches=max(state.batch, plan.rollout.planned(total)),
+        waits_for=waits_for,
+        until=run.decide_at if waits_for in (WaitsFor.PAUSE, WaitsFor.RETRY) else None,
+        paused_by=state.paused_by,
+        aborted_by=state.aborted_by,
+    )
+
+
+# --- facts ------------------------------------------------------------------------------------------------------------
+
+
+def _planned(session: Session, condition: ColumnElement[bool]) -> set[int]:
+    query = select(col(Execution.run)).join(Run, col(Run.id) == col(Execution.run)).where(col(Run.plan).is_not(None))
+    return set(session.scalars(query.where(condition)))
+
+
+def _to_judge(session: Session, numbers: Collection[int]) -> Sequence[Run]:
+    """The older first: who has waited longer takes a slot before."""
+    if not numbers:
+        return []
+    runs = list(session.scalars(select(Run).where(col(Run.id).in_(numbers), col(Run.plan).is_not(None))))
+    groups = {run.concurrency_group for run in runs if run.concurrency_group is not None}
+    if groups:
+        waiting = select(Run).where(col(Run.concurrency_group).in_(groups), col(Run.waits_for) == WaitsFor.SLOT.value)
+        runs += session.scalars(waiting.where(col(Run.id).not_in([run.id for run in runs])))
+    return sorted(runs, key=lambda run: run.id or 0)
+
+
+def _state(run: Run) -> RolloutState:
+    return RolloutState() if run.rollout_state is None else RolloutState.from_mapping(run.rollout_state)
+
+
+def _is_open_in(run: int) -> ColumnElement[bool]:
+    is_over = and_(col(Execution.state).in_(OUTCOMES), col(Execution.retry_at).is_(None))
+    return and_(col(Execution.run) == run, ~is_over)
+
+
+def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
+    """The run's executions in its order, that of their devices."""
+    query = (
+        select(
+            col(Execution.id),
+            col(Execution.device),
+            col(Execution.state),
+            col(Execution.attempt),
+            col(Device.connected),
+            col(Device.last_seen),
+            col(Execution.cancel_requested),
+            col(Execution.released_at),
+            col(Execution.ended_at),
+            col(Execution.retry_at),
+            col(Execution.settled),
+        )
+        .join(Device, col(Device.name) == col(Execution.device), isouter=True)
+        .where(col(Execution.run) == run)
+        .order_by(col(Execution.device))
+    )
+    found: dict[str, _Facts] = {}
+    for id_, device, state, attempt, said, seen, cancelling, released, ended, retry, settled in session.execute(query):
+        connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
+        member = Member(
+            id_,
+            device,
+            state,
+            attempt,
+            connected,
+            cancelling,
+            released_at=released,
+            ended_at=ended,
+            retry_at=retry,
+        )
+        found[id_] = _Facts(member, settled)
+    return found
+
+
+def _elsewhere(session: Session, run: Run, plan: RunPlan, now: datetime) -> Elsewhere:
+    """What the other runs of the group have under way. Of all executions only those not settled are read."""
+    if plan.concurrency.max is None and plan.concurrency.per_device is None:
+        return Elsewhere()
+    holds = or_(col(Execution.state).in_(_STARTED), ~devices.is_away(now))
+    query = (
+        select(col(Execution.device))
+        .join(Run, col(Run.id) == col(Execution.run))
+        .join(Device, col(Device.name) == col(Execution.device))
+        .where(col(Execution.settled).is_(False), col(Execution.released_at).is_not(None))
+        .where(col(Execution.state).in_(_OPEN), col(Run.id) != run.id)
+        .where(col(Run.concurrency_group) == run.concurrency_group)
+    )
+    on_device = Counter(session.scalars(query.where(holds)))
+    return Elsewhere(on_device.total(), {device: count for device, count in on_device.items() if device is not None})
+
+
+# --- a decision -------------------------------------------------------------------------------------------------------
+
+
+def _judge(session: Session, run: Run, now: datetime, effects: Effects) -> None:
+    assert run.id is not None
+    assert run.plan is not None
+    plan = RunPlan.from_mapping(str(run.id), run.plan)
+    facts = _facts(session, run.id, now)
+    members = [one.member for one in facts.values()]
+    before = view(run, len(facts))
+    decision = decide(plan, members, now, _state(run), _elsewhere(session, run, plan, now))
+    _write_down(session, run, facts, decision, now, effects)
+    run.rollout_state = decision.new_state.to_mapping()
+    run.waits_for = None if decision.waits_for is None else decision.waits_for.value
+    look_again = [now + LOOK_AGAIN] if decision.waits_for in _WAITS_FOR_OTHERS else []
+    run.decide_at = min([*look_again, *([] if decision.wake_at is None else [decision.wake_at])], default=None)
+    session.flush()  # the next run may be of the same group
+    after = view(run, len(facts))
+    if after is not None and after != before:
+        effects.rollouts.append((run.id, after))
+
+
+def _write_down(
+    session: Session, run: Run, facts: dict[str, _Facts], decision: Decision, now: datetime, effects: Effects
+) -> None:
+    """In the decision's order: retries, releases, cancels."""
+    retry = dict(decision.retry)
+    told = {
+        one.member.id
+        for one in facts.values()
+        if one.member.state.is_outcome and one.member.retry_at != retry.get(one.member.id)
+    }
+    begun = {execution for execution in retry if facts[execution].settled}
+    released = [execution for execution in decision.release if execution not in retry or execution in begun]
+    touched = told | begun | set(released) | set(decision.cancel)
+    if not touched:
+        return
+    query = select(Execution).where(col(Execution.run) == run.id, col(Execution.id).in_(touched))
+    rows = {row.id: row for row in session.scalars(query)}
+    for execution in sorted(told | begun):
+        row = rows[execution]
+        if execution in begun:
+            _try_again(row)
+        row.retry_at = retry.get(execution)
+    for execution in released:
+        row = rows[execution]
+        row.released_at, row.retry_at = now, None
+        if row.device is not None:
+            connected = facts[execution].member.connected
+            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, row, run, now, connected)
+    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | begun | set(released))]
+    if decision.cancel:
+        cancelled = [rows[execution] for execution in decision.cancel]
+        session.flush()
+        why = "not started: the run was aborted"
+        stop(session, run, cancelled, outbox.WITHDRAW, why, now, effects)
+
+
+def _try_again(row: Execution) -> None:
+    """The next attempt, of which nothing is known yet."""
+    row.state, row.attempt = retried(row.state, row.attempt)
+    row.version, row.detail, row.output_length = 0, "", 0
+    row.exit_code = row.signal = row.seconds = None
+    row.started_at = row.ended_at = row.released_at = None
+    row.settled = False

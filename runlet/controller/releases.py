@@ -170,7 +170,7 @@ def view(run: Run, total: int) -> RolloutView | None:
 
 def _planned(session: Session, condition: ColumnElement[bool]) -> set[int]:
     query = select(col(Execution.run)).join(Run, col(Run.id) == col(Execution.run)).where(col(Run.plan).is_not(None))
-    return set(session.scalars(query.where(condition).distinct()))
+    return set(session.scalars(query.where(condition)))
 
 
 def _to_judge(session: Session, numbers: Collection[int]) -> Sequence[Run]:

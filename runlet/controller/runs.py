@@ -76,6 +76,9 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
     """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
     assert run.id is not None
+    if run.plan is None:
+        for execution in rows:
+            execution.released_at = now
     session.add_all(rows)
     session.flush()  # the outbox refers to them
     if run.plan is not None:
@@ -83,7 +86,6 @@ def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime)
         return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
     effects, reachable = Effects(), devices.connected(session, now)
     for execution in rows:
-        execution.released_at = now
         if execution.device is not None:
             connected = reachable[execution.device]
             effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)

@@ -107,6 +107,9 @@ def _begin(
     `first_sent` holds the devices that get their command not before an instant; a plan has a pace of its own.
     """
     assert run.id is not None
+    if run.plan is None:
+        for execution in rows:
+            execution.released_at = now
     session.add_all(rows)
     session.flush()  # the outbox refers to them
     if run.plan is not None:
@@ -114,7 +117,6 @@ def _begin(
         return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
     effects, reachable = Effects(), devices.connected(session, now)
     for execution in rows:
-        execution.released_at = now
         if execution.device is not None:
             connected = reachable[execution.device]
             first = (first_sent or {}).get(execution.device)

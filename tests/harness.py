@@ -130,6 +130,9 @@ class Fleet:
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
+                # Scripts run in a login shell. What this machine's user does at login is none of the tests' business:
+                # pyenv, say, takes a lock, which a shell that is killed leaves behind for a minute.
+                env=os.environ | {"HOME": str(self.home)},
             )
         assert popen.stdout
         line = popen.stdout.readline()

@@ -183,7 +183,9 @@ async def test_what_cannot_be_launched_is_told_and_the_others_go_on(store: Store
         [firing] = await told(store, name)
         assert (firing.outcome, firing.run) == (FAILED, None)
         assert words in firing.detail
-    assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10, NOON))] == ["works"]
+    assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10, NOON))] == [
+        "works"
+    ]
 
 
 async def test_more_than_one_call_fires_are_fired_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch):

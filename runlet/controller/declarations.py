@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert
+from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, select, text
 
 from runlet.controller import devices, schedules, tables
 from runlet.controller.outlook import look
-from runlet.errors import StalePlan, UnknownName
-from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare
+from runlet.errors import Conflict, InvalidDeclarations, NotTheOwner, StalePlan, UnknownName
+from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare, digest
+from runlet.model.inventory import Device
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
 
 _TABLE = SQLModel.metadata.tables[str(tables.Declared.__tablename__)]
@@ -51,7 +53,8 @@ def apply(session: Session, submission: Submission, now: datetime) -> PlanView:
 
 def history(session: Session, limit: int, before: int | None) -> list[ApplyView]:
     """The newest applies, newest first; older than `before` when given."""
-    query = select(tables.Apply).order_by(col(tables.Apply.id).desc()).limit(limit)
+    without_manifest = defer(tables.Apply.manifest)  # type: ignore[arg-type]  # a column, once it is on the class
+    query = select(tables.Apply).options(without_manifest).order_by(col(tables.Apply.id).desc()).limit(limit)
     if before is not None:
         query = query.where(col(tables.Apply.id) < before)
     return [_view(row) for row in session.exec(query)]
@@ -69,16 +72,18 @@ def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
         for name, revision in names.items()
     )
     note = ROLLBACK_NOTE.format(number)
-    return apply(session, Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, note=note), now)
+    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, note=note)
+    try:
+        return apply(session, submission, now)
+    except (NotTheOwner, InvalidDeclarations) as error:
+        raise Conflict(
+            f"what {row.source} declared after apply {number} cannot be declared again:\n{error.message}",
+            "bring it back in its repository, and apply that",
+        ) from None
 
 
 def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict[Key, Held], PlanView]:
     present = held(session)
-    found = base(submission.declarations, present, submission.source)
-    if submission.base is not None and submission.base != found:
-        raise StalePlan(
-            "the controller has changed since this plan was made", "make a new one with: runlet plan --out FILE"
-        )
     changes = compare(
         submission.declarations,
         present,
@@ -88,7 +93,14 @@ def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict
         delete=frozenset(submission.delete),
     )
     future = after(changes, present, submission.source)
-    return present, PlanView(submission.source, found, tuple(changes), look(session, changes, future, now))
+    seen = look(session, submission.source, changes, future, now)
+    # The devices that jobs select are part of what a plan promises, whoever has changed them since.
+    found = digest([base(submission.declarations, present, submission.source), seen.selected])
+    if submission.base is not None and submission.base != found:
+        raise StalePlan(
+            "the controller has changed since this plan was made", "make a new one with: runlet plan --out FILE"
+        )
+    return present, PlanView(submission.source, found, tuple(changes), seen.jobs, seen.warnings)
 
 
 def _write(
@@ -112,8 +124,13 @@ def _write(
     )
     session.add(applied)
     _keep_content(session, [future[change.key].declaration for change in changes if change.after is not None])
-    devices.know(
-        session, [change.name for change in changes if change.kind is Kind.DEVICE and change.after is not None]
+    devices.declare(
+        session,
+        {
+            change.name: None if change.after is None else Device.from_mapping(change.name, change.after)
+            for change in changes
+            if change.kind is Kind.DEVICE
+        },
     )
     session.flush()  # the declared refer to both
     assert applied.id is not None
@@ -157,9 +174,9 @@ def _manifest(declarations: Iterable[Declaration]) -> dict[str, dict[str, str]]:
 
 
 def _is_new_commit(session: Session, submission: Submission) -> bool:
-    query = select(tables.Apply).where(tables.Apply.source == submission.source)
+    query = select(tables.Apply.commit, tables.Apply.dirty).where(tables.Apply.source == submission.source)
     last = session.exec(query.order_by(col(tables.Apply.id).desc()).limit(1)).first()
-    return last is None or (last.commit, last.dirty) != (submission.commit, submission.dirty)
+    return last is None or tuple(last) != (submission.commit, submission.dirty)
 
 
 def _lock(session: Session) -> None:

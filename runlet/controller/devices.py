@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Row, not_, update
 from sqlalchemy.orm import defer
-from sqlmodel import Session, SQLModel, col, or_, select
+from sqlmodel import Session, SQLModel, and_, col, or_, select
 
 from runlet.controller import inventories
-from runlet.controller.tables import Declared, Device
+from runlet.controller.tables import Device
 from runlet.errors import UnknownName
+from runlet.model import inventory as inventory_rules
 from runlet.model import target as target_rules
-from runlet.model.declaration import Kind
-from runlet.model.facts import FactValue
+from runlet.model.facts import NAMES, FactValue
 from runlet.model.inventory import Inventory
 from runlet.model.schedule import DEFAULT_ZONE
 from runlet.model.target import Candidate, Chosen, Fleet, Target
@@ -27,9 +27,11 @@ from runlet.timetable.spans import zone_or_none
 
 # Heartbeats come from the whole fleet all the time, and need nothing of what takes longest to read.
 _WITHOUT_FACTS = defer(col(Device.facts))  # type: ignore[arg-type]  # SQLModel's word for what it is
-_DECLARED = select(Declared.name).where(Declared.kind == Kind.DEVICE)
-_IS_ENROLLED = or_(col(Device.configured), col(Device.name).in_(_DECLARED))
+_IS_ENROLLED = or_(col(Device.configured), col(Device.declared))
+# Whether a device gets executions: commands about those it has already are another matter.
+TAKES_PART = and_(_IS_ENROLLED, col(Device.enabled))
 _TABLE = SQLModel.metadata.tables[str(Device.__tablename__)]
+_DECLARE = sqlalchemy.update(_TABLE).where(_TABLE.c.name == sqlalchemy.bindparam("known"))
 # Columns, not rows as objects: a target is resolved against the whole fleet.
 _SEEN = sqlalchemy.select(*(_TABLE.c[name] for name in ("name", "configured", "connected", "last_seen", "facts")))
 
@@ -44,9 +46,21 @@ def enroll(session: Session, names: Collection[str]) -> list[str]:
 def know(session: Session, names: Collection[str]) -> None:
     """Make sure that these devices have a row, which executions and outbox refer to."""
     known = set(session.exec(select(Device.name).where(col(Device.name).in_(names))))
-    rows = [{"name": name, "configured": False, "connected": False, "facts": {}} for name in set(names) - known]
+    new = {"configured": False, "declared": False, "enabled": True, "connected": False, "facts": {}}
+    rows = [{"name": name, **new} for name in set(names) - known]
     if rows:
         session.connection().execute(sqlalchemy.insert(_TABLE), rows)
+
+
+def declare(session: Session, declared: Mapping[str, inventory_rules.Device | None]) -> None:
+    """These devices are declared so; None: no more."""
+    know(session, [name for name, device in declared.items() if device is not None])
+    rows = [
+        {"known": name, "declared": device is not None, "enabled": device is None or device.enabled}
+        for name, device in declared.items()
+    ]
+    if rows:
+        session.connection().execute(_DECLARE, rows)
 
 
 def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Presence:
@@ -124,7 +138,7 @@ def explain(session: Session, target: Target, now: datetime) -> list[Chosen]:
 def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
     """A sign of life, or a goodbye; False when no such device is enrolled."""
     device = session.get(Device, name, options=[_WITHOUT_FACTS])
-    if device is None:
+    if device is None or not (device.configured or device.declared):
         return False
     device.last_seen = now
     device.connected = connected
@@ -133,7 +147,11 @@ def seen(session: Session, name: str, now: datetime, *, connected: bool = True, 
 
 
 def observed(session: Session, name: str, facts: dict[str, FactValue], now: datetime) -> None:
-    """A device's agent told what it is: that replaces what was told before."""
+    """A device's agent told what it is: that replaces what was told before.
+
+    Only the facts that there are: a name of its own choice could stand in for a label that the device does not have.
+    """
+    facts = {name: value for name, value in facts.items() if name in NAMES}
     device = session.get(Device, name, options=[_WITHOUT_FACTS])
     if device is not None:
         device.facts, device.facts_at = facts, now

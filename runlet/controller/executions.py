@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel, col
 from runlet.controller import devices
 from runlet.controller.tables import Device, Execution
 from runlet.errors import IllegalTransition, StaleUpdate
-from runlet.model.execution import RETRYABLE, State, advance
+from runlet.model.execution import OUTCOMES, RETRYABLE, State, advance
 from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
 
@@ -169,6 +169,16 @@ def away(session: Session, runs: Collection[int], now: datetime) -> dict[int, di
     for run, state, number in session.connection().execute(query.where(devices.is_away(now))):
         found[run][state] = number
     return found
+
+
+def open_on(session: Session, names: Collection[str]) -> dict[str, int]:
+    """Those of these devices that have executions without an outcome, and how many."""
+    if not names:
+        return {}
+    is_open = TABLE.c.device.in_(names) & TABLE.c.settled.is_(False) & TABLE.c.state.not_in(OUTCOMES)
+    query = select(TABLE.c.device, func.count()).where(is_open).group_by(TABLE.c.device).order_by(TABLE.c.device)
+    found = session.connection().execute(query).all()
+    return dict(found)
 
 
 def unsettled(session: Session) -> list[ExecutionView]:

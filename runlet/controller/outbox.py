@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from runlet.controller import devices, renderings
-from runlet.controller.tables import Execution, Outbox, Run
+from runlet.controller.tables import Device, Execution, Outbox, Run
 from runlet.protocol.messages import Cancel, Execute, TerminalSize
 
 EXECUTE = "execute"
@@ -62,14 +63,20 @@ def due(session: Session, now: datetime) -> list[Outgoing]:
     reachable = [name for name, connected in devices.connected(session, now).items() if connected]
     latest = now + timedelta(seconds=RESEND_SECONDS[-1])  # what is due later was put down before the clock was set back
     is_due = or_(col(Outbox.due_at) <= now, col(Outbox.due_at) > latest)
-    rows = select(Outbox).where(is_due, _may_go(now), col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
+    rows = _waiting(now).where(is_due, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
     return _send_rows(session, session.exec(rows.limit(SWEEP_LIMIT)), now)
 
 
 def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
     """Everything that one device has not answered, counted as sent."""
-    rows = select(Outbox).where(Outbox.device == device, _may_go(now)).order_by(col(Outbox.id))
+    rows = _waiting(now).where(Outbox.device == device).order_by(col(Outbox.id))
     return _send_rows(session, session.exec(rows), now)
+
+
+def _waiting(now: datetime) -> SelectOfScalar[Outbox]:
+    """What may go by now. Executions wait while their device takes no part; what it has already can be cancelled."""
+    takes_part = or_(Outbox.kind != EXECUTE, devices.TAKES_PART)
+    return select(Outbox).join(Device, col(Device.name) == col(Outbox.device)).where(_may_go(now), takes_part)
 
 
 def unsent(session: Session, run: int) -> set[str]:

@@ -5,14 +5,16 @@ Nothing is written: everything is judged by what the controller will hold once t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlmodel import Session
 
-from runlet.controller import devices, inventories
+from runlet.controller import devices, executions, inventories
 from runlet.errors import InvalidDeclarations, Mistake, RunletError
-from runlet.model.declaration import Change, Declaration, Held, Key, Kind
+from runlet.model.declaration import Change, Held, Key, Kind
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE
@@ -32,67 +34,115 @@ DEVICES_TOLD = 5
 DEVICES_NAMED = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is seen of a plan: its jobs in order, the devices that those with patterns select, and what is doubtful."""
+
+    jobs: tuple[JobOutlook, ...]
+    selected: dict[str, list[str]]
+    warnings: tuple[str, ...]
+
+
 def look(
-    session: Session, changes: Iterable[Change], future: Mapping[Key, Held], now: datetime
-) -> tuple[JobOutlook, ...]:
-    """The jobs of a plan, in its order. Raises InvalidDeclarations with every mistake."""
-    planned = [change for change in changes if change.after is not None]
-    inventory = _inventory(planned, [one.declaration for one in future.values()])
-    fleet = Fleet(devices.candidates(session, inventory, now), frozenset(inventory.groups))
+    session: Session, source: str, changes: Sequence[Change], future: Mapping[Key, Held], now: datetime
+) -> Outlook:
+    """Judge a plan of `source`. Raises InvalidDeclarations with every mistake.
+
+    Jobs that are not in the plan are looked at when the inventory changes: what breaks this source's own is a mistake,
+    what breaks another's a warning.
+    """
+    inventory = _inventory(source, future)
+    fleet = devices.fleet(session, inventory, now)
+    variables = cache(lambda device: frozenset(inventory.variables_of(device)))
+    planned, looks = [], []
     mistakes: list[Mistake] = []
-    outlooks = []
-    for change in planned:
-        if change.kind is Kind.JOB and change.after is not None:
-            look = _Look(Job.from_mapping(change.after), inventory, fleet, now)
-            mistakes += look.mistakes()
-            outlooks.append(look)
+    warnings = list(_open_executions(session, changes))
+    moved = any(change.kind in inventories.KINDS and change.is_one for change in changes)
+    own = {change.name for change in changes if change.kind is Kind.JOB and change.after is not None}
+    for (kind, name), held in future.items():
+        if kind is not Kind.JOB or not (name in own or moved):
+            continue
+        one = _Look(Job.from_mapping(held.declaration.content), inventory, fleet, variables, now)
+        found = list(one.mistakes())
+        if name in own:
+            looks.append(one)
+            planned.append(name)
+        if held.owner == source:
+            mistakes += found
+        else:
+            warnings += (f"{mistake} (declared by {held.owner})" for mistake in found)
     if mistakes:
-        raise InvalidDeclarations(mistakes)
-    return tuple(one.told() for one in outlooks)
+        raise InvalidDeclarations(sorted(mistakes, key=lambda mistake: mistake.name))
+    in_order = [one for _, one in sorted(zip(planned, looks, strict=True), key=lambda pair: pair[0])]
+    return Outlook(
+        tuple(one.told() for one in in_order),
+        {one.job.name: one.devices for one in in_order if one.job.target.where is Where.CUSTOM},
+        tuple(warnings),
+    )
 
 
-def _inventory(planned: Iterable[Change], future: Iterable[Declaration]) -> Inventory:
+def _open_executions(session: Session, changes: Iterable[Change]) -> Iterator[str]:
+    """Of devices that are declared no more: what they still have to do."""
+    gone = [change.name for change in changes if change.kind is Kind.DEVICE and change.after is None]
+    for name, number in executions.open_on(session, gone).items():
+        yield (
+            f"device {name!r} has {number} open execution{'' if number == 1 else 's'}; those not started wait until it "
+            "is declared again, or are ended with: runlet cancel"
+        )
+
+
+def _inventory(source: str, future: Mapping[Key, Held]) -> Inventory:
     """The inventory that will be. Raises InvalidDeclarations when its parts do not fit together."""
     content: dict[str, dict[str, object]] = {}
     parts = {Kind.DEVICE: "devices", Kind.GROUP: "groups"}
-    for one in future:
-        if one.kind in parts:
-            content.setdefault(parts[one.kind], {})[one.name] = one.content
+    for one in future.values():
+        if one.declaration.kind in parts:
+            content.setdefault(parts[one.declaration.kind], {})[one.declaration.name] = one.declaration.content
     kinds = {part: kind for kind, part in parts.items()}
-    mistakes = [
-        Mistake(kinds[str(part)], str(name), str(rest[0]) if rest else None, None, message)
-        for (part, name, *rest), message in inventory_spec.inconsistencies(content)
-    ]
+    mistakes = []
+    for (part, name, *rest), message in inventory_spec.inconsistencies(content):
+        owner = future[kinds[str(part)], str(name)].owner
+        theirs = "" if owner == source else f" (declared by {owner}: change it there first)"
+        field = str(rest[0]) if rest else None
+        mistakes.append(Mistake(kinds[str(part)], str(name), field, None, message + theirs))
     if mistakes:
         raise InvalidDeclarations(mistakes)
-    return inventories.of(future)
+    return inventories.of(one.declaration for one in future.values())
 
 
 class _Look:
     """One job, looked at."""
 
-    def __init__(self, job: Job, inventory: Inventory, fleet: Fleet, now: datetime) -> None:
-        self._job = job
+    def __init__(
+        self,
+        job: Job,
+        inventory: Inventory,
+        fleet: Fleet,
+        variables: Callable[[str], frozenset[str]],
+        now: datetime,
+    ) -> None:
+        self.job = job
         self._inventory = inventory
         self._fleet = fleet
+        self._variables = variables
         self._now = now
         self._unresolved: RunletError | None = None
-        self._devices = self._resolved()
+        self.devices = self._resolved()
 
     def told(self) -> JobOutlook:
-        job = self._job
+        job = self.job
         return JobOutlook(
             job=job.name,
             where=job.target.where,
-            devices=len(self._devices),
-            sample=tuple(self._devices[:DEVICES_TOLD]),
+            devices=len(self.devices),
+            sample=tuple(self.devices[:DEVICES_TOLD]),
             fire_times=self._fire_times(),
             warnings=tuple(self._warnings()),
         )
 
     def mistakes(self) -> Iterator[Mistake]:
         """What would keep every run of the job from starting."""
-        job = self._job
+        job = self.job
         if self._unresolved is not None and job.target.where is Where.CUSTOM:
             yield Mistake(Kind.JOB, job.name, "whereCustom", None, self._unresolved.message)
         elsewhere = set(job.vars) | {DEVICE}
@@ -102,15 +152,19 @@ class _Look:
 
     def _resolved(self) -> list[str]:
         """The devices that a run launched now would go to; for `any` and `local`, those it could go to."""
-        target, barred = self._job.target, self._job.barred
+        target, barred = self.job.target, self.job.barred
         if target.where in (Where.ANY, Where.LOCAL):
-            return sorted(name for name, one in self._fleet.candidates.items() if one.enabled and name not in barred)
+            return self._everyone()
         try:
             found = resolve_in(self._fleet, target, barred=barred)
         except RunletError as error:
             self._unresolved = error
             return []
         return [name for name in found if name is not None]
+
+    def _everyone(self) -> list[str]:
+        """Every device that may ever be the one."""
+        return sorted(self._fleet.enabled - self.job.barred)
 
     def _lacking(self, name: str) -> str | None:
         """Why a script that needs this variable cannot be rendered, if so."""
@@ -120,24 +174,25 @@ class _Look:
         declared = [one.vars for one in inventory.groups.values()] + [one.vars for one in inventory.devices.values()]
         if not any(name in variables for variables in declared):
             return f"no variable is called {name}; declare it in the job's vars or in the inventory"
-        lacking = [device for device in self._devices if name not in inventory.variables_of(device)]
-        # A job for the device that asks, or for any one, may be meant for those that have it.
-        if not lacking or (self._job.target.where is Where.LOCAL and len(lacking) < len(self._devices)):
+        possible = self.devices if self.job.target.where is Where.CUSTOM else self._everyone()
+        lacking = [device for device in possible if name not in self._variables(device)]
+        # A job for the device that asks may be meant for those that have it.
+        if not lacking or (self.job.target.where is Where.LOCAL and len(lacking) < len(possible)):
             return None
         more = f" and {len(lacking) - DEVICES_NAMED} more" if len(lacking) > DEVICES_NAMED else ""
         return f"the variable {name} is missing on {', '.join(lacking[:DEVICES_NAMED])}{more}"
 
     def _fire_times(self) -> tuple[datetime, ...]:
         """The next fire times, in UTC for a schedule in each device's own zone."""
-        schedule = self._job.schedule
-        if schedule is None or self._job.target.where is Where.LOCAL:
+        schedule = self.job.schedule
+        if schedule is None or self.job.target.where is Where.LOCAL:
             return ()
         zone = find_zone("UTC" if schedule.timezone == DEVICE_ZONE else schedule.timezone)
         trigger = grammar.parse(schedule.every)
         return tuple(preview(schedule, trigger, zone, self._now, self._now, FIRE_TIMES_TOLD))
 
     def _warnings(self) -> Iterator[str]:
-        job = self._job
+        job = self.job
         if job.schedule is not None and job.target.where is Where.LOCAL:
             yield "every: a schedule has no device that asks, so where: local never fires; say where"
         if self._unresolved is not None:

@@ -132,7 +132,7 @@ def stop(
             ended.append(executions.view(row))
         elif row.id not in asked:
             row.cancel_requested = True
-            effects.outgoing += outbox.enqueue(session, kind, row, run, now, reachable[row.device])
+            effects.outgoing += outbox.enqueue(session, kind, row, run, now, reachable.get(row.device, False))
             effects.changed.append(executions.view(row))
     outbox.answered(session, taken=(), ended=[view.id for view in ended])
     effects.ended += ended

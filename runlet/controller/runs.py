@@ -118,7 +118,7 @@ def _begin(
     effects, reachable = Effects(), devices.connected(session, now)
     for execution in rows:
         if execution.device is not None:
-            connected = reachable[execution.device]
+            connected = reachable.get(execution.device, False)
             first = (first_sent or {}).get(execution.device)
             effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
     session.flush()
@@ -264,8 +264,8 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
     if not waiting:
         return []
     inventory = inventories.present(session)
-    candidate = devices.candidates(session, inventory, now)[device]
-    if not candidate.enabled:
+    candidate = devices.candidates(session, inventory, now).get(device)
+    if candidate is None or not candidate.enabled:
         return []
     renderer = Renderer(session)
     for execution, run in waiting:

@@ -61,6 +61,8 @@ class Device(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     configured: bool = False  # named in the controller's configuration
+    declared: bool = False  # in an inventory
+    enabled: bool = True  # by the inventory that declares it
     connected: bool = False  # said hello, and not goodbye since
     last_seen: datetime | None = _instant(nullable=True)
     agent_version: str | None = None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from runlet.errors import NotTheOwner
+from runlet.errors import InvalidInput, NotTheOwner
 
 
 class Kind(StrEnum):
@@ -125,6 +125,8 @@ def compare(
     NotTheOwner with everything that does otherwise.
     """
     changes = {declaration.key: _one(declaration, held.get(declaration.key), source) for declaration in declared}
+    if len(changes) != len(declared):
+        raise InvalidInput("something is declared twice in one submission", "declare each name of a kind once")
     foreign = sorted(change.key for change in changes.values() if change.adopted_from is not None)
     if foreign and not adopt:
         raise NotTheOwner(

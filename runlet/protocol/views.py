@@ -230,6 +230,7 @@ class PlanView:
     base: str
     changes: tuple[Change, ...]
     outlooks: tuple[JobOutlook, ...] = ()  # of every job in the tree
+    warnings: tuple[str, ...] = ()  # about what the tree does not hold: jobs of others, executions under way
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlmodel import Session
 
-from runlet.controller import declarations, devices, inventories, runs
+from runlet.controller import declarations, devices, inventories, outbox, runs
 from runlet.controller.store import Store
-from runlet.errors import Conflict, InvalidDeclarations, InvalidInput, UnknownName
+from runlet.errors import Conflict, InvalidDeclarations, InvalidInput, StalePlan, UnknownName
 from runlet.model.declaration import Submission
 from runlet.model.execution import State
 from runlet.model.inventory import Device, Group, Inventory
@@ -210,3 +211,90 @@ async def test_rendering_shows_a_job_without_running_it(store: Store):
         return shown.script
 
     assert await store.transact(work) == "99"
+
+
+# --- what a change leaves behind -------------------------------------------------------------------------------------
+
+
+async def test_what_runs_on_a_deleted_device_can_be_cancelled_and_what_waits_stays_here(store: Store):
+    def work(session: Session) -> None:
+        declare(session, INVENTORY)
+        connect(session, "pi-1")
+        run = runs.launch(session, request("pi-1,pi-2"), NOON).run
+        planned = declarations.plan(session, Submission("tests", "tests", (), prune=True), NOON)
+        assert [re.sub(" has .*", "", warning) for warning in planned.warnings] == ["device 'pi-1'", "device 'pi-2'"]
+        declare(session, Inventory({"pi-3": Device("pi-3")}), prune=True)
+        assert not devices.seen(session, "pi-2", NOON), "it is enrolled no more"
+        assert outbox.for_device(session, "pi-2", NOON) == []
+        assert runs.assign_waiting(session, "pi-2", NOON) == []
+        cancelled = runs.cancel(session, run.id, None, NOON)
+        assert [view.device for view in cancelled.effects.ended] == ["pi-2"]
+        assert [view.device for view in cancelled.run.executions if view.cancel_requested] == ["pi-1"]
+
+    await store.transact(work)
+
+
+async def test_executions_wait_while_their_device_is_not_enabled(store: Store):
+    def work(session: Session) -> list[int]:
+        declare(session, INVENTORY)
+        runs.launch(session, request("pi-1"), NOON)
+        off = Inventory({"pi-1": Device("pi-1", enabled=False)}, vars=INVENTORY.vars)
+        declare(session, off)
+        connect(session, "pi-1")
+        before = len(outbox.for_device(session, "pi-1", NOON))
+        declare(session, Inventory({"pi-1": Device("pi-1")}, vars=INVENTORY.vars))
+        return [before, len(outbox.for_device(session, "pi-1", NOON))]
+
+    assert await store.transact(work) == [0, 1]
+
+
+async def test_a_fact_of_a_device_s_own_invention_selects_nothing(store: Store):
+    def work(session: Session) -> list[str | None]:
+        declare(session, INVENTORY)
+        connect(session, "pi-1", "pi-2")
+        devices.observed(session, "pi-2", {"room": "attic", "arch": "x86_64"}, NOON)
+        return [one.device for one in runs.launch(session, request("room=attic"), NOON).run.executions]
+
+    assert await store.transact(work) == ["pi-1"]
+
+
+async def test_an_inventory_may_not_break_a_job_of_its_own_and_warns_of_those_of_others(store: Store):
+    def work(session: Session) -> tuple[list[str], tuple[str, ...]]:
+        declare(session, INVENTORY, Job("ours", "{{ port }}", target=custom("pi-1")))
+        theirs = Job("theirs", "true", target=custom("pis"))
+        declarations.apply(session, Submission("others", "others", (theirs.declaration(),)), NOON)
+        bare = Inventory({"pi-1": Device("pi-1")}, {"pis": Group("pis", members=("pi-1",))})
+        with pytest.raises(InvalidDeclarations) as caught:
+            declarations.plan(session, Submission("tests", "tests", tuple(bare.declarations())), NOON)
+        without_group = Inventory({"pi-1": Device("pi-1")})
+        pruning = Submission("tests", "tests", tuple(without_group.declarations()), prune=True)
+        warnings = declarations.plan(session, pruning, NOON).warnings
+        return [str(mistake) for mistake in caught.value.mistakes], warnings
+
+    [mistake], [warning] = await store.transact(work)
+    assert mistake.startswith("job 'ours', script line 1: no variable is called port")
+    assert warning.startswith("job 'theirs', whereCustom: no device or group is called 'pis'")
+    assert warning.endswith("(declared by others)")
+
+
+async def test_a_plan_is_stale_when_its_jobs_select_other_devices(store: Store):
+    def work(session: Session) -> None:
+        job = Job("wipe", "true", target=custom("room=*"))
+        declare(session, INVENTORY)
+        tree = Submission("jobs", "Ada", (job.declaration(),))
+        base = declarations.plan(session, tree, NOON).base
+        more = Inventory({"pi-9": Device("pi-9", labels={"room": "cellar"})})
+        declarations.apply(session, Submission("others", "others", tuple(more.declarations())), NOON)
+        with pytest.raises(StalePlan):
+            declarations.apply(session, replace(tree, base=base), NOON)
+
+    await store.transact(work)
+
+
+async def test_what_is_declared_twice_in_one_submission_is_refused(store: Store):
+    def work(session: Session) -> None:
+        one = Job("twice", "true").declaration()
+        declarations.apply(session, Submission("tests", "tests", (one, one)), NOON)
+
+    with pytest.raises(InvalidInput, match="declared twice"):
+        await store.transact(work)

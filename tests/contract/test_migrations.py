@@ -56,12 +56,24 @@ def test_an_empty_database_becomes_what_the_tables_say(empty: str):
         assert compare_metadata(context, options["target_metadata"]) == [], "run: make migration"
 
 
+INSERT = (
+    "INSERT INTO device (name, configured, declared, enabled, connected, facts) "
+    "VALUES ('pi-1', true, false, true, false, '{}')"
+)
+
+
 def test_migrating_again_changes_nothing(empty: str):
     migrate(empty)
-    statement(empty, "INSERT INTO device (name, configured, connected, facts) VALUES ('pi-1', true, false, '{}')")
+    statement(
+        empty,
+        INSERT,
+    )
     assert migrate(empty) == Migrated(CURRENT, CURRENT)
     with pytest.raises(Exception, match=r"(?i)unique"):
-        statement(empty, "INSERT INTO device (name, configured, connected, facts) VALUES ('pi-1', true, false, '{}')")
+        statement(
+            empty,
+            INSERT,
+        )
 
 
 def test_each_version_can_be_reached_and_left(empty: str):

@@ -34,6 +34,8 @@ def upgrade() -> None:
         "device",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("configured", sa.Boolean(), nullable=False),
+        sa.Column("declared", sa.Boolean(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.Column("last_seen", sa.DateTime(timezone=True), nullable=True),
         sa.Column("agent_version", sa.String(), nullable=True),

@@ -51,6 +51,8 @@ def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, st
     Raises InvalidInput when there is a repository but git fails in it, and when pruning for nobody in particular.
     """
     by = operator(environment)
+    if source is not None and not source.strip():
+        raise InvalidInput("the source has no name", _NAME_IT)
     folder = _folder(paths[0])
     if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
         if source is None and prune:
@@ -121,7 +123,8 @@ def _repository(git: _Git, folder: Path) -> str:
 def _is_dirty(git: _Git, folder: Path, top: str, paths: Sequence[Path]) -> bool:
     """Whether anything that is read may differ from the commit: changed, unknown to git, ignored, or elsewhere."""
     try:
-        named = {found for path in paths for found in (os.path.join(_folder(path), path.name), os.path.realpath(path))}
+        named = {os.path.realpath(path) for path in paths}
+        named |= {os.path.join(_folder(path), path.name) for path in paths if not path.is_dir()}  # links, too
         folders = {_folder(Path(path)) for path in named}
         if any(git(other, "rev-parse", "--show-toplevel") != top for other in folders):
             return True
@@ -132,9 +135,15 @@ def _is_dirty(git: _Git, folder: Path, top: str, paths: Sequence[Path]) -> bool:
         )
     except _GitFailed:
         return True
-    found = [entry[3:] for entry in status.split("\0") if entry]
-    # What ends as a folder does is a repository within this one.
-    return any(entry.endswith((*_SUFFIXES, "/")) or os.path.join(top, entry) in named for entry in found)
+    found = [os.path.join(top, entry[3:]) for entry in status.split("\0") if entry]
+    return any(_is_read(file, path) for file in found for path in named)
+
+
+def _is_read(file: str, named: str) -> bool:
+    """Whether a file is read when a path is named, as spec/tree.py reads; of another repository anything may be."""
+    below = file.removeprefix(named.removesuffix("/"))
+    is_below = below != file and below.startswith("/") and "/." not in below
+    return file == named or (is_below and below.endswith((*_SUFFIXES, "/")))
 
 
 def _folder(path: Path) -> Path:

@@ -88,6 +88,12 @@ def test_outside_git_pruning_needs_a_source(tmp_path: Path) -> None:
     assert "--source" in (refused.value.hint or "")
 
 
+@pytest.mark.parametrize("source", ["", " "])
+def test_a_source_has_a_name(tmp_path: Path, source: str) -> None:
+    with pytest.raises(InvalidInput, match="the source has no name"):
+        found(tmp_path, source=source, prune=True)
+
+
 def test_a_git_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     with pytest.raises(InvalidInput, match="not a git repository") as refused:
@@ -131,6 +137,13 @@ def test_what_is_committed_is_clean(clone: Path) -> None:
     assert not found(clone).dirty
     assert not found(clone / "jobs.yaml").dirty
     assert len(found(clone).commit or "") == 40
+
+
+def test_what_is_hidden_is_not_read(clone: Path) -> None:
+    (clone / ".venv").mkdir()
+    (clone / ".venv/jobs.yaml").write_text("b: ls\n")
+    assert not found(clone).dirty
+    assert found(clone / ".venv").dirty
 
 
 def test_what_may_differ_from_the_commit_is_dirty(clone: Path) -> None:

@@ -77,9 +77,9 @@ class InvalidFiles(InvalidInput):
 
     code = "invalid_files"
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], hint: str | None = None) -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems), hint)
 
 
 @dataclass(frozen=True, slots=True)

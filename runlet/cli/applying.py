@@ -6,15 +6,19 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runlet.cli import changes, provenance, render
+from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, output_option, pass_options
+from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError
-from runlet.model.declaration import Submission
+from runlet.local.files import write_private
+from runlet.model.declaration import ChangeKind, Submission
 from runlet.model.run import ExitCode
 from runlet.protocol.values import from_json, to_json
 
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 
 # The format of a saved plan; another number is another version of Runlet's.
 _PLAN_FORMAT = "runlet-plan-1"
+# What a request may hold, 16 MiB, with every character of it escaped, and the base.
+_MAX_PLAN_BYTES = 64 * 1024**2
+# What the history says of an apply that was planned before.
+_PLANNED_BY = "planned by {}"
 
 _paths = click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path))
 _prune = click.option("--prune", is_flag=True, help="Delete what this source applied before and does not declare now.")
@@ -31,7 +39,7 @@ _adopt = click.option("--adopt", is_flag=True, help="Take over what another sour
 _source = click.option(
     "--source",
     metavar="NAME",
-    help="Who owns what is applied. Default: the address of the git repository, or `local`.",
+    help="Who owns what is applied. Default: the git repository, as host/path, or `local`; see `plan`'s first line.",
 )
 
 
@@ -57,7 +65,7 @@ def plan(
     \b
     Examples:
       runlet plan playbooks/
-      runlet plan . --prune --out release.plan
+      runlet plan runlet/ --prune --out release.plan
     """
     tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
     with options.endpoint().api() as api, _places(tree):
@@ -76,6 +84,7 @@ def plan(
 @click.option(
     "--plan", "planned", metavar="FILE", type=click.Path(path_type=Path), help="Apply a saved plan, if it still fits."
 )
+@click.option("--yes", "-y", is_flag=True, help="Prune without asking.")
 @output_option
 @pass_options
 def apply(
@@ -85,16 +94,18 @@ def apply(
     adopt: bool,
     source: str | None,
     planned: Path | None,
+    yes: bool,
     output: Output,
 ) -> None:
     """Make the controller hold what files declare, all or nothing. What they do not name stays, unless pruned.
 
-    With --plan it exits with 3 when the controller has changed since the plan was made.
+    On a terminal it shows the plan and asks before it deletes anything. With --plan it exits with 3 when the controller
+    has changed since the plan was made.
 
     \b
     Examples:
       runlet apply playbooks/upgrade.yaml
-      runlet apply . --prune
+      runlet apply runlet/ --prune
       runlet apply --plan release.plan
     """
     if planned is not None:
@@ -104,8 +115,19 @@ def apply(
     else:
         tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
     with options.endpoint().api() as api, _places(tree):
+        asked = False
+        if submission.prune and planned is None and not yes and is_interactive():
+            found = api.plan(submission)
+            asked = any(change.change is ChangeKind.DELETED for change in found.changes)
+            if asked and not _agreed(found):
+                click.echo("nothing is changed", err=True)
+                return
+            submission = replace(submission, base=found.base)
         done = api.apply(submission)
-    _print(done, output)
+    if asked and output is Output.TABLE:
+        click.echo(f"applied for {plain(done.source)}")
+    else:
+        _print(done, output)
 
 
 @click.command()
@@ -153,8 +175,9 @@ def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str 
 
     if not paths:
         raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
-    tree = load(paths)
-    found = provenance.find(paths, source, os.environ)
+    # A source's last file can be pruned, but only when nobody has to guess whose it was.
+    tree = load(paths, empty=prune and source is not None)
+    found = provenance.find(paths, source, os.environ, prune=prune)
     declarations = tuple(tree.declarations())
     return tree, Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
 
@@ -170,33 +193,52 @@ def _places(tree: Tree | None) -> Iterator[None]:
         raise InvalidFiles([tree.problem(mistake) for mistake in error.mistakes]) from None
 
 
+def _agreed(plan: PlanView) -> bool:
+    """Whether the operator, shown the plan, says yes. On stderr: stdout may be for a program."""
+    for line in _lines(plan):
+        click.echo(line, err=True)
+    return click.confirm("Apply?", default=False, err=True)
+
+
+def _lines(plan: PlanView) -> Iterator[str]:
+    yield click.style(f"source {plain(plan.source)}", bold=True)
+    yield from changes.lines(plan)
+
+
 def _print(plan: PlanView, output: Output) -> None:
     if output is Output.JSON:
         render.print_json(plan, output)
     elif output is Output.JSONL:
         render.print_json(plan.changes, output)
     else:
-        for line in changes.lines(plan):
+        for line in _lines(plan):
             click.echo(line)
 
 
 def _save(path: Path, submission: Submission, plan: PlanView) -> None:
     """Readable by its owner only: scripts and variables may be nobody else's business."""
     content: dict[str, Any] = {"format": _PLAN_FORMAT, "submission": to_json(submission) | {"base": plan.base}}
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is no file", "save the plan elsewhere")
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file)
+        write_private(path, json.dumps(content))
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _saved(path: Path) -> Submission:
+    """A saved plan as who is here applies it."""
     try:
-        content = json.loads(path.read_text())
+        with path.open("rb") as file:
+            data = file.read(_MAX_PLAN_BYTES + 1)
+        content = json.loads(data) if len(data) <= _MAX_PLAN_BYTES else {}
+        json.dumps(content, ensure_ascii=False).encode()  # no lone surrogates, which could not be sent
         if content["format"] == _PLAN_FORMAT:
-            return from_json(Submission, content["submission"], str(path))
+            submission = from_json(Submission, content["submission"], str(path))
+            by = provenance.operator(os.environ)
+            return replace(submission, by=by, note=_PLANNED_BY.format(submission.by))
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, ProtocolError):
+    except (ValueError, KeyError, TypeError, RecursionError, ProtocolError):
         pass
     raise InvalidInput(f"{path} is not a plan of this version of runlet", "make one with: runlet plan PATH --out FILE")

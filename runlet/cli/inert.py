@@ -5,6 +5,7 @@ vt.py decides what gets through at all; this file, how much of that a reader's s
 
 from __future__ import annotations
 
+import json
 import re
 
 from runlet.cli.vt import Control, Csi, Text, Token, Tokenizer
@@ -66,6 +67,11 @@ class InertFilter:
 def plain(text: str) -> str:
     """A name or a message from elsewhere on one line of ours: no controls, no invisible characters."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def escaped(text: str) -> str:
+    """A text from elsewhere with nothing lost: what cannot be seen is written as JSON writes it."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def readable(text: str) -> str:

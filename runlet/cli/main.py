@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -17,6 +18,7 @@ from click.exceptions import NoSuchCommand
 
 from runlet import __version__
 from runlet.cli.endpoint import CONTROLLER_VARIABLE
+from runlet.cli.inert import readable
 from runlet.cli.options import INTERRUPTED, Options, Output
 from runlet.errors import InvalidFiles, InvalidInput, RunletError, StalePlan
 from runlet.model.run import ExitCode
@@ -123,6 +125,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     options = Options()
     try:
+        _check(sys.argv[1:])
         code = cli.main(prog_name="runlet", standalone_mode=False, obj=options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -143,6 +146,15 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _check(words: Sequence[str]) -> None:
+    """Bytes of an argument that are no UTF-8 come as lone surrogates, which can be neither sent nor printed."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(f"an argument is not UTF-8: {word!a}") from None
+
+
 def _as_ours(error: click.ClickException) -> RunletError:
     """Words typed wrong, told like every other error."""
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -156,12 +168,12 @@ def _tell(error: RunletError, output: Output) -> None:
         return
     if isinstance(error, InvalidFiles):
         mistakes, files = len(error.problems), len({problem.path for problem in error.problems})
-        click.echo(error.message, err=True)
+        click.echo(readable(error.message), err=True)
         click.echo(f"error: {_count(mistakes, 'mistake')} in {_count(files, 'file')}", err=True)
-        return
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.message}", err=True)
+    else:
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {readable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"{click.style('hint', bold=True)}: {error.hint}", err=True)
+        click.echo(f"{click.style('hint', bold=True)}: {readable(error.hint)}", err=True)
 
 
 def _as_json(error: RunletError) -> dict[str, Any]:

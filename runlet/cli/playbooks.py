@@ -59,13 +59,14 @@ _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True, typ
 def validate(paths: tuple[Path, ...], report: Report) -> None:
     """Check playbooks and inventories without sending anything. Every mistake is told with its file, line and column.
 
-    A file is an inventory when its name begins with "inventory", and a playbook otherwise.
+    A file is an inventory when it is called inventory.yaml, inventory.*.yaml or inventory-*.yaml, and a playbook
+    otherwise.
 
     \b
     Examples:
       runlet validate playbooks/upgrade.yaml
       runlet validate playbooks/ inventory.yaml
-      runlet validate --output sarif . > runlet.sarif
+      runlet validate --output sarif runlet/ > runlet.sarif
     """
     try:
         tree = _load(paths)

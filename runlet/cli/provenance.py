@@ -1,31 +1,43 @@
-"""Where a tree of files comes from: its repository, its commit, and who applies it, for the controller's history."""
+"""Where a tree of files comes from: its repository, its commit, and who applies it, for the controller's history.
+
+A source must be the same wherever its repository was cloned, and never another repository's: `--prune` deletes by it.
+So git is believed or the question is refused; nothing is guessed when git fails.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runlet.cli.inert import plain
+from runlet.errors import InvalidInput
+
 # git answers in milliseconds; on a network file system that hangs, applying must not.
 GIT_SECONDS = 10.0
 # The owner of what comes from no repository.
 LOCAL_SOURCE = "local"
-MAX_SOURCE = 200  # characters
+MAX_WORDS = 200  # characters of a source and of who applies; the controller's history keeps both with every apply
 
+_NAME_IT = "say whose the files are with: --source NAME"
 # Whom CI says it works for.
 _CI_OPERATORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_AUTHOR", "CIRCLE_USERNAME")
-_CREDENTIALS = re.compile(r"^([a-z+]+://)[^@/]*@")
+# What a git hook sets for its own repository, which need not be that of the files.
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+_HELPER = re.compile(r"^\w+::")
+_SCHEME = re.compile(r"^([A-Za-z0-9+.-]+)://")
+_HOST = re.compile(r"\[[^\]]*\]|[^:]*")
+_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """`source` owns what is applied; `commit` is None outside git; `dirty` when files differ from the commit."""
+    """`source` owns what is applied; `commit` is None outside git; `dirty` unless the files are surely the commit's."""
 
     source: str
     by: str
@@ -33,47 +45,150 @@ class Provenance:
     dirty: bool = False
 
 
-def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, str]) -> Provenance:
-    """What git knows of the folder of the first path; `source` is what --source says."""
-    first = paths[0].absolute()
-    folder = first if first.is_dir() else first.parent
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    named = source or _repository(folder) or LOCAL_SOURCE
-    status = (
-        None if commit is None else _git(folder, "status", "--porcelain", "--", *(str(p.absolute()) for p in paths))
-    )
-    return Provenance(named[:MAX_SOURCE], operator(environment), commit, bool(status))
+def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, str], *, prune: bool) -> Provenance:
+    """What git knows of the folder of the first path; `source` is what --source says.
+
+    Raises InvalidInput when there is a repository but git fails in it, and when pruning for nobody in particular.
+    """
+    by = operator(environment)
+    if source is not None and not source.strip():
+        raise InvalidInput("the source has no name", _NAME_IT)
+    folder = _folder(paths[0])
+    if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
+        if source is None and prune:
+            raise InvalidInput(f"{folder} is in no git repository, so it is not known whose files to prune", _NAME_IT)
+        return Provenance(_checked(source or LOCAL_SOURCE, "the source"), by)
+    git = _Git(environment)
+    try:
+        top = git(folder, "rev-parse", "--show-toplevel")
+        named = source or _repository(git, folder)
+    except _GitFailed as failure:
+        if source is None:
+            raise InvalidInput(f"git fails in {folder}: {failure}", f"mend that, or {_NAME_IT}") from None
+        return Provenance(_checked(source, "the source"), by, dirty=True)
+    if not named:
+        raise InvalidInput(f"the git repository of {folder} has neither an origin nor a name", _NAME_IT)
+    try:
+        commit = git(folder, "rev-parse", "--verify", "HEAD")
+    except _GitFailed:  # nothing is committed yet
+        return Provenance(_checked(named, "the source"), by)
+    return Provenance(_checked(named, "the source"), by, commit, _is_dirty(git, folder, top, paths))
 
 
 def operator(environment: Mapping[str, str]) -> str:
     """Who works here. Written down as told: the controller knows one token, not who holds it."""
     for variable in _CI_OPERATORS:
         if environment.get(variable):
-            return environment[variable]
+            return _checked(environment[variable], variable)
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
         name = str(os.getuid())
-    return f"{name}@{socket.gethostname()}"
+    return _checked(f"{name}@{socket.gethostname()}", "the name of the user")
 
 
-def _repository(folder: Path) -> str | None:
-    """The repository's address without credentials, or its folder's name when it has no remote."""
-    remote = _git(folder, "config", "--get", "remote.origin.url")
+def address(remote: str) -> str:
+    """A remote as `host/path`: the same for https and ssh, without credentials, port and `.git`; a path's name.
+
+    Empty when nothing is left of it.
+    """
+    rest = _HELPER.sub("", remote)
+    scheme = _SCHEME.match(rest)
+    if scheme is not None:
+        rest = re.split(r"[?#]", rest[scheme.end() :], maxsplit=1)[0]
+    head, _, path = rest.partition("/")
+    if (scheme is None and ":" not in head) or (scheme is not None and scheme[1].lower() == "file"):
+        return Path(rest).name.removesuffix(".git")
+    head = head.rpartition("@")[2]
+    host = _HOST.match(head)
+    assert host is not None  # it matches nothing, too
+    after_colon = head[host.end() :].removeprefix(":")
+    if scheme is None:
+        path = f"{after_colon}/{path}"
+    elif after_colon and not after_colon.isdecimal():  # a password with a slash: all before the last @ may be secret
+        return address(f"{scheme[0]}{path.rpartition('@')[2]}") if "@" in path else ""
+    parts = [part for part in path.split("/") if part]
+    return "/".join([host[0].lower(), *parts]).removesuffix(".git")
+
+
+def _repository(git: _Git, folder: Path) -> str:
+    """The address of the origin; without one, the name of the main work tree's folder."""
+    remote = git(folder, "config", "--default", "", "--get", "remote.origin.url")
     if remote:
-        return _CREDENTIALS.sub(r"\1", remote).removesuffix(".git")
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    return Path(top).name if top else None
+        return address(remote)
+    common = Path(os.path.realpath(folder / git(folder, "rev-parse", "--git-common-dir")))
+    return common.parent.name if common.name == ".git" else common.name.removesuffix(".git")
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints; None when it fails, is not there or takes too long."""
-    if shutil.which("git") is None or not folder.is_dir():
-        return None
+def _is_dirty(git: _Git, folder: Path, top: str, paths: Sequence[Path]) -> bool:
+    """Whether anything that is read may differ from the commit: changed, unknown to git, ignored, or elsewhere."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=GIT_SECONDS, check=False
+        named = {os.path.realpath(path) for path in paths}
+        named |= {os.path.join(_folder(path), path.name) for path in paths if not path.is_dir()}  # links, too
+        folders = {_folder(Path(path)) for path in named}
+        if any(git(other, "rev-parse", "--show-toplevel") != top for other in folders):
+            return True
+        status = git(
+            folder,
+            *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored"),
+            *("--ignore-submodules=none", "--", *(f":(literal){path}" for path in sorted(named))),
         )
-    except (subprocess.TimeoutExpired, UnicodeDecodeError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    except _GitFailed:
+        return True
+    found = [os.path.join(top, entry[3:]) for entry in status.split("\0") if entry]
+    return any(_is_read(file, path) for file in found for path in named)
+
+
+def _is_read(file: str, named: str) -> bool:
+    """Whether a file is read when a path is named, as spec/tree.py reads; of another repository anything may be."""
+    below = file.removeprefix(named.removesuffix("/"))
+    is_below = below != file and below.startswith("/") and "/." not in below
+    return file == named or (is_below and below.endswith((*_SUFFIXES, "/")))
+
+
+def _folder(path: Path) -> Path:
+    """Where git is asked about a path: links in the way to it followed, as git does."""
+    return Path(os.path.realpath(path if path.is_dir() else path.absolute().parent))
+
+
+def _checked(words: str, what: str) -> str:
+    """Words for the history. Bytes that are no UTF-8 come as lone surrogates, which nothing can send."""
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{what} is not UTF-8: {words!a}") from None
+    if len(words) > MAX_WORDS:
+        raise InvalidInput(f"{what} has {len(words)} characters; {MAX_WORDS} are the most")
+    return words
+
+
+class _GitFailed(Exception):
+    """In git's own words."""
+
+
+class _Git:
+    """git in the operator's environment, but in no hook's repository."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        kept = {name: value for name, value in environment.items() if name not in _OF_A_HOOK}
+        self._environment = {**kept, "GIT_OPTIONAL_LOCKS": "0"}
+
+    def __call__(self, folder: Path, *arguments: str) -> str:
+        """What git prints. Raises _GitFailed."""
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=GIT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise _GitFailed(f"no answer within {GIT_SECONDS:g} s") from None
+        except OSError as error:
+            raise _GitFailed(f"git cannot be started: {error.strerror}") from None
+        if done.returncode:
+            words = plain(done.stderr.decode(errors="replace").strip())
+            raise _GitFailed(words or f"exit code {done.returncode}")
+        return os.fsdecode(done.stdout).removesuffix("\n")

@@ -18,11 +18,13 @@ from runlet.cli.rollouts import details, standing
 from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
 from runlet.cli.width import keep_start
+from runlet.model.declaration import ChangeKind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
 from runlet.model.target import Chosen
 from runlet.protocol.values import to_json
 from runlet.protocol.views import (
+    AppliedChange,
     ApplyView,
     DeviceView,
     ExecutionView,
@@ -51,6 +53,7 @@ _STATE_STYLES = {
 _PRESENCE_STYLES = {Presence.ONLINE: "green", Presence.STALE: "yellow", Presence.OFFLINE: "red"}
 
 _MOST_CHANGES_NAMED = 3
+_SOURCE_PARTS = 2  # of an address: the owner and the repository; the host is mostly the same
 _REVISION_CHARACTERS = 12  # enough to tell revisions of one job apart
 _AGES = (
     ("d", timedelta(days=1)),
@@ -193,15 +196,17 @@ def print_jobs(jobs: Sequence[JobView], now: datetime) -> None:
 
 
 def print_history(applies: Sequence[ApplyView]) -> None:
+    """In 80 columns: what is long is folded, and what is looked up elsewhere is not."""
     table = _table("APPLY", "WHEN", "BY", "SOURCE", "COMMIT", "CHANGES")
+    for column in table.columns:
+        column.no_wrap = column.header in ("APPLY", "WHEN", "COMMIT")
     for one in applies:
-        commit = "" if one.commit is None else one.commit[:_REVISION_CHARACTERS] + (" (dirty)" if one.dirty else "")
         table.add_row(
             _text(str(one.id), "bold"),
             _text(one.at.astimezone().strftime("%Y-%m-%d %H:%M")),
             _text(one.by),
-            _text(one.source),
-            _text(commit, "dim"),
+            _text(_short_source(one.source)),
+            _text((one.commit or "")[:_REVISION_CHARACTERS], "dim"),
             _text(_applied_words(one)),
         )
     _print(table)
@@ -209,10 +214,23 @@ def print_history(applies: Sequence[ApplyView]) -> None:
 
 def _applied_words(one: ApplyView) -> str:
     """The few changes by name, many by number."""
-    words = [f"{change.name} {change.change.value}" for change in one.changes]
+    words = [f"{change.name} {_change_words(change)}" for change in one.changes]
     if len(words) > _MOST_CHANGES_NAMED:
-        words = [f"{count} {kind.value}" for kind, count in Counter(change.change for change in one.changes).items()]
-    return ", ".join([*([one.note] if one.note else []), *words])
+        words = [f"{count} {kind}" for kind, count in Counter(map(_change_words, one.changes)).items()]
+    dirty = ["files differ from the commit"] if one.dirty and one.commit is not None else []
+    return ", ".join([*([one.note] if one.note else []), *dirty, *words])
+
+
+def _change_words(change: AppliedChange) -> str:
+    if change.adopted_from is None:
+        return change.change.value
+    adopted = f"adopted from {_short_source(change.adopted_from)}"
+    return adopted if change.change is ChangeKind.UNCHANGED else f"{change.change.value} and {adopted}"
+
+
+def _short_source(source: str) -> str:
+    """The end of an address: "org/repo"."""
+    return "/".join(source.split("/")[-_SOURCE_PARTS:])
 
 
 def _wall(at: datetime, zone: str) -> str:

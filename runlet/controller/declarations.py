@@ -19,6 +19,7 @@ from runlet.controller.outlook import look
 from runlet.errors import Conflict, InvalidDeclarations, NotTheOwner, StalePlan, UnknownName
 from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare, digest
 from runlet.model.inventory import Device
+from runlet.protocol.values import to_json
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
 
 _TABLE = SQLModel.metadata.tables[str(tables.Declared.__tablename__)]
@@ -119,7 +120,7 @@ def _write(
         commit=submission.commit,
         dirty=submission.dirty,
         note=submission.note,
-        changes=[{"kind": one.kind, "name": one.name, "change": one.change} for one in changes],
+        changes=[to_json(AppliedChange(one.kind, one.name, one.change, one.adopted_from)) for one in changes],
         manifest=_manifest(ours),
     )
     session.add(applied)

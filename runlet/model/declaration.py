@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from runlet.errors import InvalidInput, NotTheOwner
@@ -176,9 +176,18 @@ def base(declared: Sequence[Declaration], held: Mapping[Key, Held], source: str)
     )
 
 
+class Missing(Enum):
+    """What a field is that is not there, for null is a value."""
+
+    MISSING = "missing"
+
+
+MISSING = Missing.MISSING
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field before and after; None when it is not there. `path` has dots where maps are nested."""
+    """One field before and after, either may be MISSING. `path` has dots where maps are nested."""
 
     path: str
     before: Any
@@ -192,8 +201,8 @@ def fields(change: Change) -> Iterator[FieldChange]:
 
 def _differing(prefix: str, before: Content, after: Content) -> Iterator[FieldChange]:
     for key in dict.fromkeys([*before, *after]):
-        old, new = before.get(key), after.get(key)
+        old, new = before.get(key, MISSING), after.get(key, MISSING)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _differing(f"{prefix}{key}.", old, new)
-        elif old != new:
+        elif MISSING in (old, new) or digest(old) != digest(new):  # as JSON: 1 is not true
             yield FieldChange(f"{prefix}{key}", old, new)

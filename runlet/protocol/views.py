@@ -248,6 +248,7 @@ class AppliedChange:
     kind: Kind
     name: str
     change: ChangeKind
+    adopted_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

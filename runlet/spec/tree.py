@@ -1,12 +1,14 @@
 """A tree: all that a set of files and folders declares, the jobs of its playbooks and its inventory.
 
-A file whose name begins with `inventory` is an inventory, wherever it stands and however it was named; any other is a
-playbook. A tree has one inventory at most, since two could not say which of them is meant.
+A file called `inventory.yaml`, or `inventory.` or `inventory-` and more, is an inventory, wherever it stands and
+however it was named; any other is a playbook. A tree has one inventory at most, since two could not say which of them
+is meant.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +21,7 @@ from runlet.spec import inventory, playbook
 from runlet.spec.document import Address, Document
 from runlet.spec.reader import read
 
-_INVENTORY = "inventory"
+_INVENTORY = re.compile(r"inventory([.-].*)?\.ya?ml")
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -51,27 +53,33 @@ class Tree:
         return document.problem(address, mistake.message, at_key=mistake.field is None)
 
 
-def load(paths: Iterable[Path]) -> Tree:
-    """What files declare; folders are searched.
+def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
+    """What files declare; folders are searched, and may hold no file when `empty`.
 
     Raises InvalidFiles with every mistake of every file; then nothing is loaded at all.
     """
     problems: list[Problem] = []
+    guesses: list[str] = []
     playbooks: list[Document] = []
     inventories: list[Document] = []
-    for path in _files(paths, problems):
-        is_inventory = path.name.startswith(_INVENTORY)
+    for path, searched in _files(paths, problems, empty=empty):
+        is_inventory = _INVENTORY.fullmatch(path.name) is not None
         try:
             document = read(path)
+            found = inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
         except InvalidFiles as error:
             problems += error.problems
+            if any(problem.rule is not Rule.FILE for problem in error.problems):
+                guesses += _guess(path, searched, is_inventory=is_inventory)
             continue
-        problems += inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
+        if found:
+            problems += found
+            guesses += _guess(path, searched, is_inventory=is_inventory)
         (inventories if is_inventory else playbooks).append(document)
     problems += playbook.clashes(playbooks)
     problems += (_second_inventory(other, inventories[0]) for other in inventories[1:])
     if problems:
-        raise InvalidFiles(problems)
+        raise InvalidFiles(problems, guesses[0] if guesses else None)
     places: dict[Key, tuple[Document, Address]] = {}
     jobs = []
     for document in playbooks:
@@ -88,19 +96,31 @@ def _second_inventory(document: Document, first: Document) -> Problem:
     return Problem(document.path, 0, 0, message, Rule.NAME)
 
 
-def _files(paths: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
-    """Every file once, whichever way it was named."""
+def _guess(path: Path, searched: Path | None, *, is_inventory: bool) -> Iterator[str]:
+    """Why a file with mistakes was taken for what it perhaps is not; nothing when nobody guessed."""
+    if is_inventory and path.stem != "inventory":
+        yield f"{path} was read as an inventory because of its name; another name makes it a playbook"
+    elif not is_inventory and searched is not None:
+        yield (
+            f"{path} was read as a playbook because it is in the folder {searched};"
+            " name the files, or put other YAML elsewhere"
+        )
+
+
+def _files(paths: Iterable[Path], problems: list[Problem], *, empty: bool) -> Iterator[tuple[Path, Path | None]]:
+    """Every file once, whichever way it was named, with the folder that was searched for it."""
     seen: set[str] = set()
     for path in paths:
-        found = _declared_in(path, problems) if os.path.isdir(path) else [path]
-        if not found:
+        searched = path if os.path.isdir(path) else None
+        found = [path] if searched is None else _declared_in(searched, problems)
+        if not found and not empty:
             message = "there is no playbook and no inventory (*.yaml, *.yml) in this folder"
             problems.append(Problem(str(path), 0, 0, message, Rule.FILE))
         for file in found:
             real = os.path.realpath(file)
             if real not in seen:
                 seen.add(real)
-                yield file
+                yield file, searched
 
 
 def _declared_in(folder: Path, problems: list[Problem]) -> list[Path]:

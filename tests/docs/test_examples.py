@@ -42,6 +42,7 @@ _VARIABLE = [
     (r"\b(\d+ min \d+ s|\d+\.\d+ s)", "DURATION"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "INSTANT"),
     (r"http://[\d.:]+", "URL"),
+    (r"^source \S+$", "source SOURCE"),  # of the repository's own playbooks: what it was cloned from
     (r"\b(run|attach) \d+", r"\1 N"),
     (r"^\d+ (?=\S+( \S+)? (all|local|any|custom) )", "N "),  # the first column of ps
 ]

@@ -158,3 +158,34 @@ def test_without_a_terminal_it_never_asks(operator: Operator, job: str) -> None:
         done = operator.runlet("config", *arguments, EDITOR="false")
         assert done.returncode == 1
         assert "there is no terminal on which to ask before applying" in done.stderr
+
+
+def test_on_a_terminal_pruning_asks_and_elsewhere_it_does_not(
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    source, name = f"pruned-{uuid.uuid4()}", f"pruned-{uuid.uuid4()}"
+    folder = tmp_path / "runlet"
+    folder.mkdir()
+    (folder / "jobs.yaml").write_text(f"{name}: ls\n")
+    apply = ["apply", str(folder), "--prune", "--source", source]
+    operator.succeed(*apply)
+    (folder / "jobs.yaml").unlink()
+    terminal = open_terminal(columns=150, rows=50)
+    terminal.enter(shlex.join(["runlet", *apply]))
+    terminal.wait_for("Apply? [y/N]:")
+    assert f"source {source}" in terminal.text()
+    assert f"- job {name}  deleted" in terminal.text()
+    terminal.enter("")
+    terminal.wait_for("nothing is changed")
+    terminal.wait_for_end(0)
+    assert name in {job["name"] for job in operator.json("jobs")}
+    terminal.enter(f"clear; {shlex.join(['runlet', *apply])}")
+    terminal.wait_for("Apply? [y/N]:")
+    terminal.enter("y")
+    terminal.wait_for(f"applied for {source}")
+    terminal.wait_for_end(0)
+    assert name not in {job["name"] for job in operator.json("jobs")}
+    (folder / "jobs.yaml").write_text(f"{name}: ls\n")
+    operator.succeed(*apply)
+    (folder / "jobs.yaml").unlink()
+    assert f"- job {name}  deleted" in operator.succeed(*apply)

@@ -106,6 +106,8 @@ def test_what_belongs_to_another_source_is_refused_and_adopted_when_asked(api: A
         ours.apply(one)
     assert ours.apply(one, adopt=True) == [ChangeKind.UNCHANGED]
     assert (set(ours.held()), theirs.held()) == ({one.name}, {})
+    [newest] = api.history(1)
+    assert [change.adopted_from for change in newest.changes] == [theirs.name]
 
 
 def test_a_plan_that_no_longer_fits_is_refused(source: Source) -> None:

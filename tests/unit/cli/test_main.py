@@ -84,6 +84,22 @@ def test_a_mistake_is_one_message_and_exit_code_1(arguments: list[str], said: st
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "arguments", [["run", "a", "-e", "zz=\udcff"], ["plan", ".", "--source", "\udcff"], ["exec", "all", "--", "\udcff"]]
+)
+def test_bytes_that_are_no_text(arguments: list[str], tmp_path: Path) -> None:
+    ended = runlet(*arguments, home=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: an argument is not UTF-8: '")
+
+
+def test_a_name_of_an_operator_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: ls\n")
+    ended = runlet("plan", str(tmp_path), home=tmp_path, GITHUB_ACTOR="\udcff")
+    assert ended.returncode == 1
+    assert ended.stderr == "error: GITHUB_ACTOR is not UTF-8: '\\udcff'\n"
+
+
 def test_a_controller_that_is_down(tmp_path: Path) -> None:
     ended = runlet("--controller", "http://127.0.0.1:1", "devices", home=tmp_path, RUNLET_TOKEN="x")
     assert ended.returncode == 1

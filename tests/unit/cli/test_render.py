@@ -14,15 +14,17 @@ from runlet.cli.render import (
     duration,
     print_device,
     print_devices,
+    print_history,
     print_json,
     print_run,
     print_runs,
     run_title,
     size,
 )
+from runlet.model.declaration import ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
-from runlet.protocol.views import DeviceView, Presence
+from runlet.protocol.views import AppliedChange, ApplyView, DeviceView, Presence
 from tests.unit.cli.runs import NOON, execution, run, summary
 
 
@@ -62,6 +64,23 @@ def test_a_run_that_a_schedule_started_says_so(capsys: pytest.CaptureFixture[str
     assert "started by its schedule, for 2026-03-01 12:55 Europe/Zurich\n" in capsys.readouterr().out
     print_runs([replace(summary(State.RUNNING), scheduled_for=at, zone="UTC")], NOON)
     assert capsys.readouterr().out.endswith("now, by its schedule\n")
+
+
+def test_a_history_fits_into_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    changes = (
+        AppliedChange(Kind.JOB, "upgrade", ChangeKind.UNCHANGED, "github.com/org/other"),
+        AppliedChange(Kind.JOB, "backup", ChangeKind.CHANGED),
+    )
+    source = "git.example.org/department/org/fleet"
+    by = "planned by ada@laptop"
+    print_history([ApplyView(7, NOON, "ada@workstation", source, "0123456789abcdef", True, by, changes)])
+    printed = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in printed.splitlines())
+    assert " org/fleet " in printed
+    assert " 0123456789ab " in printed
+    told = "planned by ada@laptop, files differ from the commit, upgrade adopted from org/other, backup changed"
+    assert "".join(told.split()) in "".join("".join(line[60:] for line in printed.splitlines()).split())
 
 
 def test_a_title_is_as_typed() -> None:

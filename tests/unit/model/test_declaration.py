@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runlet.errors import NotTheOwner
 from runlet.model.declaration import (
+    MISSING,
     Change,
     ChangeKind,
     Declaration,
@@ -18,6 +19,7 @@ from runlet.model.declaration import (
     after,
     base,
     compare,
+    digest,
     fields,
 )
 
@@ -26,6 +28,14 @@ CHANGED = Declaration(Kind.JOB, "backup", {"script": "tar -z", "where": "all"})
 SOURCES = ("site-a", "site-b")
 
 trees = st.dictionaries(st.tuples(st.sampled_from(Kind), st.sampled_from("abcd")), st.integers(0, 2), max_size=6)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.sampled_from([0, 1, 1.0, "", "a"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+json_maps = st.dictionaries(st.sampled_from("abc"), json_values, max_size=3)
 
 
 def holding(*declarations: Declaration, owner: str = "site-a") -> dict[Key, Held]:
@@ -87,6 +97,22 @@ def test_fields_are_told_one_by_one_and_lists_as_a_whole() -> None:
         FieldChange("schedule.splay", "1m", "2m"),
         FieldChange("whereCustom", ["pi-1"], ["pi-1", "pi-2"]),
     ]
+
+
+def test_what_json_tells_apart_is_a_change() -> None:
+    before = {"a": 1, "b": None, "c": None, "d": {"x": 1, "y": 2}}
+    later = {"a": True, "b": None, "d": {"y": 2, "x": 1}, "e": None}
+    assert list(fields(Change(Kind.JOB, "backup", ChangeKind.CHANGED, before=before, after=later))) == [
+        FieldChange("a", 1, True),
+        FieldChange("c", None, MISSING),
+        FieldChange("e", MISSING, None),
+    ]
+
+
+@given(json_maps, json_maps)
+def test_no_change_is_hidden(before: dict[str, object], later: dict[str, object]) -> None:
+    change = Change(Kind.JOB, "backup", ChangeKind.CHANGED, before=before, after=later)
+    assert bool(list(fields(change))) == (digest(before) != digest(later))
 
 
 def test_a_plan_is_stale_once_something_it_depends_on_has_changed() -> None:

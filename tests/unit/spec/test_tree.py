@@ -54,6 +54,44 @@ def test_mistakes_of_playbooks_and_inventories_are_told_together(folder: Path) -
     ]
 
 
+def _hint(*paths: str) -> str | None:
+    with pytest.raises(InvalidFiles) as caught:
+        load(map(Path, paths))
+    return caught.value.hint
+
+
+def test_a_refused_file_that_nobody_named_is_told_with_how_it_was_taken(folder: Path) -> None:
+    Path("docs").mkdir()
+    Path("docs/mkdocs.yml").write_text("nav: []\n")
+    assert _hint("docs") == (
+        "docs/mkdocs.yml was read as a playbook because it is in the folder docs;"
+        " name the files, or put other YAML elsewhere"
+    )
+    assert _hint("docs/mkdocs.yml") is None
+    assert _hint("missing.yaml") is None
+
+
+def test_a_playbook_called_as_an_inventory_is_told_why_it_is_none(folder: Path) -> None:
+    Path("inventory-report.yaml").write_text("report: ls\n")
+    assert _hint("inventory-report.yaml") == (
+        "inventory-report.yaml was read as an inventory because of its name; another name makes it a playbook"
+    )
+    Path("inventory.yaml").write_text("report: ls\n")
+    assert _hint("inventory.yaml") is None
+
+
+@pytest.mark.parametrize("name", ["inventories.yaml", "inventory_report.yaml", "my-inventory.yaml"])
+def test_another_name_is_a_playbook(folder: Path, name: str) -> None:
+    Path(name).write_text("report: ls\n")
+    assert [job.name for job in load([Path()]).jobs] == ["report"]
+
+
+def test_a_folder_may_be_empty_when_that_is_meant(folder: Path) -> None:
+    assert load([Path()], empty=True) == Tree()
+    with pytest.raises(InvalidFiles, match="no playbook and no inventory"):
+        load([Path()])
+
+
 def test_a_second_inventory_names_both(folder: Path) -> None:
     for name in ("inventory.a.yaml", "inventory.b.yaml"):
         Path(name).write_text("devices: {pi-1: }\n")

@@ -23,10 +23,10 @@ from runlet.amqp.consumer import Consumer
 from runlet.amqp.publisher import Publisher
 from runlet.controller import api, database
 from runlet.controller.attach import Attaching
-from runlet.controller.consequences import Consequences
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.health import Vitals
 from runlet.controller.hub import Hub
+from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
@@ -122,10 +122,8 @@ async def _measure(url: str) -> dict[str, list[float]]:
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell)
         attaching = Attaching(store, hub, streams, transcripts, dispatcher)
         vitals = Vitals(store, publisher, consumer)
-        consequences = Consequences(dispatcher, streams, hub)
-        application = api.build(
-            store, consequences, Scheduler(store, consequences), streams, transcripts, attaching, vitals
-        )
+        releaser = Releaser(store, dispatcher, streams, hub)
+        application = api.build(store, releaser, Scheduler(store, releaser), streams, transcripts, attaching, vitals)
         seconds: dict[str, list[float]] = {name: [] for name in _PAGES}
         transport = httpx2.ASGITransport(app=application)
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.brokers import PrivateBroker
 from tests.databases import PrivatePostgres
-from tests.fleets import device, fleet
+from tests.fleets import FAILED, device, fleet, idle_again
 
 # One fleet for the session: two controllers on one workspace would share its queues, each getting half of the news.
-__all__ = ["device", "fleet"]
+__all__ = ["device", "fleet", "idle_again"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell fixtures whether the test failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")

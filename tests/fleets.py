@@ -10,6 +10,9 @@ import pytest
 from runlet.protocol.views import Presence
 from tests.harness import Broker, Fleet, wait_until
 
+FAILED = pytest.StashKey[bool]()
+"""Whether any phase of a test failed; set by the hook in conftest."""
+
 _SPARE = [f"dev-{number:02}" for number in range(1, 61)]
 _next_spare = itertools.count()
 
@@ -20,6 +23,18 @@ def fleet(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     shared = Fleet(tmp_path_factory.mktemp("fleet"), broker, ["pi-1", "pi-2", "pi-3"], enrolled=_SPARE).start()
     yield shared
     shared.stop()
+
+
+@pytest.fixture(autouse=True)
+def idle_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed leaves its programs running: end them, or those of later tests would find no place."""
+    yield
+    if "fleet" not in request.fixturenames or not request.node.stash.get(FAILED, False):
+        return
+    shared: Fleet = request.getfixturevalue("fleet")
+    with shared.api() as api:
+        for run in [run for page in api.runs(20) for run in page if not run.settled]:
+            api.cancel(run.id)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import click
 
 from runlet.cli.endpoint import Endpoint, find
 from runlet.model.execution import OUTCOMES, State
-from runlet.model.inventory import VARIABLE_NAME
+from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.run import RunId
 from runlet.model.target import Target
 
@@ -98,6 +98,8 @@ class VariableType(click.ParamType[tuple[str, str]]):
         name, equals, text = str(value).partition("=")
         if not equals or not VARIABLE_NAME.fullmatch(name):
             self.fail(f"{value!r} is not a variable and its value. Write it as: -e name=value")
+        if name in RESERVED_VARIABLES:
+            self.fail(f"templates have something of their own under the name {name}; choose another")
         return name, text
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Path, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
@@ -33,7 +33,7 @@ from runlet.errors import (
 )
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import State
-from runlet.model.inventory import VARIABLE_NAME
+from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.target import Target, Where
 from runlet.protocol import names
 from runlet.protocol.messages import MAX_WINDOW, TerminalSize
@@ -108,8 +108,14 @@ class TerminalBody(BaseModel):
     rows: int = Field(default=24, ge=1, le=MAX_WINDOW)
 
 
+def _not_reserved(name: str) -> str:
+    if name in RESERVED_VARIABLES:
+        raise ValueError(f"templates have something of their own under the name {name}")
+    return name
+
+
 # What an operator gives with -e.
-Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$")], str]
+Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$"), AfterValidator(_not_reserved)], str]
 
 
 class RenderBody(BaseModel):

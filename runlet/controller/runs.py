@@ -12,10 +12,9 @@ from typing import Any
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, executions, inventories, jobs, outbox, releases
+from runlet.controller import devices, executions, inventories, jobs, outbox, releases, renderings
 from runlet.controller.outbox import Outgoing
 from runlet.controller.releases import Effects
-from runlet.controller.renderings import Renderer, render
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import OUTCOMES, Event, State, advance
@@ -88,10 +87,11 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     rows = [
         Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
     ]
-    renderer = Renderer(session)
+    render, writer = renderings.renderer(run, inventory), renderings.Writer(session)
     for execution in rows:
         if execution.device is not None:
-            renderer.put(execution, render(run, inventory, candidates[execution.device]))
+            writer.put(execution, render(candidates[execution.device]))
+    writer.flush()
     return _begin(session, run, rows, now, _first_sent(request, rows))
 
 
@@ -173,7 +173,7 @@ def rendered(session: Session, request: Request, device: str, now: datetime) -> 
     inventory = inventories.present(session)
     candidates = devices.candidates(session, inventory, now)
     devices.check_known([device], candidates)
-    return render(run, inventory, candidates[device])
+    return renderings.renderer(run, inventory)(candidates[device])
 
 
 def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[str | None]:
@@ -267,11 +267,12 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
     candidate = devices.candidates(session, inventory, now).get(device)
     if candidate is None or not candidate.enabled:
         return []
-    renderer = Renderer(session)
     for execution, run in waiting:
         execution.device = device
+        writer = renderings.Writer(session)
         try:
-            renderer.put(execution, render(run, inventory, candidate))
+            writer.put(execution, renderings.renderer(run, inventory)(candidate))
+            writer.flush()
         except InvalidInput as error:
             execution.state, execution.detail = advance(execution.state, Event.REJECT), error.message
             execution.ended_at, execution.settled = now, True

@@ -18,6 +18,11 @@ def mistake(environment: Mapping[str, str]) -> str | None:
             return "env holds a name that is not letters, digits and '_', 100 characters at most"
         if "\0" in value:
             return f"{name} in env holds a NUL character"
-    if sum(len(name.encode()) + len(value.encode()) for name, value in environment.items()) > MAX_BYTES:
-        return f"env is larger than {MAX_BYTES // 1024} KiB; put large data into a file"
+    sizes = {name: len(name.encode()) + len(value.encode()) for name, value in environment.items()}
+    if sum(sizes.values()) > MAX_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        return (
+            f"env is larger than {MAX_BYTES // 1024} KiB; the largest in it is {largest} with {sizes[largest]} bytes: "
+            "put large data into a file, and its name into the variable"
+        )
     return None

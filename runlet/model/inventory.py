@@ -19,6 +19,7 @@ comes after db), dir: /srv (its own).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ from runlet.model.declaration import FLEET_NAME, Declaration, Kind
 DEVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 LABEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,62}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+# What templates call something of their own, which would hide a variable of that name.
+RESERVED_VARIABLES = frozenset({"args", "device", "loop"})
+# One variable's value, as JSON: it and what else a program is given are in its environment, which holds twice that.
+MAX_VARIABLE_BYTES = 32 * 1024
 # The values of `where`: as names they could not be told apart from them.
 RESERVED_NAMES = frozenset({"local", "all", "any", "custom", "enrolled"})
 
@@ -150,6 +155,18 @@ class Inventory:
 
 def _filled(**parts: Any) -> dict[str, Any]:
     return {key: part for key, part in parts.items() if part}
+
+
+def large_variables(variables: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The variables that are too large for a program's environment, each with words about it."""
+    for name, value in variables.items():
+        size = len(json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
+        if size > MAX_VARIABLE_BYTES:
+            yield (
+                name,
+                f"the variable holds {size} bytes as JSON, {MAX_VARIABLE_BYTES} is the most; "
+                "put large data into a file, and its name into the variable",
+            )
 
 
 def cycles(children: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:

@@ -14,7 +14,17 @@ from itertools import product
 from typing import Any
 
 from runlet.errors import InvalidFiles, Problem
-from runlet.model.inventory import DEVICE_NAME, RESERVED_NAMES, VARIABLE_NAME, Device, Group, Inventory, cycles
+from runlet.model.inventory import (
+    DEVICE_NAME,
+    RESERVED_NAMES,
+    RESERVED_VARIABLES,
+    VARIABLE_NAME,
+    Device,
+    Group,
+    Inventory,
+    cycles,
+    large_variables,
+)
 from runlet.spec.document import MAX_PROBLEMS, Place, shorten
 from runlet.spec.reader import MAX_FILE_BYTES
 
@@ -93,6 +103,10 @@ class Draft:
             self.note(place, f"{left_out}it is for Ansible itself")
         elif not VARIABLE_NAME.fullmatch(name):
             self.note(place, f"{left_out}its name is not letters, digits and '_', 63 characters at most")
+        elif name in RESERVED_VARIABLES:
+            self.note(place, f"{left_out}templates have something of their own under this name")
+        elif any(large_variables({name: value})):
+            self.note(place, f"{left_out}it is too large; put it into a file")
         elif isinstance(value, str) and value.lstrip().startswith(("$ANSIBLE_VAULT", "!vault")):
             self.note(place, f"{left_out}it is encrypted by Ansible Vault")
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from runlet.errors import InvalidInput
 from runlet.model.declaration import Declaration, Kind
-from runlet.spec import playbook, schema
+from runlet.spec import inventory, playbook, schema
 from runlet.spec.foreign import unspeakable
 
 # How many mistakes of one declaration an answer names.
@@ -33,7 +33,9 @@ def check(kind: Kind, name: str, content: dict[str, Any]) -> Declaration:
                 Kind.FLEET: content,
             }[kind]
         )
-        mistakes = [one.message for one in islice(schema.violations(whole, "inventory"), MAX_MISTAKES_TOLD)]
+        violations = (one.message for one in schema.violations(whole, "inventory"))
+        large = (f"{address[-1]}: {message}" for address, message in inventory.large(whole))
+        mistakes = list(islice(chain(violations, large), MAX_MISTAKES_TOLD))
     if mistakes:
         raise InvalidInput(f"this is not a {kind}: {'; '.join(mistakes)}")
     return Declaration(kind, name, content)

@@ -14,7 +14,7 @@ from typing import Any
 
 from runlet.errors import InvalidFiles, InvalidInput, Problem
 from runlet.model.declaration import FLEET_NAME, Key, Kind
-from runlet.model.inventory import RESERVED_NAMES, Inventory, cycles
+from runlet.model.inventory import RESERVED_NAMES, Inventory, cycles, large_variables
 from runlet.spec import dumper, schema
 from runlet.spec.document import MAX_PROBLEMS, Address, Document, shorten
 from runlet.spec.foreign import unspeakable
@@ -83,6 +83,16 @@ def inconsistencies(content: Any) -> Iterator[tuple[Address, str]]:
     return ((violation.address, violation.message) for violation in _inconsistencies(content))
 
 
+def large(content: Any) -> Iterator[tuple[Address, str]]:
+    """The variables in an inventory that are too large; its shape is not taken for sure."""
+    owners: list[tuple[Address, Any]] = [((), content)]
+    for part in ("groups", "devices"):
+        owners += [((part, name), one) for name, one in _part(content, part).items()]
+    for address, owner in owners:
+        for name, message in large_variables(_part(owner, "vars")):
+            yield (*address, "vars", name), message
+
+
 # --- what a schema cannot say ---------------------------------------------------------------------------------------
 
 
@@ -95,6 +105,7 @@ def _inconsistencies(content: Any) -> Iterator[Violation]:
     for name in groups:
         if name in devices:
             yield Violation(("groups", name), f"'{name}' is a device too; choose another name", at_key=True)
+    yield from (Violation(*found) for found in large(content))
     yield from _strangers(groups, "members", devices, "device")
     yield from _strangers(groups, "children", groups, "group")
     yield from _cycles({name: _names(group, "children") for name, group in groups.items()})

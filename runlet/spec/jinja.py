@@ -2,8 +2,8 @@
 
 The language is an allow-list, so that rendering is bounded by the script and what is placed in it: no calls, no
 arithmetic that multiplies, no variables of its own, no loop inside a loop. Computing is the script's business. Values
-are JSON's, and a dot reads a map's key and nothing else. The sandbox stands behind that, in case a node does more than
-it seems to.
+are JSON's, and a dot reads a map's key and nothing else; what is done with them is in filters.py, and counted there.
+The sandbox stands behind that, in case a node does more than it seems to.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
-from jinja2.runtime import LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
+from jinja2.visitor import NodeTransformer
 
 from runlet.errors import InvalidInput
+from runlet.spec import filters, needs
 
 # A template's own nesting, `if` within `if` and so on; Jinja's compiler and Python's recurse with it.
 MAX_DEPTH = 50
@@ -57,7 +59,6 @@ _ALLOWED = (
     nodes.Tuple,
     nodes.List,
 )
-FILTERS = ("default", "d", "first", "join", "last", "length", "lower", "tojson", "trim", "upper")
 TESTS = ("defined", "undefined")
 # What every template has beside the variables.
 ARGS = "args"
@@ -83,7 +84,9 @@ class _Absent(StrictUndefined):
     def __init__(
         self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: type[Exception] = UndefinedError
     ) -> None:
-        if isinstance(obj, _Arguments) and type(name) is int:
+        if hint is not None:
+            pass
+        elif isinstance(obj, _Arguments) and type(name) is int:
             hint = f"args[{name}] is not given"
         elif isinstance(obj, tuple) and type(name) is int:
             hint = f"these arguments have no [{name}]"
@@ -91,11 +94,18 @@ class _Absent(StrictUndefined):
             hint = f"no variable is called {name}"
         elif isinstance(obj, Mapping):
             hint = f"this map has no {name}"
+        else:
+            hint = f"{filters.kind(obj)} has no {name if isinstance(name, str) else f'[{name}]'}"
         super().__init__(hint, obj, name, exc)  # type: ignore[arg-type]  # jinja2 does not export its narrower type
 
 
 def check(script: str) -> list[tuple[int, str]]:
     """What is wrong with the template: (line from 1, message), in order of lines."""
+    return _parsed(script)[1]
+
+
+def _parsed(script: str) -> tuple[nodes.Template | None, list[tuple[int, str]]]:
+    """The template's tree, and what is wrong with it; without a mistake there is a tree."""
     go = (
         (number, _about_go(written))
         for number, line in enumerate(script.split("\n"), start=1)
@@ -107,13 +117,13 @@ def check(script: str) -> list[tuple[int, str]]:
     try:
         for count, (line, *_) in enumerate(_environment().lex(script)):
             if count >= MAX_TOKENS:
-                return [*problems, (line, f"the template has more than {MAX_TOKENS} tokens")]
+                return None, [*problems, (line, f"the template has more than {MAX_TOKENS} tokens")]
         tree = _environment().parse(script)
     except TemplateSyntaxError as error:
-        return sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
+        return None, sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
     except (RecursionError, ValueError, OverflowError):
-        return [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
-    return sorted({*problems, *_objections(tree)})[:MAX_MISTAKES]
+        return None, [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
+    return tree, sorted({*problems, *_objections(tree)})[:MAX_MISTAKES]
 
 
 def tokens(script: str) -> int:
@@ -125,48 +135,88 @@ def tokens(script: str) -> int:
 
 
 def variables(script: str) -> dict[str, int]:
-    """The variables that a template without mistakes cannot do without, each with the first line that names it.
-
-    One that has a default, or is asked whether it is defined, it can do without.
-    """
-    tree = _environment().parse(script)
-    optional = {
-        node.node.name
-        for node in tree.find_all((nodes.Filter, nodes.Test))
-        if node.name in ("default", "d", *TESTS) and isinstance(node.node, nodes.Name)
-    }
-    needed = meta.find_undeclared_variables(tree) - {ARGS} - optional
-    lines: dict[str, int] = {}
-    for name in tree.find_all(nodes.Name):
-        if name.name in needed:
-            lines[name.name] = min(lines.get(name.name, name.lineno), name.lineno)
-    return lines
+    """The variables that a template without mistakes cannot do without, each with the first line that needs it."""
+    return needs.of(_environment().parse(script), frozenset({ARGS}))
 
 
-def render(script: str, args: Sequence[str], values: Mapping[str, Any], most: int) -> str:
-    """The script with `args` and the variables' `values` placed, at most `most` bytes of it. Raises InvalidInput."""
-    for line, message in check(script):
-        raise InvalidInput(f"line {line}: {message}")
-    template = _environment().from_string(script)
-    pieces = []
-    size = 0
-    try:
-        for piece in template.generate({**values, ARGS: _Arguments(args)}):
-            size += len(piece.encode())
-            if size > most:
-                raise InvalidInput(
-                    f"the rendered script is larger than {most // 1024} KiB", "pass large data in a file"
-                )
-            pieces.append(piece)
-    except UndefinedError as error:
-        raise InvalidInput(f"line {_line(error)}: {error.message}", _how_to_mend(str(error.message), args)) from None
-    except (TypeError, ValueError, SecurityError) as error:
-        raise InvalidInput(f"line {_line(error)}: the template cannot be rendered: {error}") from None
-    return "".join(pieces)
+class Compiled:
+    """A template made ready, to be rendered any number of times. Raises InvalidInput for a mistake in it."""
+
+    __slots__ = ("_template", "steps")
+
+    def __init__(self, script: str) -> None:
+        tree, mistakes = _parsed(script)
+        for line, message in mistakes:
+            raise InvalidInput(f"line {line}: {message}")
+        assert tree is not None, "there is a tree where there is no mistake"
+        environment = _environment()
+        code = environment.compile(_Counting().visit(tree).set_environment(environment))
+        self._template = Template.from_code(environment, code, {})
+        self.steps = 0  # that all renderings so far took, in filters.MAX_STEPS' unit
+
+    def render(self, args: Sequence[str], values: Mapping[str, Any], most: int) -> str:
+        """With `args` and the variables' `values` placed, at most `most` bytes of it. Raises InvalidInput."""
+        budget = filters.Budget(most)
+        pieces = []
+        size = 0
+        try:
+            for piece in self._template.generate({**values, ARGS: _Arguments(args), filters.BUDGET: budget}):
+                size += len(piece.encode())
+                if size > most:
+                    raise InvalidInput(
+                        f"the rendered script is larger than {most // 1024} KiB", "pass large data in a file"
+                    )
+                pieces.append(piece)
+        except UndefinedError as error:
+            raise InvalidInput(
+                f"line {_line(error)}: {error.message}", _how_to_mend(str(error.message), args)
+            ) from None
+        except (filters.Refused, TypeError, ValueError, SecurityError) as error:
+            words = filters.python_words(error)
+            raise InvalidInput(f"line {_line(error)}: the template cannot be rendered: {words}") from None
+        finally:
+            self.steps += filters.MAX_STEPS - budget.steps
+        return "".join(pieces)
+
+
+class _Counting(NodeTransformer):
+    """Puts a counting filter wherever a template could take time or memory and no filter of its own counts it."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:
+        inside = [*node.body, *([node.test] if node.test else [])]
+        weight = len(inside) + sum(1 for part in inside for _ in part.find_all(nodes.Node))
+        self.generic_visit(node)
+        node.iter = _filter(node.iter, filters.EACH, nodes.Const(1 + weight))
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:
+        self.generic_visit(node)
+        node.expr = _filter(node.expr, filters.COMPARED)
+        for operand in node.ops:
+            operand.expr = _filter(operand.expr, filters.COMPARED)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Filter:
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno), filters.JOINED)
+
+
+def _filter(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
+    assert isinstance(node, nodes.Expr), "what is looped over, compared or joined is an expression"
+    return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """A dot and brackets read maps, lists and texts, never the attributes of Python's objects."""
+    """A dot and brackets read maps, lists and texts, never the attributes of Python's objects; sums are counted."""
+
+    intercepted_binops = frozenset({"+", "-"})
+    intercepted_unops = frozenset({"-"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        return (filters.add if operator == "+" else filters.subtract)(context, left, right)
+
+    def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
+        return filters.negate(arg)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LoopContext):
@@ -195,30 +245,12 @@ def _environment() -> _Environment:
         undefined=_Absent,
         autoescape=False,
         keep_trailing_newline=True,
-        finalize=_one_text,
+        finalize=filters.placed,
     )
     environment.globals.clear()
-    environment.filters = {name: environment.filters[name] for name in FILTERS} | {"q": _quote}
+    environment.filters = dict(filters.BY_NAME)
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
-
-
-def _quote(value: Any) -> str:
-    """Quoted for a shell: one word of a text, one word of each item of a list."""
-    if isinstance(value, tuple | list):
-        return " ".join(shlex.quote(str(item)) for item in value)
-    return shlex.quote(str(value))
-
-
-def _one_text(value: Any) -> Any:
-    """As it is written in YAML, where that differs from Python."""
-    if isinstance(value, tuple | list):
-        raise TypeError("this is a list; choose one with [1], or write | q for all of them as words of a shell")
-    if isinstance(value, Mapping):
-        raise TypeError("this is a map; choose a key with .key, or write | tojson for all of it")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else value
 
 
 def _objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -240,16 +272,28 @@ def _objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 def _objection(node: nodes.Node, in_loop: bool) -> str | None:
     if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
         return "a loop's variable cannot be called loop"
-    if isinstance(node, nodes.Filter) and node.name not in _environment().filters:
-        return f"unknown filter '{node.name}'; known are {', '.join(sorted(_environment().filters))}"
-    if isinstance(node, nodes.Test) and node.name not in TESTS:
-        return f"unknown test '{node.name}'; known are {', '.join(TESTS)}"
-    if isinstance(node, nodes.For) and in_loop:
+    if isinstance(node, nodes.Filter | nodes.Test):
+        return _objection_to_call(node)
+    if isinstance(node, nodes.For) and (in_loop or node.recursive):
         return "a loop inside a loop is not allowed in a template; loop in the script"
     if isinstance(node, nodes.Getattr) and (node.attr.startswith("_") or _root(node) == ARGS):
         return f"a template has no attributes such as .{node.attr}; the first argument is args[1]; {_RAW}"
     if not isinstance(node, _ALLOWED) and not isinstance(node, nodes.Helper):
         return f"a template only places values, it cannot use {type(node).__name__.lower()}; compute in the script"
+    return None
+
+
+def _objection_to_call(node: nodes.Filter | nodes.Test) -> str | None:
+    """What is wrong with the name or the arguments of a filter or test."""
+    word = "filter" if isinstance(node, nodes.Filter) else "test"
+    known = filters.TAKES if isinstance(node, nodes.Filter) else dict.fromkeys(TESTS, 0)
+    if node.name not in known:
+        return f"unknown {word} '{node.name}'; known are {', '.join(known)}"
+    by_name = [pair.key for pair in node.kwargs]
+    if node.dyn_args or node.dyn_kwargs or len(node.args) + len(by_name) > known[node.name]:
+        return f"the {word} {node.name} has too many arguments; it takes {known[node.name] or 'none'}"
+    if any(name != filters.NAMED.get(node.name) for name in by_name):
+        return f"the {word} {node.name} has no argument called {by_name[0]}"
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from runlet.errors import InvalidInput, Problem, Rule
 from runlet.model import environment, pattern
+from runlet.model.inventory import large_variables
 from runlet.model.job import Job
 from runlet.model.target import Target
 from runlet.spec import schedules, schema, spread, template
@@ -64,6 +65,7 @@ def mistakes(document: Document) -> list[Problem]:
             told = (*spread.mistakes(value), *schedules.mistakes(value))
             found += [document.problem((key, *address), message) for address, message in told]
             found += _in_environment(document, (key, "env"), value.get("env"))
+            found += _in_variables(document, (key, "vars"), value.get("vars"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     return found
 
@@ -117,6 +119,11 @@ def _in_environment(document: Document, address: Address, value: Any) -> Iterato
         message = environment.mistake(value)
         if message:
             yield document.problem(address, message)
+
+
+def _in_variables(document: Document, address: Address, value: Any) -> Iterator[Problem]:
+    for name, message in large_variables(value) if isinstance(value, dict) else ():
+        yield document.problem((*address, name), message)
 
 
 def _words(entrypoint: str | list[str]) -> tuple[str, ...]:
@@ -191,5 +198,6 @@ def _job_mistakes(job: Job) -> Iterator[str]:
         yield "entrypoint names no program"
     if message := environment.mistake(job.env):
         yield message
+    yield from (f"{name}: {message}" for name, message in large_variables(job.vars))
     for line, message in _script_mistakes(job.script):
         yield message if line is None else f"line {line} of the script: {message}"

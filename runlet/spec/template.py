@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runlet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from runlet.spec import jinja
 
 # A script travels in one message to each device and is kept in its journal. A quarter of a mebibyte is some 6,000
 # lines; larger things are files, not scripts. It bounds a script as written and as rendered.
 MAX_SCRIPT_BYTES = 256 * 1024
 # What the templates of one file may hold together: a thousand of some five placements. Checking takes 10 µs a token.
 MAX_FILE_TOKENS = 50_000
+# A thousand steps (spec/filters.py) on each of ten thousand devices: some ten seconds.
+MAX_STEPS_OF_ALL = 10_000_000
 
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
@@ -47,18 +52,42 @@ def variables(script: str) -> dict[str, int]:
     return jinja.variables(script)
 
 
-def render(script: str, args: Sequence[str], values: Mapping[str, Any]) -> str:
-    """The script with the run's arguments and its variables' values placed; `args[0]` is the job's name.
+class Template:
+    """A script made ready once, to be rendered for each device of a run.
 
-    Raises InvalidInput when the template asks for what is not there, or cannot be rendered.
+    Raises InvalidInput for a mistake in it.
     """
-    for index, argument in enumerate(args):
-        _check_argument(index, argument)
-    if not _TEMPLATE.search(script):
-        return script
-    from runlet.spec import jinja
 
-    return jinja.render(script, tuple(args), values, MAX_SCRIPT_BYTES)
+    __slots__ = ("_compiled", "_script")
+
+    def __init__(self, script: str) -> None:
+        self._script = script
+        self._compiled: jinja.Compiled | None = None
+        if _TEMPLATE.search(script):
+            from runlet.spec import jinja
+
+            self._compiled = jinja.Compiled(script)
+
+    def render(self, args: Sequence[str], values: Mapping[str, Any]) -> str:
+        """The script with the run's arguments and its variables' values placed; `args[0]` is the job's name.
+
+        Raises InvalidInput when the template asks for what is not there, or cannot be rendered.
+        """
+        for index, argument in enumerate(args):
+            _check_argument(index, argument)
+        if self._compiled is None:
+            return self._script
+        if self._compiled.steps > MAX_STEPS_OF_ALL:
+            raise InvalidInput(
+                f"rendering the script for so many devices takes more than {MAX_STEPS_OF_ALL} steps",
+                "run it on fewer devices at a time, or loop in the script",
+            )
+        return self._compiled.render(tuple(args), values, MAX_SCRIPT_BYTES)
+
+
+def render(script: str, args: Sequence[str], values: Mapping[str, Any]) -> str:
+    """A script rendered once; see Template."""
+    return Template(script).render(args, values)
 
 
 def _check_argument(index: int, argument: str) -> None:

@@ -6,10 +6,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from runlet.controller import declarations, devices, inventories, outbox, runs
+from runlet.controller import declarations, devices, inventories, outbox, renderings, runs
 from runlet.controller.store import Store
+from runlet.controller.tables import Script
 from runlet.errors import Conflict, InvalidDeclarations, InvalidInput, StalePlan, UnknownName
 from runlet.model.declaration import Submission
 from runlet.model.execution import State
@@ -211,6 +212,37 @@ async def test_rendering_shows_a_job_without_running_it(store: Store):
         return shown.script
 
     assert await store.transact(work) == "99"
+
+
+async def test_what_does_not_fit_into_an_environment_is_named(store: Store):
+    half = "x" * 30_000
+
+    def work(session: Session) -> None:
+        declare(session, Inventory({"pi-1": Device("pi-1")}, vars={"a": half, "big": half + "x"}), Job("serve", "ls"))
+        request = runs.Request(job="serve", target=custom("pi-1"), variables={"b": half})
+        with pytest.raises(InvalidInput, match=r"on pi-1: env is larger .* RUNLET_VAR_big with 30015 bytes"):
+            runs.launch(session, request, NOON)
+
+    await store.transact(work)
+
+
+async def test_each_script_of_a_run_is_kept_once_and_all_together_are_bounded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(renderings, "MAX_PORTION", 2)
+    fleet = Inventory({f"d{n}": Device(f"d{n}", vars={"n": n // 2}) for n in range(10)})
+
+    def work(session: Session) -> list[str]:
+        declare(session, fleet, Job("serve", "{{ n }}", target=Target.parse("enrolled")))
+        for _ in range(2):
+            sent = runs.launch(session, runs.Request(job="serve"), NOON).run.executions
+            assert len(sent) == 10
+        monkeypatch.setattr(renderings, "MAX_RUN_BYTES", 4)
+        with pytest.raises(InvalidInput, match="the scripts for all devices are larger than"):
+            runs.launch(session, runs.Request(job="serve"), NOON)
+        return sorted(session.exec(select(Script.text)))
+
+    assert await store.transact(work) == ["0", "1", "2", "3", "4"]
 
 
 # --- what a change leaves behind -------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runlet.model import environment
-from runlet.spec import aliases, playbook, reader, schema, template, tree
-from runlet.spec.jinja import FILTERS
+from runlet.model.inventory import MAX_VARIABLE_BYTES
+from runlet.spec import aliases, filters, playbook, reader, schema, template, tree
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference"
 PAGE = (REFERENCE / "playbook.md").read_text("utf-8")
@@ -61,7 +61,10 @@ def test_limits_are_the_real_ones() -> None:
         f"| aliases of a file | {aliases.MAX_ALIASES:,} |",
         f"| templates of a file | {template.MAX_FILE_TOKENS:,} tokens;",
         f"| script, as written and as rendered | {template.MAX_SCRIPT_BYTES // 1024} KiB |",
-        f"| `env`, names and values | {environment.MAX_BYTES // 1024} KiB |",
+        f"| one rendering | {filters.MAX_STEPS:,} steps;",
+        f"| all renderings of a run | {template.MAX_STEPS_OF_ALL:,} steps; 64 MiB",
+        f"| a variable, as JSON | {MAX_VARIABLE_BYTES // 1024} KiB |",
+        f"| `env` and all variables, names and values | {environment.MAX_BYTES // 1024} KiB |",
         f"| jobs of one `apply` | {playbook.MAX_JOBS:,} |",
     ):
         assert limit in PAGE
@@ -69,4 +72,4 @@ def test_limits_are_the_real_ones() -> None:
 
 def test_every_filter_is_described() -> None:
     (sentence,) = re.findall(r"Filters are (.*?)\.", PAGE, re.DOTALL)
-    assert set(re.findall(r"`(\w+)`", sentence)) == {*FILTERS, "q"}
+    assert set(re.findall(r"`(\w+)`", sentence)) == set(filters.TAKES)

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from runlet.model import environment
-from runlet.model.inventory import DEVICE_NAME, LABEL_NAME, VARIABLE_NAME
+from runlet.model.inventory import DEVICE_NAME, LABEL_NAME, RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.job import Job
 from runlet.model.schedule import MOST_MISFIRES, Fold, Gap, Misfire, Overlap, Schedule
 from runlet.model.target import Where
@@ -91,6 +91,8 @@ def test_schemas_and_model_agree() -> None:
     inventory = SCHEMAS["inventory.schema.json"]
     assert inventory["$defs"]["groupName"]["pattern"] == f"^{DEVICE_NAME.pattern}$"
     assert definitions["vars"]["propertyNames"]["pattern"] == f"^{VARIABLE_NAME.pattern}$"
+    reserved = definitions["vars"]["propertyNames"]["allOf"][0]["pattern"]
+    assert set(re.findall(r"[a-z]+", reserved)) == RESERVED_VARIABLES
     labels = inventory["properties"]["devices"]["additionalProperties"]["properties"]["labels"]
     assert labels["propertyNames"]["pattern"] == f"^{LABEL_NAME.pattern}$"
     assert definitions["where"]["enum"] == [where.value for where in Where]

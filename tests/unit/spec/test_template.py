@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def test_rendering(script: str, args: list[str], expected: str) -> None:
     assert render(script, args, {}) == expected
 
 
-SITE = {"site": {"name": "lab", "ports": [80, 443], "open": True, "note": None, "keys": "k"}, "owner": "Ana"}
+SITE = {"site": {"name": "lab", "ports": [80, 443], "open": True, "note": None, "keys": "k"}, "owner": "Ana", "port": 8}
 
 
 @pytest.mark.parametrize(
@@ -74,9 +75,19 @@ def test_variables_are_placed(script: str, expected: str) -> None:
         ("{{ site.nothing }}", "line 1: this map has no nothing"),
         ("{{ site }}", "line 1: the template cannot be rendered: this is a map"),
         ("{{ site.ports }}", "line 1: the template cannot be rendered: this is a list"),
-        ("{{ owner.upper }}", "line 1: 'str object' has no attribute 'upper'"),
-        ("{{ owner['upper'] }}", "line 1: 'str object' has no attribute 'upper'"),
+        ("{{ owner.upper }}", "line 1: a text has no upper"),
+        ("{{ owner['upper'] }}", "line 1: a text has no upper"),
         ("{{ site.items }}", "line 1: this map has no items"),
+        ("{{ site.ports[5] }}", "line 1: a list has no [5]"),
+        ("{% for x in port %}{% endfor %}", "line 1: the template cannot be rendered: a number cannot be looped over"),
+        ("{% for a, b in site.ports %}{% endfor %}", "line 1: the template cannot be rendered: an item of the loop"),
+        ("{{ port | length }}", "line 1: the template cannot be rendered: a number has no length"),
+        ("{{ port < owner }}", "line 1: the template cannot be rendered: a number cannot be compared with a text"),
+        ("{{ owner in port }}", "line 1: the template cannot be rendered: a number holds nothing"),
+        ("{{ -owner }}", "line 1: the template cannot be rendered: a text cannot be negative"),
+        ("{{ [nothing] | tojson }}", "line 1: no variable is called nothing"),
+        ("{{ owner ~ nothing }}", "line 1: no variable is called nothing"),
+        ("{{ '' | first }}", "line 1: a text that is empty has no first item"),
     ],
 )
 def test_variables_that_cannot_be_placed(script: str, message: str) -> None:
@@ -99,6 +110,27 @@ def test_the_variables_that_a_script_needs_are_known_with_their_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("script", "needed"),
+    [
+        ("{{ a }}{{ a | default(1) }}", {"a"}),
+        ("{% if a is defined %}{{ a }}{% endif %}", set()),
+        ("{% if a is defined %}{% endif %}{{ a }}", {"a"}),
+        ("{% if a is undefined %}x{% else %}{{ a }}{% endif %}", set()),
+        ("{% if not (a is undefined) %}{{ a }}{% else %}{{ b }}{% endif %}", {"b"}),
+        ("{% if a is defined and b is defined %}{{ a }}{{ b }}{% elif c %}{{ b }}{% endif %}", {"b", "c"}),
+        ("{% if a is defined or b is defined %}{{ a }}{% endif %}", {"a"}),
+        ("{{ a if a is defined else b }}", {"b"}),
+        ("{{ a is defined and a }}{{ b is undefined or b }}", set()),
+        ("{% for x, y in z if x == w %}{{ x }}{{ y }}{% else %}{{ x }}{% endfor %}", {"z", "w", "x"}),
+        ("{{ a.b | default(c) }}", {"a", "c"}),
+    ],
+)
+def test_a_variable_is_needed_by_each_use_for_itself(script: str, needed: set[str]) -> None:
+    assert check(script) == []
+    assert template.variables(script).keys() == needed
+
+
+@pytest.mark.parametrize(
     ("script", "args", "message", "hint"),
     [
         ("a\n\n{{ args[1] }}", ["job"], "line 3: args[1] is not given", "run it with: runlet run job VALUE"),
@@ -113,7 +145,12 @@ def test_the_variables_that_a_script_needs_are_known_with_their_lines() -> None:
         ("{{ args[1:][0] }}", ["job"], "line 1: these arguments have no [0]", None),
         ("\n{{ args }}", ["job"], "line 2: the template cannot be rendered: this is a list; choose one", None),
         ("{{ args[::0] }}", ["job"], "line 1: the template cannot be rendered: slice step", None),
-        ("{{ args[0] + 1 }}", ["job"], "line 1: the template cannot be rendered: can only concat", None),
+        (
+            "{{ args[0] + 1 }}",
+            ["job"],
+            "line 1: the template cannot be rendered: a text and a number cannot be added",
+            None,
+        ),
         ("{{ '\\ud800' }}", ["job"], "line 1: the template cannot be rendered", None),
         (
             "{{ nothing }}",
@@ -154,6 +191,10 @@ def test_what_cannot_be_rendered(script: str, args: list[str], message: str, hin
         ("{% for a in args %}\n{% for b in args %}{% endfor %}{% endfor %}", 2, "a loop inside a loop"),
         ("{{ args | map('upper') }}", 1, "unknown filter 'map'; known are d, default"),
         ("{{ 1 is divisibleby 0 }}", 1, "unknown test 'divisibleby'"),
+        ("{% for a in args recursive %}{% endfor %}", 1, "a loop inside a loop"),
+        ("{{ args | join(',', 'a') }}", 1, "the filter join has too many arguments; it takes 1"),
+        ("{{ args | tojson(width=2) }}", 1, "the filter tojson has no argument called width"),
+        ("{{ args | <each>(2) }}", 1, "breaks off"),
     ],
 )
 def test_mistakes_are_found_without_arguments(script: str, line: int, message: str) -> None:
@@ -193,7 +234,7 @@ def test_hostile_templates_are_refused_in_no_time(script: str) -> None:
 def test_output_is_bounded() -> None:
     script = "{% for a in args[1] %}" + "x" * 1000 + "{% endfor %}"
     with pytest.raises(InvalidInput, match="larger than 256 KiB"):
-        render(script, ["job", "a" * 100_000], {})
+        render(script, ["job", "a" * 1_000], {})
     assert len(render("{{ args[1] }}", ["job", "a" * MAX_SCRIPT_BYTES], {})) == MAX_SCRIPT_BYTES
 
 
@@ -215,3 +256,60 @@ def test_a_plain_script_does_not_load_the_template_engine() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "jinja2" not in loaded
+
+
+def test_a_template_is_made_ready_once_for_many_renderings() -> None:
+    ready = template.Template("{{ n }}")
+    assert [ready.render(["job"], {"n": n}) for n in range(3)] == ["0", "1", "2"]
+
+
+def test_what_all_renderings_of_a_script_take_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "MAX_STEPS_OF_ALL", 100)
+    ready = template.Template("{% for a in args[1] %}{{ a }}{% endfor %}")
+    args = ["job", "a" * 100]
+    ready.render(args, {})
+    with pytest.raises(InvalidInput, match="for so many devices takes more than 100 steps"):
+        ready.render(args, {})
+
+
+# What costs the most: each asks for more than a rendering may take, or for just as much.
+COSTLY = {
+    "joined": "{{ a | join(a) | length }}",
+    "filters": "{% for c in a %}{{ c | upper | lower | trim | q }}{% endfor %}",
+    "searched": "{% for c in l %}{% if c in l %}{% endif %}{% endfor %}",
+    "compared": "{% for c in l[:100] %}{% if l == l[:] %}{% endif %}{% endfor %}",
+    "put together": "{{ " + "~".join("a" * 500) + " }}",
+    "added": "{{ " + "+".join("a" * 40) + " }}",
+    "lists": "{{ (" + "+".join("l" * 40) + ") | length }}",
+    "nested": "{{ [" + ",".join(["[" + ",".join("l" * 50) + "]"] * 40) + "] | tojson | length }}",
+    "quoted": "{% for c in l[:200] %}{% if marks | q %}{% endif %}{% endfor %}",
+    "JSON": "{% for c in l[:200] %}{% if marks | tojson %}{% endif %}{% endfor %}",
+    "looped": "{% for c in a %}{{ c }}{% endfor %}",
+    "indented": "{{ l | tojson(indent=8) | length }}",
+}
+MOST_BYTES = 64 * 1024**2
+MEASURE = """
+import json, sys, time
+from pathlib import Path
+from runlet.errors import InvalidInput
+from runlet.spec import template
+template.render("{{ 1 }}", ["job"], {})
+values = {"a": "a" * 30_000, "l": list(range(12_000)), "marks": "'<" * 8_000}
+begin = time.process_time()
+try:
+    template.render(sys.argv[1], ["job"], values)
+except InvalidInput:
+    pass
+used = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+print(json.dumps([time.process_time() - begin, used]))
+"""
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_the_costliest_templates_take_little(name: str) -> None:
+    assert check(COSTLY[name]) == []
+    command = [sys.executable, "-c", MEASURE, COSTLY[name]]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, used = json.loads(done.stdout)
+    assert seconds < MOST_SECONDS
+    assert used < MOST_BYTES

@@ -24,8 +24,9 @@ class _Dumper(yaml.SafeDumper):
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     style = None if isinstance(plain_value(text), str) else "'"
-    if not text.replace("\n", "").isprintable():
-        style = '"'  # which alone has escapes
+    if not text.replace("\n", "").isprintable() or f"\n{text}".endswith("\n\n"):
+        # Which alone has escapes. A block that keeps its empty last lines would have to end the whole document.
+        style = '"'
     elif "\n" in text:
         style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)

@@ -83,6 +83,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("written")
 
 
+def test_text_that_ends_in_empty_lines_does_not_end_the_playbook(tmp_path: Path) -> None:
+    jobs = [Job("first", "true", vars={"_x": ["\n"]}), Job("second", "ls\n\n")]
+    assert list(load(_written(tmp_path, jobs)).jobs) == jobs
+
+
 @settings(deadline=None)
 @given(st.lists(JOBS.filter(_is_one), min_size=1, max_size=4, unique_by=lambda job: job.name))
 def test_what_is_written_is_read_back(folder: Path, jobs: list[Job]) -> None:

@@ -195,8 +195,8 @@ def test_completion_completes(operator: Operator) -> None:
 
 def test_names_and_numbers_are_completed_from_the_controller(operator: Operator) -> None:
     number = str(operator.json("exec", "pi-1", "--", "true")["id"])
-    assert completed(operator, "run", "upgr") == ["upgrade"]
-    assert completed(operator, "config", "upgr") == ["upgrade"]
+    assert completed(operator, "run", "ask-n") == ["ask-name"]
+    assert completed(operator, "config", "ask-n") == ["ask-name"]
     assert completed(operator, "show", "la") == ["latest"]
     assert completed(operator, "logs", number) == [number]
     assert completed(operator, "run", "upgrade", "--on", "pi-1,pi-") == ["pi-1,pi-1", "pi-1,pi-2", "pi-1,pi-3"]
@@ -208,5 +208,5 @@ def test_names_and_numbers_are_completed_from_the_controller(operator: Operator)
 def test_a_controller_that_does_not_answer_completes_nothing_and_says_nothing(
     operator: Operator, changed: dict[str, str]
 ) -> None:
-    assert completed(operator, "run", "upgr", **changed) == []
+    assert completed(operator, "run", "ask-n", **changed) == []
     assert completed(operator, "att", **changed) == ["attach"]

@@ -144,8 +144,9 @@ def test_a_question_that_comes_after_all_has_fallen_silent_is_told(
     gate = tmp_path / "gate"
     script = f'if [ $RUNLET_DEVICE = pi-2 ]; then until [ -e {gate} ]; do sleep 0.02; done; fi; read -p "Ready? " word'
     terminal.enter(f"runlet exec pi-1,pi-2 -- bash -c '{script}'")
-    terminal.wait_for(re.compile(r"^pi-1 > Ready\?"))
+    terminal.wait_for(re.compile(r"^pi-1 > Ready\?|^pi-2 > .*\[waiting: pi-1\]"))  # the first to run is chosen
     terminal.press(PREFIX, "1")  # the last thing to stir the console for now
+    terminal.wait_for(re.compile(r"^pi-1 > Ready\?"))
     wait_until(lambda: state(operator, "latest") in ("running", "awaiting_input"), "both to run")
     gate.touch()
     terminal.wait_for(re.compile(r"^pi-1 > Ready\? +\[waiting too: pi-2\]"))
@@ -156,6 +157,8 @@ def test_a_question_that_comes_after_all_has_fallen_silent_is_told(
 
 def test_several_devices_get_an_answer_each(operator: Operator, terminal: Tmux) -> None:
     terminal.enter("runlet run ask-name --on pi-1,pi-2,pi-3")
+    terminal.wait_for(re.compile(r"^pi-\d > .*\[waiting too: pi-\d pi-\d\]"))  # the first to run is chosen
+    terminal.press(PREFIX, "1")
     terminal.wait_for(re.compile(r"^pi-1 > What shall pi-1 be called\? +\[waiting too: pi-2 pi-3\]"))
     terminal.press(PREFIX, "3")
     terminal.wait_for(re.compile(r"^pi-3 > What shall pi-3 be called\? +\[waiting too: pi-1 pi-2\]"))
@@ -182,6 +185,8 @@ def test_several_devices_get_an_answer_each(operator: Operator, terminal: Tmux) 
 
 def test_one_device_of_several_in_its_own_terminal(terminal: Tmux) -> None:
     terminal.enter("runlet run ask-name --on pi-1,pi-2")
+    terminal.wait_for(re.compile(r"^pi-\d > .*\[waiting too: pi-\d\]"))
+    terminal.press(PREFIX, "1")
     terminal.wait_for(re.compile(r"^pi-1 > What shall pi-1 be called\? +\[waiting too: pi-2\]"))
     terminal.press(PREFIX, "z")
     terminal.wait_for(re.compile("^attached to pi-1"))

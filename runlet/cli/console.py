@@ -18,9 +18,10 @@ from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
-from runlet.cli.views import LinesView, RawView, Switch, View
+from runlet.cli.views import RAW_TAIL_BYTES, LinesView, RawView, Switch, View
 from runlet.client.attachment import Attachment, attach
 from runlet.errors import ControllerUnavailable, RunletError
+from runlet.protocol.frames import Position
 
 
 class Ending(Enum):
@@ -91,13 +92,15 @@ class Console:
             shown = ended if isinstance(ended, Switch) else Switch(None)  # a zoomed device has ended: back to all
 
     async def _raw_view(self, execution: str) -> RawView:
-        device = self._picture[execution].device
-        stored = 0
+        shown = self._picture[execution]
+        begin, stored = Position(), 0
         from_start, self._from_start = self._from_start, False  # a device shown later has its tail
-        if device is not None and not from_start:
+        if shown.device is not None and not from_start:
             with self._endpoint.api() as api:
-                stored = await asyncio.to_thread(api.transcript_length, self._picture.run.id, device)
-        return RawView(self._picture, execution, stored, read_only=self._read_only)
+                run = self._picture.run.id
+                stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
+            begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
+        return RawView(self._picture, execution, begin, stored, read_only=self._read_only)
 
     async def _show(self, view: View) -> Ending | Switch:
         """Show one view; the first of its tasks to end decides what comes next."""
@@ -153,7 +156,10 @@ class Console:
         if self._redraw:
             self._redraw = False
             await self._redraw_now(attachment, view)
-        await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
+        try:
+            await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
+        except ControllerUnavailable:
+            await self._terminal.write(view.say("not typed: the controller is away"))
 
     async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
         match command:

@@ -19,7 +19,7 @@ from runlet.cli.replay import CurrentLine
 from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidInput, UnknownName
 from runlet.model.run import RunId
-from runlet.protocol.frames import Attach
+from runlet.protocol.frames import Attach, Position
 from runlet.protocol.views import ExecutionView, RunView
 
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
@@ -143,12 +143,12 @@ def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
     stored = 0
     if execution.device is not None:
         with endpoint.api() as api:
-            stored = api.transcript_length(picture.run.id, execution.device)
+            stored = api.transcript_length(picture.run.id, execution.device, execution.attempt)
     printer = InertPrinter(terminal=os.isatty(1), colours=colours_on_stdout())
     follower = Follower(picture, printer, with_trailer=True, current=CurrentLine(stored))
     request = Attach(
         devices=None if execution.device is None else (execution.device,),
-        offsets={execution.id: max(0, stored - _CURRENT_LINE_BYTES)},
+        positions={execution.id: Position(execution.attempt, max(0, stored - _CURRENT_LINE_BYTES))},
     )
     asyncio.run(follow(endpoint, follower, request, typing_for=execution.id))
     return picture.exit_code

@@ -110,7 +110,7 @@ def gather(api: Api, run: RunView) -> dict[str, str]:
     most, found = share(len(run.executions)), {}
     for execution in run.executions:
         if execution.device is not None and execution.started_at is not None:
-            begin = max(0, api.transcript_length(run.id, execution.device) - most)
+            begin = max(0, api.transcript_length(run.id, execution.device, execution.attempt) - most)
             page = next(api.transcript(run.id, execution.device, begin), b"")
             found[execution.id] = text_of(page[:most], begin)
     return found

@@ -6,6 +6,7 @@ import signal as signals
 
 from runlet.cli.inert import plain
 from runlet.model.execution import State
+from runlet.protocol.frames import Drained
 from runlet.protocol.views import ExecutionView
 
 
@@ -22,6 +23,12 @@ def trailer(execution: ExecutionView, *, show_duration: bool) -> list[str]:
         word = execution.state.value.replace("_", " ").capitalize()
         lines.insert(0, f"{word}: {plain(execution.detail)}" if execution.detail else word)
     return lines
+
+
+def attempt_ended(drained: Drained) -> str:
+    """That there is another attempt."""
+    at = "" if drained.next_at is None else f" at {drained.next_at.astimezone():%H:%M:%S}"
+    return f"Attempt {drained.attempt} has ended; attempt {drained.attempt + 1} follows{at}"
 
 
 def signal_name(number: int | None) -> str:

@@ -15,11 +15,11 @@ from runlet.cli.picture import Picture
 from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
-from runlet.cli.trailer import trailer
-from runlet.client.attachment import ConsoleEvent
+from runlet.cli.trailer import attempt_ended, trailer
+from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, RolloutChanged, RunSnapshot
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView
 
@@ -63,16 +63,18 @@ class View(Protocol):
 
 
 class RawView:
-    """One execution's terminal, byte for byte. `stored` is the length of its transcript when the console attaches."""
+    """One execution's terminal, byte for byte, from `begin` on.
 
-    def __init__(self, picture: Picture, execution: str, stored: int, *, read_only: bool) -> None:
+    `stored` is the length of the transcript of its present attempt when the console attaches.
+    """
+
+    def __init__(self, picture: Picture, execution: str, begin: Position, stored: int, *, read_only: bool) -> None:
         self.selected: str | None = execution
         self._picture = picture
         self._execution = execution
         self._read_only = read_only
-        self._offset = max(0, stored - RAW_TAIL_BYTES)
+        self._begin = begin
         self._replay = Replay(stored)
-        self._attempt = picture[execution].attempt
         self._rollout = Teller()
         self._at_line_start = True
 
@@ -84,28 +86,28 @@ class RawView:
         device = self._picture[self._execution].device
         return Attach(
             devices=None if device is None else (device,),
-            offsets={self._execution: self._offset},
+            positions={self._execution: self._begin},
             read_only=self._read_only,
             terminal=None if self._read_only else size,
         )
 
     def take(self, event: ConsoleEvent, now: float) -> bytes:
         match event:
-            case Chunk(self._execution, attempt, position, data):
-                return self._begin(attempt) + self._show(position, data)
+            case Chunk(self._execution, _, position, data):
+                return self._show(position, data)
+            case Drained(self._execution, is_over=False):
+                self._replay = Replay(0)
+                return self.say(attempt_ended(event))
             case RunSnapshot() | RolloutChanged():
                 return self.say(*self._rollout.told(self._picture.run))
             case Notice(self._execution | None, message):
                 return self.say(message)
+            case ConnectionLost(reason):
+                return self.say(f"{reason}; trying again")
+            case ConnectionRegained():
+                return self.say("the controller is back")
             case _:
                 return b""
-
-    def _begin(self, attempt: int) -> bytes:
-        """Output of another attempt begins anew."""
-        if attempt == self._attempt:
-            return b""
-        self._attempt, self._offset, self._replay = attempt, 0, Replay(0)
-        return self.say(f"attempt {attempt}")
 
     def act(self, command: Action | Choose) -> bytes | Switch:
         executions = [execution.id for execution in self._picture.executions]
@@ -134,12 +136,6 @@ class RawView:
         return b"" if self._at_line_start else b"\r\n"
 
     def _show(self, position: int, data: bytes) -> bytes:
-        if position < self._offset:
-            data = data[self._offset - position :]  # output may come twice
-            position = self._offset
-        if not data:
-            return b""
-        self._offset = position + len(data)
         shown = self._replay.feed(position, data)
         if shown:
             self._at_line_start = shown.endswith(b"\n")
@@ -157,8 +153,7 @@ class LinesView:
         self._tail = None if from_start else MERGED_TAIL_BYTES
         self._prefixes = Prefixes(picture.executions, colours=colours)
         self._merged = MergedView(self._prefixes, columns)
-        self._offsets: dict[str, int] = {}
-        self._attempts: dict[str, int] = {}  # the one that its offset is in
+        self._positions: dict[str, Position] = {}  # up to where it was shown
         self._rollout = Teller()
         self._told: set[str] = set()  # executions whose end was shown
 
@@ -169,13 +164,15 @@ class LinesView:
 
     def request(self, size: TerminalSize) -> Attach:
         tail, self._tail = self._tail, MERGED_TAIL_BYTES  # shown again, after a raw terminal, it skips what is old
-        return Attach(self._picture.devices, dict(self._offsets), tail, self._read_only, terminal=None)
+        return Attach(self._picture.devices, dict(self._positions), tail, self._read_only, terminal=None)
 
     def take(self, event: ConsoleEvent, now: float) -> bytes:
         match event:
-            case Chunk(execution, attempt, position, data):
-                shown = self._begin(execution, attempt)
-                shown += self._merged.output(execution, self._new(execution, position, data), now)
+            case Chunk(execution):
+                shown = self._output(event, now)
+            case Drained(execution, attempt, is_over=False):
+                self._positions[execution] = Position(attempt + 1)
+                shown = self._merged.begin_again(execution, [attempt_ended(event)])
             case RunSnapshot():
                 shown = self._tell_rollout() + self._follow_typing()
             case RolloutChanged():
@@ -187,6 +184,10 @@ class LinesView:
                 shown = self._end(self._picture[execution]) + self._follow_typing()
             case Notice(None, message):
                 shown = self._merged.say(message)
+            case ConnectionLost(reason):
+                shown = self._merged.say(f"{reason}; trying again")
+            case ConnectionRegained():
+                shown = self._merged.say("the controller is back")
             case Notice(str(execution), message):
                 shown = self._merged.say(f"{self._prefixes.name(execution)}: {message}")
             case _:
@@ -222,25 +223,19 @@ class LinesView:
         """This execution was shown raw, and its program has a screen of its own or not; its lines may have a gap."""
         self._merged.set_full_screen(execution, full_screen)
 
-    def _begin(self, execution: str, attempt: int) -> str:
-        """Output of another attempt begins anew."""
-        before = self._attempts.setdefault(execution, attempt)
-        if attempt == before:
-            return ""
-        self._attempts[execution], self._offsets[execution] = attempt, 0
-        return self._merged.begin_again(execution, [f"attempt {attempt}"])
-
     def _tell_rollout(self) -> str:
         lines = self._rollout.told(self._picture.run)
         return self._merged.say(*lines) if lines else ""
 
-    def _new(self, execution: str, position: int, data: bytes) -> bytes:
-        """The part of a chunk to show: output may come twice, and a tail begins anywhere."""
-        seen = self._offsets.get(execution, 0)
-        self._offsets[execution] = max(seen, position + len(data))
-        if position > seen:
-            return from_safe_place(data, position)[0]
-        return data[seen - position :]
+    def _output(self, chunk: Chunk, now: float) -> str:
+        """What follows what was shown, or a tail, which begins anywhere and perhaps in another attempt."""
+        place = Position(chunk.attempt, chunk.position)
+        before = self._positions.get(chunk.execution, Position())
+        self._positions[chunk.execution] = place.after(chunk)
+        if place == before:
+            return self._merged.output(chunk.execution, chunk.data, now)
+        shown = self._merged.begin_again(chunk.execution, []) if place.attempt > before.attempt else ""
+        return shown + self._merged.output(chunk.execution, from_safe_place(chunk.data, chunk.position)[0], now)
 
     def _end(self, execution: ExecutionView) -> str:
         if execution.id in self._told:

@@ -202,9 +202,9 @@ class Api:
             if not data or offset >= end:
                 return
 
-    def transcript_length(self, run: RunId, device: str) -> int:
-        """How many bytes are stored of a device's output now."""
-        return self._transcript_page(run, device, 0, 1)[1]
+    def transcript_length(self, run: RunId, device: str, attempt: int) -> int:
+        """How many bytes are stored now of what an attempt printed on a device."""
+        return self._transcript_page(run, device, 0, 1, attempt)[1]
 
     def devices(self, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""

@@ -1,97 +1,235 @@
 """One console's hold on a run, over a WebSocket: typed events in, typed bytes and window sizes out.
 
-The queue of frames is short on purpose: when the console's screen cannot keep up, reading stops, and with it the
-controller's sending. How far a slow console may fall behind is the controller's business.
+A connection that is lost is made again, and goes on where the console's output had come to. The queue of frames is
+short on purpose: when the console's screen cannot keep up, reading stops, and with it the controller's sending. How far
+a slow console may fall behind is the controller's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from runlet.backoff import Backoff
 from runlet.client.address import check_url, is_loopback, websocket_url
 from runlet.client.api import CONNECT_SECONDS
 from runlet.client.failures import from_body, lost, unavailable
-from runlet.errors import ControllerUnavailable
+from runlet.errors import ControllerUnavailable, ProtocolError, Unavailable
 from runlet.model.run import RunId
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 from runlet.protocol.frames import (
     MAX_CONTROLLER_FRAME_BYTES,
     Attach,
     ControllerFrame,
+    Drained,
+    ExecutionChanged,
+    Position,
     Resize,
+    RolloutChanged,
+    RunSnapshot,
     Settled,
     decode_from_controller,
     encode,
 )
 from runlet.protocol.messages import TerminalSize
+from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
-    from websockets.exceptions import ConnectionClosed
 
-ConsoleEvent = ControllerFrame | Chunk
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """The controller is away; the next event comes once it is back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRegained:
+    """The attachment goes on; what was missed follows."""
+
+
+ConsoleEvent = ControllerFrame | Chunk | ConnectionLost | ConnectionRegained
 
 _QUEUED_FRAMES = 16  # 1 MiB of output at most, between the socket and the screen
 _CLOSE_SECONDS = 1.0  # a detaching person does not wait for a dead controller
+# A controller that was restarted is back within seconds; many consoles may come back to it at once.
+_RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.5, 10.0
+# A peer that is silently gone is noticed by the kernel after 10 + 3 * 5 s. Not by a ping of the WebSocket: while a
+# pager is paused nothing is read, pongs neither.
+_KEEPALIVE_IDLE_SECONDS, _KEEPALIVE_INTERVAL_SECONDS, _KEEPALIVE_PROBES = 10, 5, 3
+_PROTOCOL_BROKEN = 1002  # RFC 6455: what we ask for will be refused again
 
 
 class Attachment:
     """An open attachment; made by `attach`."""
 
-    def __init__(self, url: str, connection: ClientConnection) -> None:
+    def __init__(
+        self, url: str, token: str, run: RunId, request: Attach, connection: ClientConnection, patience: float | None
+    ) -> None:
         self._url = url
-        self._connection = connection
+        self._token = token
+        self._run = run
+        self._request = request
+        self._patience = patience
+        self._connection: ClientConnection | None = connection
+        self._executions: dict[str, ExecutionView] = {}  # as they were told
+        self._rollout: RolloutView | None = None
+        self._positions = dict(request.positions)
+        self._over: set[str] = set()
+        self.connected = asyncio.Event()
+        self.connected.set()
 
     async def events(self) -> AsyncIterator[ConsoleEvent]:
-        """Everything the controller tells, RunSnapshot first and Settled last.
+        """Everything the controller tells, RunSnapshot first and Settled last, and each byte of output once.
 
-        Raises ControllerUnavailable when the connection ends before Settled.
+        A connection that ends before Settled is ConnectionLost; then ConnectionRegained, and what was missed. Raises
+        ControllerUnavailable when it cannot be had again within the attachment's patience, and what `attach` does when
+        it is refused.
         """
-        from websockets.exceptions import ConnectionClosed
-
         while True:
             try:
-                frame = await self._connection.recv()
-            except ConnectionClosed as error:
-                raise self._lost(error) from None
-            if isinstance(frame, bytes):
-                yield Chunk.decode(frame)
-                continue
-            event = decode_from_controller(frame)
-            yield event
-            if isinstance(event, Settled):
-                return
+                async for event in self._received():
+                    for told in self._news(event):
+                        yield told
+                    if isinstance(event, Settled):
+                        return
+            except ControllerUnavailable as error:
+                yield ConnectionLost(error.message)
+                await self._reconnect(error)
+                yield ConnectionRegained()
 
     async def send_input(self, execution: str, attempt: int, data: bytes) -> None:
-        """Type `data` on the execution's terminal."""
+        """Type `data` on the execution's terminal. Raises ControllerUnavailable while the connection is lost."""
         for start in range(0, len(data), MAX_CHUNK_BYTES):
             await self._send(Chunk(execution, attempt, 0, data[start : start + MAX_CHUNK_BYTES]).encode())
 
     async def resize(self, execution: str, terminal: TerminalSize) -> None:
-        """The window has another size, or the program should draw its screen again."""
-        await self._send(encode(Resize(execution, terminal)))
+        """The window has another size, or the program should draw its screen again.
+
+        While the connection is lost this is kept for the next one.
+        """
+        if self._request.terminal is not None:
+            self._request = replace(self._request, terminal=terminal)
+        with suppress(ControllerUnavailable):
+            await self._send(encode(Resize(execution, terminal)))
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _received(self) -> AsyncIterator[ControllerFrame | Chunk]:
+        from websockets.exceptions import ConnectionClosed
+
+        connection = self._connection
+        assert connection is not None
+        while True:
+            try:
+                frame = await connection.recv()
+            except ConnectionClosed as error:
+                await self.close()
+                self.connected.clear()
+                reason = error.rcvd.reason if error.rcvd else None
+                if error.rcvd and error.rcvd.code == _PROTOCOL_BROKEN:
+                    raise ProtocolError(reason or "the controller refused what was sent") from None
+                raise lost(self._url, reason) from None
+            yield Chunk.decode(frame) if isinstance(frame, bytes) else decode_from_controller(frame)
+
+    async def _reconnect(self, why: ControllerUnavailable) -> None:
+        """Attach again where the output has come to, however often that takes; raises `why` when patience ends."""
+        backoff = Backoff(_RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS)
+        try:
+            async with asyncio.timeout(self._patience):
+                while True:
+                    await asyncio.sleep(backoff.next())
+                    try:
+                        request = replace(self._request, positions=self._positions, tail=None)
+                        self._connection = await _connect(self._url, self._token, self._run, request)
+                    except Unavailable:
+                        continue
+                    self.connected.set()
+                    return
+        except TimeoutError:
+            raise why from None
+
+    def _news(self, event: ControllerFrame | Chunk) -> Iterator[ConsoleEvent]:
+        """What of `event` is new. A second attachment begins with what the first has told already."""
+        match event:
+            case RunSnapshot(run) if self._executions:
+                yield from self._missed(run)
+                return
+            case RunSnapshot(run, begins):
+                self._rollout = run.rollout
+                self._executions = {view.id: view for view in self._selected(run)}
+                self._positions = {execution: begins.get(execution, Position()) for execution in self._executions}
+            case Drained(execution, is_over=True):
+                if execution in self._over:
+                    return
+                self._over.add(execution)
+            case Drained(execution, attempt):
+                self._positions[execution] = Position(attempt + 1)
+            case Chunk(execution):
+                self._positions[execution] = self._positions[execution].after(event)
+            case ExecutionChanged(view):
+                self._executions[view.id] = view
+            case RolloutChanged(rollout):
+                self._rollout = rollout
+        yield event
+
+    def _missed(self, run: RunView) -> Iterator[ConsoleEvent]:
+        for view in self._selected(run):
+            if view != self._executions[view.id]:
+                self._executions[view.id] = view
+                yield ExecutionChanged(view)
+        if run.rollout is not None and run.rollout != self._rollout:
+            self._rollout = run.rollout
+            yield RolloutChanged(run.rollout)
+
+    def _selected(self, run: RunView) -> list[ExecutionView]:
+        devices = self._request.devices
+        return [view for view in run.executions if devices is None or view.device in devices]
 
     async def _send(self, frame: str | bytes) -> None:
         from websockets.exceptions import ConnectionClosed
 
+        connection = self._connection
         try:
-            await self._connection.send(frame)
-        except ConnectionClosed as error:
-            raise self._lost(error) from None
-
-    def _lost(self, error: ConnectionClosed) -> ControllerUnavailable:
-        return lost(self._url, error.rcvd.reason if error.rcvd else None)
+            if connection is None:
+                raise unavailable(self._url, "the connection was lost")
+            await connection.send(frame)
+        except ConnectionClosed:
+            if connection is self._connection:
+                self.connected.clear()  # `events` finds out too, and has another made
+            raise unavailable(self._url, "the connection was lost") from None
 
 
 @asynccontextmanager
-async def attach(url: str, token: str, run: RunId, request: Attach) -> AsyncIterator[Attachment]:
-    """Attach a console to `run`; leaving the context detaches, and the run goes on."""
-    from websockets.asyncio.client import connect
-    from websockets.exceptions import InvalidStatus, WebSocketException
+async def attach(
+    url: str, token: str, run: RunId, request: Attach, patience: float | None = None
+) -> AsyncIterator[Attachment]:
+    """Attach a console to `run`; leaving the context detaches, and the run goes on.
 
+    A connection that is lost later is tried again for `patience` seconds; None is for as long as the context is open.
+    Raises ControllerUnavailable, NotAuthorized, UnknownName or ProtocolError when it cannot be had at first.
+    """
     url = check_url(url)
+    attachment = Attachment(url, token, run, request, await _connect(url, token, run, request), patience)
+    try:
+        yield attachment
+    finally:
+        await attachment.close()
+
+
+async def _connect(url: str, token: str, run: RunId, request: Attach) -> ClientConnection:
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
     try:
         connection = await connect(
             f"{websocket_url(url)}/v1/runs/{run}/attach",
@@ -101,14 +239,29 @@ async def attach(url: str, token: str, run: RunId, request: Attach) -> AsyncIter
             max_queue=_QUEUED_FRAMES,
             open_timeout=CONNECT_SECONDS,
             close_timeout=_CLOSE_SECONDS,
-            ping_timeout=None,  # while a pager is paused nothing is read, pongs neither
+            ping_interval=None,
             proxy=None if is_loopback(url) else True,
         )
+        _keep_alive(connection)
+        await connection.send(encode(request))
     except InvalidStatus as error:
         raise from_body(error.response.status_code, bytes(error.response.body)) from None
+    except ConnectionClosed:
+        raise unavailable(url, "it closes the connection") from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise unavailable(url, str(error) or "it takes too long") from None
-    async with connection:
-        attachment = Attachment(url, connection)
-        await attachment._send(encode(request))
-        yield attachment
+    return connection
+
+
+def _keep_alive(connection: ClientConnection) -> None:
+    """Have the kernel notice a peer that is silently gone."""
+    sock = connection.transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    settings = {
+        "TCP_KEEPIDLE": _KEEPALIVE_IDLE_SECONDS,
+        "TCP_KEEPINTVL": _KEEPALIVE_INTERVAL_SECONDS,
+        "TCP_KEEPCNT": _KEEPALIVE_PROBES,
+    }
+    for name, value in settings.items():
+        if hasattr(socket, name):  # macOS has the second and third only
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -23,6 +23,7 @@ from runlet.protocol.frames import (
     Drained,
     ExecutionChanged,
     Notice,
+    Position,
     Resize,
     RolloutChanged,
     RunSnapshot,
@@ -73,13 +74,12 @@ class Attaching:
             await socket.close(CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
-        attachment = self._hub.attach(run.id, _selected(run, request), {})
+        attachment = self._hub.attach(run.id, _selected(run, request))
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
             for view in _selected(run, request):
                 attachment.executions[view.id] = view
-                attachment.offsets[view.id] = self._begin(view, request)
-                attachment.attempts[view.id] = view.attempt
+                attachment.positions[view.id] = self._begin(view, request)
             if request.terminal and not request.read_only:
                 for view in attachment.executions.values():
                     self._resize(view, request.terminal)
@@ -104,11 +104,12 @@ class Attaching:
 
     async def _give(self, socket: WebSocket, attachment: Attachment, run: RunView) -> None:
         """What changed, then output, in turn over the executions so that a chatty one does not starve the others."""
-        await socket.send_text(frames.encode(RunSnapshot(run)))
+        begins = {execution: place for execution, place in attachment.positions.items() if place != Position()}
+        await socket.send_text(frames.encode(RunSnapshot(run, begins)))
         while not self._stopping:
             attachment.wake.clear()
             for execution in list(attachment.changed):
-                newer = attachment.executions[execution].attempt > attachment.attempts[execution]
+                newer = attachment.executions[execution].attempt > attachment.positions[execution].attempt
                 if newer and execution not in attachment.drained:
                     continue  # what the attempt before has printed goes first
                 attachment.changed.discard(execution)
@@ -133,21 +134,24 @@ class Attaching:
         """One chunk at most, or the news that there will be no more; whether to look again without being woken."""
         if execution in attachment.drained:
             return False
-        attempt, offset = attachment.attempts[execution], attachment.offsets[execution]
+        position = attachment.positions[execution]
+        attempt, offset = position.attempt, position.offset
         length = self._streams.length(execution, attempt)
         if offset < length:
             data = self._transcripts.read(execution, attempt, offset, MAX_CHUNK_BYTES)
-            await socket.send_bytes(Chunk(execution, attempt, offset, data).encode())
-            attachment.offsets[execution] = offset + len(data)
+            chunk = Chunk(execution, attempt, offset, data)
+            await socket.send_bytes(chunk.encode())
+            attachment.positions[execution] = position.after(chunk)
             return True
         view = attachment.executions[execution]
         if view.attempt > attempt:
-            attachment.attempts[execution], attachment.offsets[execution] = view.attempt, 0
-            attachment.changed.add(execution)
+            next_at = view.retry_at if view.attempt == attempt + 1 else None
+            await socket.send_text(frames.encode(Drained(execution, attempt, is_over=False, next_at=next_at)))
+            attachment.positions[execution] = Position(attempt + 1)
             return True
         if view.is_over and length >= view.output_length:
             attachment.drained.add(execution)
-            await socket.send_text(frames.encode(Drained(execution)))
+            await socket.send_text(frames.encode(Drained(execution, attempt, is_over=True)))
         return False
 
     async def _take(self, socket: WebSocket, attachment: Attachment, read_only: bool) -> None:
@@ -180,10 +184,14 @@ class Attaching:
         if view.device is not None and not view.state.is_outcome:
             self._dispatcher.tell(view.device, messages.Resize(view.id, view.attempt, terminal))
 
-    def _begin(self, view: ExecutionView, request: Attach) -> int:
-        length = self._streams.length(view.id, view.attempt)
-        offset = max(0, min(request.offsets.get(view.id, 0), length))
-        return offset if request.tail is None else max(offset, length - max(0, request.tail))
+    def _begin(self, view: ExecutionView, request: Attach) -> Position:
+        wanted = request.positions.get(view.id, Position())
+        attempt = max(1, min(wanted.attempt, view.attempt))
+        if request.tail is not None:
+            wanted, attempt = wanted if wanted.attempt == view.attempt else Position(), view.attempt
+        length = self._streams.length(view.id, attempt)
+        least = 0 if request.tail is None else length - max(0, request.tail)
+        return Position(attempt, max(0, least, min(wanted.offset, length)))
 
     async def _read(self, run_text: str) -> RunView:
         now = datetime.now(UTC)

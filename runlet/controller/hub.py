@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from runlet.protocol.frames import Position
 from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
 from runlet.protocol.views import ExecutionView, RolloutView
 
@@ -26,8 +27,7 @@ class Attachment:
     number: int
     run: int
     executions: dict[str, ExecutionView]
-    offsets: dict[str, int]
-    attempts: dict[str, int] = field(default_factory=dict)  # the one that `offsets` is in; its end is shown first
+    positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
     rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
     notices: list[tuple[str, str]] = field(default_factory=list)  # (execution, words)
@@ -50,9 +50,9 @@ class Hub:
         # Consoles of several controllers, or of one before and after a restart, must not share a number.
         self._numbers = itertools.count(random.SystemRandom().getrandbits(62))
 
-    def attach(self, run: int, executions: Iterable[ExecutionView], offsets: dict[str, int]) -> Attachment:
+    def attach(self, run: int, executions: Iterable[ExecutionView]) -> Attachment:
         """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
-        attachment = Attachment(next(self._numbers), run, {view.id: view for view in executions}, offsets)
+        attachment = Attachment(next(self._numbers), run, {view.id: view for view in executions})
         self._attached.setdefault(run, set()).add(attachment)
         for view in attachment.executions.values():
             self._following.setdefault(view.id, set()).add(attachment)

@@ -2,8 +2,7 @@
 
     console -> controller     Attach first and once; then Resize, and Chunk for typed bytes
     controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, Notice, Drained, and Chunk for
-                              output;
-                              Settled last, then the controller closes the WebSocket with code 1000
+                              output; Settled last, then the controller closes the WebSocket with code 1000
 
 A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
 """
@@ -12,12 +11,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, get_args
 
 from runlet.errors import ProtocolError
+from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import ExecutionView, RolloutView, RunView
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the output of an execution: `offset` bytes into the stream of one of its attempts."""
+
+    attempt: int = 1
+    offset: int = 0
+
+    def after(self, chunk: Chunk) -> Position:
+        """The place behind `chunk`; unchanged when that has nothing new."""
+        end = Position(chunk.attempt, chunk.position + len(chunk.data))
+        return max(self, end, key=lambda place: (place.attempt, place.offset))
+
 
 # --- from a console -------------------------------------------------------------------------------------------------
 
@@ -26,14 +41,14 @@ from runlet.protocol.views import ExecutionView, RolloutView, RunView
 class Attach:
     """Bind this console to a run; `devices` None means all of them.
 
-    Output begins at `offsets` (by execution, 0 when absent); with `tail`, at most that many bytes before the present
-    end. A read-only console's typing and resizing are refused.
+    Output begins at `positions` (by execution; at the start of its first attempt when absent); with `tail`, at most
+    that many bytes before the present end. A read-only console's typing and resizing are refused.
     """
 
     TYPE: ClassVar[str] = "attach"
 
     devices: tuple[str, ...] | None = None
-    offsets: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
     tail: int | None = None
     read_only: bool = False
     terminal: TerminalSize | None = None  # the console's window; None leaves the executions' terminals as they are
@@ -54,11 +69,15 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """The run at the moment of attaching; every later change of the selected executions follows."""
+    """The run at the moment of attaching; every later change of the selected executions follows.
+
+    `positions` tells where output begins, for those executions whose first bytes are left out.
+    """
 
     TYPE: ClassVar[str] = "run"
 
     run: RunView
+    positions: dict[str, Position] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +110,17 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """This execution has ended and its last byte of output has been sent."""
+    """This attempt has ended and its last byte of output has been sent; `is_over` when no other attempt follows it.
+
+    `next_at` is when the next one may begin, if that is still ahead.
+    """
 
     TYPE: ClassVar[str] = "drained"
 
     execution: str
+    attempt: int
+    is_over: bool
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +137,7 @@ Frame = ConsoleFrame | ControllerFrame
 _FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}
 _FROM_CONTROLLER: dict[str, type[ControllerFrame]] = {kind.TYPE: kind for kind in get_args(ControllerFrame)}
 
-# What a console may send in one frame: a paste of a screenful is far below, and a terminal reads no faster.
+# What a console may send in one frame: the positions of 10,000 executions are 700 KB of JSON, a pasted page far less.
 MAX_CONSOLE_FRAME_BYTES = 1024 * 1024
 # What the controller may send: the snapshot of a run on 10,000 devices is 4 MiB of JSON.
 MAX_CONTROLLER_FRAME_BYTES = 16 * 1024 * 1024

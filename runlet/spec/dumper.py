@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from runlet.spec.aliases import MERGE
 from runlet.spec.scalars import plain_value
 
 # Longer plain text is folded.
@@ -23,7 +24,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = None if isinstance(plain_value(text), str) else "'"
+    style = None if isinstance(plain_value(text), str) and text != MERGE else "'"
     if not text.replace("\n", "").isprintable() or f"\n{text}".endswith("\n\n"):
         # Which alone has escapes. A block that keeps its empty last lines would have to end the whole document.
         style = '"'

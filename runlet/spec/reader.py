@@ -110,6 +110,7 @@ class _Collection:
     characters_before: int
     height: int = 1
     key: str | None = None
+    merges: bool = False  # it has the key << without quotes
     dropping: bool = False
     dropped: int = 0
 
@@ -213,6 +214,7 @@ class _Composer:
                 self._report(event, f"a key cannot have an anchor (&{event.anchor}); anchor its value")
             self._refuse_tag(event, self._open[-1].address)
             self._take_key(event, event.value)
+            self._open[-1].merges |= event.value == MERGE and not event.style
             return
         self._refuse_tag(event, address)
         if event.style == "|":
@@ -239,7 +241,7 @@ class _Composer:
         ended = self._open.pop()
         if self._open:
             self._open[-1].height = max(self._open[-1].height, ended.height + 1)
-        if isinstance(ended.value, dict) and MERGE in ended.value:
+        if isinstance(ended.value, dict) and ended.merges:
             wrong = merge(self.document, ended.address, ended.value)
             if wrong:
                 self._report_at(self.document.keys[*ended.address, MERGE], wrong)

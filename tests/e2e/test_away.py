@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,3 +129,19 @@ def test_the_broker_is_down(own_fleet: Fleet, tmp_path: Path) -> None:
         wait_until(lambda: all(run.settled for run in next(api.runs(2))), "both runs to settle", RECONNECT_SECONDS)
     assert [run["state"] for run in operator.json("ps")] == ["succeeded", "succeeded"]
     assert (tmp_path / "ran").exists()
+
+
+def test_a_console_outlives_its_controller(fleet: Fleet, terminal: Tmux) -> None:
+    assert fleet.controller is not None
+    terminal.enter("runlet exec pi-1 -- bash -c 'read -r -p name: name; echo hello $name'")
+    terminal.wait_for(re.compile("^name:"))
+    fleet.controller.kill()
+    terminal.wait_for("trying again")
+    terminal.type("lost")
+    terminal.wait_for("not typed: the controller is away")
+    fleet.start_controller()
+    terminal.wait_for("the controller is back")
+    terminal.type("Ada\r")
+    screen = terminal.wait_for_end(0)
+    assert "hello Ada" in screen
+    assert "Exited with code: 0" in screen

@@ -90,7 +90,9 @@ def test_a_report_holds_the_end_of_much_output(operator: Operator, tmp_path: Pat
 
 
 def test_a_report_of_no_device(operator: Operator, tmp_path: Path) -> None:
-    (tmp_path / "jobs.yaml").write_text("report-of-none: {script: ls, where: custom, whereCustom: [x-*], allowEmpty: true}\n")
+    (tmp_path / "jobs.yaml").write_text(
+        "report-of-none: {script: ls, where: custom, whereCustom: [x-*], allowEmpty: true}\n"
+    )
     operator.succeed("apply", str(tmp_path / "jobs.yaml"), "--source", "report-of-none")
     operator.succeed("run", "report-of-none", "--wait", "--junit", str(tmp_path / "report.xml"))
     assert [suite.get("tests") for suite in parse(tmp_path / "report.xml").iter("testsuite")] == ["0"]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
-from runlet.client.attachment import attach
-from runlet.errors import NotAuthorized, UnknownName
+from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, attach
+from runlet.errors import ControllerUnavailable, NotAuthorized, UnknownName
 from runlet.model.execution import State
-from runlet.protocol.frames import Attach, Drained, Notice, Settled
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled
 from runlet.protocol.messages import TerminalSize
-from tests.harness import Fleet, Typist, attached, wait_until
+from tests.harness import TOKEN, Fleet, Typist, attached, wait_until
+
+
+def drop(attachment: Attachment) -> None:
+    """Cut the connection under an attachment."""
+    assert attachment._connection is not None
+    attachment._connection.transport.abort()
+
 
 ASK = 'read -r -p "Do you want to continue? [Y/n] " answer; echo "got $answer"'
 
@@ -24,7 +32,7 @@ async def test_a_question_is_seen_and_its_answer_reaches_the_program(fleet: Flee
         await console.type(b"yes\r", run.executions[0])
         await console.rest()
     assert b"got yes" in console.seen[run.executions[0].id]
-    assert console.events[-2:] == [Drained(run.executions[0].id), Settled()]
+    assert console.events[-2:] == [Drained(run.executions[0].id, 1, is_over=True), Settled()]
     assert fleet.settled(run).state is State.SUCCEEDED
 
 
@@ -49,7 +57,7 @@ async def test_leaving_and_coming_back_shows_what_was_missed(fleet: Fleet, tmp_p
     gate.touch()
     fleet.until_printed(run, b"[Y/n]")
     execution = run.executions[0]
-    async with attached(fleet, run, Attach(offsets={execution.id: len(b"first\r\n")})) as attachment:
+    async with attached(fleet, run, Attach(positions={execution.id: Position(1, len(b"first\r\n"))})) as attachment:
         again = Typist(attachment)
         await again.until_seen(b"[Y/n] ")
         assert again.seen[execution.id].startswith(b"second\r\n")
@@ -140,10 +148,52 @@ async def test_a_console_that_vanishes_leaves_the_run_alone(fleet: Fleet):
     async with attached(fleet, run) as attachment:
         console = Typist(attachment)
         await console.until_seen(b"[Y/n] ")
-        attachment._connection.transport.abort()  # no close frame: the terminal's machine is gone
+        drop(attachment)  # no close frame: the terminal's machine is gone
     assert fleet.until(run, lambda view: True).state is State.RUNNING
     async with attached(fleet, run) as attachment:
         await attachment.send_input(run.executions[0].id, 1, b"y\r")
+    fleet.settled(run)
+
+
+async def test_a_dropped_connection_is_made_again_and_nothing_is_missed(fleet: Fleet, tmp_path: Path):
+    gate = tmp_path / "gate"
+    script = f"seq 1 1000; read -r line; until [ -e {gate} ]; do sleep 0.02; done; echo got $line; seq 1001 2000"
+    run = fleet.sh(script)
+    execution = run.executions[0]
+    async with attached(fleet, run) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"1000\r\n")
+        await console.type(b"this\r", execution)
+        await console.until_seen(b"this\r\n")
+        for _ in range(3):
+            drop(attachment)
+            lost = sum(isinstance(event, ConnectionLost) for event in console.events)
+            await console.until(
+                lambda self, n=lost: sum(isinstance(event, ConnectionLost) for event in self.events) > n
+            )
+            await console.until(lambda self: isinstance(self.events[-1], ConnectionRegained))
+        drop(attachment)
+        assert attachment._connection is not None
+        await attachment._connection.wait_closed()
+        with pytest.raises(ControllerUnavailable):
+            await console.type(b"too late", execution)
+        gate.touch()
+        await console.rest()
+    assert console.seen[execution.id] == fleet.transcript(run)
+    changes = [event.execution for event in console.events if isinstance(event, ExecutionChanged)]
+    assert changes[-1].state is State.SUCCEEDED
+
+
+async def test_a_console_gives_up_when_its_patience_ends(fleet: Fleet):
+    run = fleet.sh(ASK)
+    async with attach(fleet.url, TOKEN, run.id, Attach(), patience=0.0) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"[Y/n] ")
+        drop(attachment)
+        with pytest.raises(ControllerUnavailable, match="was lost"):
+            await console.rest()
+    with fleet.api() as api:
+        api.cancel(run.id)
     fleet.settled(run)
 
 

@@ -13,7 +13,7 @@ from runlet.model.job import Job
 from runlet.model.release import WaitsFor
 from runlet.model.rollout import Abort, Amount, Concurrency, Delays, Retry, Rollout
 from runlet.model.target import Target
-from runlet.protocol.frames import Drained, RolloutChanged
+from runlet.protocol.frames import Attach, Drained, Position, RolloutChanged
 from runlet.protocol.views import RunView
 from tests.harness import Fleet, Typist, apply, attached, wait_until
 
@@ -41,7 +41,20 @@ async def test_the_second_attempt_succeeds_and_both_transcripts_are_kept(fleet: 
     [ended] = fleet.settled(run).executions
     assert (ended.state, ended.attempt, ended.exit_code) == (State.SUCCEEDED, 2, 0)
     assert typist.seen[ended.id] == b"first\r\nsecond\r\n", "a console sees both, the first one whole"
-    assert [type(event) for event in typist.events].count(Drained) == 1
+    ends = [(event.attempt, event.is_over) for event in typist.events if isinstance(event, Drained)]
+    assert ends == [(1, False), (2, True)]
+    async with attached(fleet, run) as attachment:
+        late = Typist(attachment)
+        await late.rest()
+    assert late.seen == typist.seen, "one that comes after the end too"
+    async with attached(fleet, run, Attach(tail=100)) as attachment:
+        late = Typist(attachment)
+        await late.rest()
+    assert late.seen[ended.id] == b"second\r\n", "a tail is of the present attempt"
+    async with attached(fleet, run, Attach(positions={ended.id: Position(1, 3)})) as attachment:
+        late = Typist(attachment)
+        await late.rest()
+    assert late.seen[ended.id] == b"st\r\nsecond\r\n", "a console that was away comes back to where it was"
     with fleet.api() as api:
         transcripts = [b"".join(api.transcript(run.id, "pi-1", attempt=attempt)) for attempt in (None, 1, 2)]
         with pytest.raises(UnknownName, match="has had 2 attempts on 'pi-1', not 3"):

@@ -7,10 +7,10 @@ from dataclasses import replace
 from runlet.cli.keys import Action, Choose
 from runlet.cli.picture import Picture
 from runlet.cli.views import LinesView, RawView, Switch
-from runlet.client.attachment import ConsoleEvent
+from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Drained, ExecutionChanged, Notice, RunSnapshot
+from runlet.protocol.frames import Drained, ExecutionChanged, Notice, Position, RunSnapshot
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import RunView
 from tests.unit.cli.runs import execution, run
@@ -32,7 +32,7 @@ def take(picture: Picture, view: LinesView | RawView, event: ConsoleEvent) -> st
 
 
 def raw_view(*executions_: object, stored: int = 0) -> RawView:
-    return RawView(Picture(run(ONE, TWO)), ONE.id, stored, read_only=False)
+    return RawView(Picture(run(ONE, TWO)), ONE.id, Position(1, 7), stored, read_only=False)
 
 
 def test_typing_goes_to_a_device_that_runs() -> None:
@@ -45,7 +45,7 @@ def test_when_it_ends_typing_goes_to_the_next_after_its_end_was_shown() -> None:
     ended = replace(ONE, state=State.SUCCEEDED, version=2, exit_code=0)
     take(picture, lines, ExecutionChanged(ended))
     assert lines.selected == ONE.id
-    shown = take(picture, lines, Drained(ONE.id))
+    shown = take(picture, lines, Drained(ONE.id, 1, is_over=True))
     assert lines.selected == TWO.id
     assert shown.index("Exited with code: 0") < shown.index("pi-1 has ended; typing goes to pi-2")
 
@@ -77,14 +77,35 @@ def test_a_device_that_has_ended_is_not_chosen() -> None:
     assert lines.selected == ONE.id
 
 
-def test_output_that_comes_twice_is_shown_once() -> None:
+def test_lines_shown_again_go_on_where_they_were_left() -> None:
     picture, lines = lines_view(run(ONE))
     take(picture, lines, Chunk(ONE.id, 1, 0, b"one\ntw"))
-    assert "pi-1 | two" in take(picture, lines, Chunk(ONE.id, 1, 4, b"two\n"))
-    assert lines.request(SIZE).offsets == {ONE.id: 8}
+    assert lines.request(SIZE).positions == {ONE.id: Position(1, 6)}
+    assert "pi-1 | two" in take(picture, lines, Chunk(ONE.id, 1, 6, b"o\n"))
+    shown = take(picture, lines, Chunk(ONE.id, 1, 100, b"half a line\nwhole\n"))
+    assert "pi-1 | whole" in shown, "a tail begins anywhere"
+    assert "half" not in shown
+    assert lines.request(SIZE).positions == {ONE.id: Position(1, 118)}
+
+
+def test_each_attempt_is_told_from_the_next() -> None:
+    ended = Drained(ONE.id, 1, is_over=False)
+    picture, lines = lines_view(run(ONE))
+    take(picture, lines, Chunk(ONE.id, 1, 0, b"unfinished"))
+    shown = take(picture, lines, ended)
+    assert shown.index("pi-1 | unfinished") < shown.index("Attempt 1 has ended; attempt 2 follows")
+    assert "pi-1 | again" in take(picture, lines, Chunk(ONE.id, 2, 0, b"again\n"))
+    assert lines.request(SIZE).positions == {ONE.id: Position(2, 6)}
     raw = raw_view()
-    assert raw.take(Chunk(ONE.id, 1, 0, b"one"), 0.0) == b"one"
-    assert raw.take(Chunk(ONE.id, 1, 0, b"one two"), 0.0) == b" two"
+    assert raw.take(ended, 0.0) == b"[runlet] Attempt 1 has ended; attempt 2 follows\r\n"
+    assert raw.take(Chunk(ONE.id, 2, 0, b"again"), 0.0) == b"again"
+
+
+def test_a_lost_connection_is_told() -> None:
+    picture, lines = lines_view(run(ONE))
+    assert "gone; trying again" in take(picture, lines, ConnectionLost("gone"))
+    assert b"gone; trying again" in raw_view().take(ConnectionLost("gone"), 0.0)
+    assert b"the controller is back" in raw_view().take(ConnectionRegained(), 0.0)
 
 
 def test_a_raw_view_passes_its_own_bytes_and_no_others() -> None:
@@ -93,10 +114,10 @@ def test_a_raw_view_passes_its_own_bytes_and_no_others() -> None:
     assert raw.take(Chunk(TWO.id, 1, 0, b"other"), 0.0) == b""
 
 
-def test_a_raw_view_begins_with_the_tail() -> None:
+def test_a_raw_view_begins_where_it_is_told() -> None:
     request = raw_view(stored=10_000_000).request(SIZE)
     assert request.devices == ("pi-1",)
-    assert request.offsets == {ONE.id: 10_000_000 - 256 * 1024}
+    assert request.positions == {ONE.id: Position(1, 7)}
     assert request.terminal == SIZE
 
 

@@ -13,6 +13,7 @@ from runlet.protocol.frames import (
     Attach,
     ConsoleFrame,
     ControllerFrame,
+    Drained,
     ExecutionChanged,
     Resize,
     RolloutChanged,
@@ -48,6 +49,7 @@ BUILT: dict[Any, st.SearchStrategy[Any]] = {
     RunSnapshot: st.builds(RunSnapshot, RUNS),
     RolloutChanged: st.builds(RolloutChanged, ROLLOUTS),
     Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES),
+    Drained: st.builds(Drained, next_at=st.none() | INSTANTS),
     Resize: st.builds(Resize, terminal=TERMINAL_SIZES),
 }
 
@@ -100,7 +102,7 @@ def test_text_is_a_protocol_error(text: str) -> None:
         ("[]", "must be a JSON object"),
         ('{"type": "settled"}', "a console sends no frame of type 'settled'"),
         ('{"type": "attach", "devices": "pi-1"}', "attach.devices must be a list"),
-        ('{"type": "attach", "offsets": {"e": "0"}}', "attach.offsets.e must be int, not str"),
+        ('{"type": "attach", "positions": {"e": "0"}}', "attach.positions.e must be an object"),
         ('{"type": "resize", "execution": "e"}', "terminal"),
     ],
 )

@@ -137,7 +137,9 @@ def test_hostile_inventories_are_refused_in_no_time() -> None:
         assert time.monotonic() - began < PATIENCE_SECONDS
 
 
-TEXTS = st.text() | st.sampled_from(["true", "no", "1.10", "1e5", "~", "- a", "a: b", "a\nb", " x ", "#", "'", "22:22"])
+TEXTS = st.text() | st.sampled_from(
+    ["true", "no", "1.10", "1e5", "~", "- a", "a: b", "a\nb", " x ", "#", "'", "22:22", "<<"]
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.sampled_from([0.5, 1e20, -2.25]) | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),

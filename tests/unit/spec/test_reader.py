@@ -144,6 +144,7 @@ def test_a_copy_has_the_alias_place_and_names_the_original_line() -> None:
         ("{a: &x {k: 1}, c: &y {<<: *x, l: 3}, b: {<<: *y}}", {"k": 1, "l": 3}),
         ("{b: {<<: {k: 1}}}", {"k": 1}),
         ("{b: {<<: [], k: 1}}", {"k": 1}),
+        ("{b: {'<<': 1}}", {"<<": 1}),
         ("{a: &x , b: *x}", None),
         ("{a: {c: &x 1}, b: [*x, *x]}", [1, 1]),
     ],

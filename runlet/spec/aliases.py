@@ -15,6 +15,8 @@ from itertools import islice
 from runlet.spec.document import Address, Copy, Document, Place, Value, shorten
 
 MERGE = "<<"
+# Under which the reader keeps what stands behind it: text has no NUL, so that `"<<"` in quotes is a key as any other.
+MERGE_KEY = MERGE + "\0"
 # Ten for each job of the largest apply.
 MAX_ALIASES = 10_000
 # A name longer than this is no slip of the finger, and comparing it is slow.
@@ -65,8 +67,8 @@ class Anchors:
 
 def merge(document: Document, address: Address, own: dict[str, Value]) -> str | None:
     """Give the complete map at `address` the keys of what its `<<` names; what is wrong with that."""
-    place = (*address, MERGE)
-    written = own.pop(MERGE)
+    place = (*address, MERGE_KEY)
+    written = own.pop(MERGE_KEY)
     sources: list[tuple[Address, Value]] = [(place, written)]
     if isinstance(written, list):
         sources = [((*place, index), value) for index, value in enumerate(written)]

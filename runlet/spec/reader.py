@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from runlet.errors import InvalidFiles, Problem, Rule
-from runlet.spec.aliases import MAX_ALIASES, MERGE, Anchored, Anchors, merge
+from runlet.spec.aliases import MAX_ALIASES, MERGE, MERGE_KEY, Anchored, Anchors, merge
 from runlet.spec.document import MAX_PROBLEMS, Address, Copy, Document, Place, Value, shorten
 from runlet.spec.scalars import plain_value
 from runlet.spec.syntax import explain
@@ -110,7 +110,6 @@ class _Collection:
     characters_before: int
     height: int = 1
     key: str | None = None
-    merges: bool = False  # it has the key << without quotes
     dropping: bool = False
     dropped: int = 0
 
@@ -213,8 +212,7 @@ class _Composer:
             if event.anchor is not None:
                 self._report(event, f"a key cannot have an anchor (&{event.anchor}); anchor its value")
             self._refuse_tag(event, self._open[-1].address)
-            self._take_key(event, event.value)
-            self._open[-1].merges |= event.value == MERGE and not event.style
+            self._take_key(event, MERGE_KEY if event.value == MERGE and not event.style else event.value)
             return
         self._refuse_tag(event, address)
         if event.style == "|":
@@ -241,10 +239,10 @@ class _Composer:
         ended = self._open.pop()
         if self._open:
             self._open[-1].height = max(self._open[-1].height, ended.height + 1)
-        if isinstance(ended.value, dict) and ended.merges:
+        if isinstance(ended.value, dict) and MERGE_KEY in ended.value:
             wrong = merge(self.document, ended.address, ended.value)
             if wrong:
-                self._report_at(self.document.keys[*ended.address, MERGE], wrong)
+                self._report_at(self.document.keys[*ended.address, MERGE_KEY], wrong)
         if ended.anchor is not None:
             nodes, characters = self._nodes - ended.nodes_before, self._characters - ended.characters_before
             anchored = Anchored(ended.address, ended.value, nodes, characters, ended.height)
@@ -291,8 +289,9 @@ class _Composer:
         else:
             collection.dropping = True
             collection.dropped += 1
-            again = "; merge several maps with one: [*a, *b]" if key == MERGE else ""
-            self._report(event, f"duplicate key {shorten(key)} (first in line {first.line}){again}")
+            again = "; merge several maps with one: [*a, *b]" if key == MERGE_KEY else ""
+            written = MERGE if key == MERGE_KEY else key
+            self._report(event, f"duplicate key {shorten(written)} (first in line {first.line}){again}")
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, address: Address) -> None:
         if event.tag is not None:

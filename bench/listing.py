@@ -30,6 +30,7 @@ from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
+from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
 from runlet.protocol import names
@@ -117,12 +118,12 @@ async def _measure(url: str) -> dict[str, list[float]]:
         store, transcripts = Store(url), Transcripts(Path(folder))
         await store.open()
         publisher = Publisher(_NO_BROKER, "bench", names.exchange(_WORKSPACE))
-        consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, []))
+        consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, "bench", []))
         dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE)
-        streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell)
+        streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
         attaching = Attaching(store, hub, streams, transcripts, dispatcher)
         vitals = Vitals(store, publisher, consumer)
-        releaser = Releaser(store, dispatcher, streams, hub)
+        releaser = Releaser(store, dispatcher, hub)
         application = api.build(store, releaser, Scheduler(store, releaser), streams, transcripts, attaching, vitals)
         seconds: dict[str, list[float]] = {name: [] for name in _PAGES}
         transport = httpx2.ASGITransport(app=application)

@@ -29,6 +29,7 @@ from runlet.controller.hub import Hub
 from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
+from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
 from runlet.model.execution import Event, State
@@ -70,10 +71,10 @@ async def _rates(url: str, prefetch: int) -> list[float]:
     with tempfile.TemporaryDirectory(prefix="runlet-bench-") as folder:
         store, transcripts = Store(url), Transcripts(Path(folder))
         publisher = Publisher(_NO_BROKER, "bench", names.exchange(_WORKSPACE))
-        consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, []))
+        consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, "bench", []))
         dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE)
-        streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell)
-        collector = Collector(store, dispatcher, streams, hub, Releaser(store, dispatcher, streams, hub))
+        streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
+        collector = Collector(store, transcripts, dispatcher, streams, hub, Releaser(store, dispatcher, hub))
         streams.on_complete = collector.on_complete
         await store.open()
         await store.transact(lambda session: _connect(session, chosen))

@@ -17,15 +17,17 @@ from runlet.errors import BrokerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A durable queue with its bindings. Limits and time-to-live are policies of the broker, never arguments here.
+    """A queue with its bindings, durable. Limits and time-to-live are policies of the broker, never arguments here.
 
-    `single` gives everything to one consumer as long as it is there; a second one waits until the first is gone.
+    `single` gives everything to one consumer as long as it is there; a second one waits until the first is gone. An
+    `exclusive` one is this connection's own, not durable, and ends with it.
     """
 
     name: str
     keys: Sequence[str]
     quorum: bool = False
     single: bool = False
+    exclusive: bool = False
 
 
 @dataclass(slots=True)
@@ -114,7 +116,13 @@ async def _declare_queue(channel: Channel, replies: Replies, exchange: str, queu
     if queue.single:
         arguments["x-single-active-consumer"] = True
     await asyncio.gather(
-        replies.to(channel.queue_declare, queue.name, durable=True, arguments=arguments),
+        replies.to(
+            channel.queue_declare,
+            queue.name,
+            durable=not queue.exclusive,
+            exclusive=queue.exclusive,
+            arguments=arguments,
+        ),
         *(replies.to(channel.queue_bind, queue.name, exchange, key) for key in queue.keys),
     )
 

@@ -106,7 +106,8 @@ class Commands(click.Group):
     metavar="URL",
     envvar=CONTROLLER_VARIABLE,
     show_envvar=True,
-    help="The controller to talk to; its token is read from RUNLET_TOKEN. Default: the one that `runlet up` started.",
+    help="The controller to talk to, or several, separated by commas; their token is read from RUNLET_TOKEN. "
+    "Default: the one that `runlet up` started.",
 )
 @click.pass_obj
 def cli(options: Options, controller: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What follows from the controller's URL. Its scheme is http or https; the WebSocket's follows from it."""
+"""What follows from the URLs of the controllers. Their scheme is http or https; the WebSocket's follows from it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def check_url(url: str) -> str:
     if not valid:
         raise InvalidInput(f"{url!r} is no URL of a controller", "write it like https://controller.example:8080")
     return url.rstrip("/")
+
+
+def check_urls(urls: str) -> list[str]:
+    """The addresses in `urls`, separated by commas, in their order; raises InvalidInput when one is no HTTP URL."""
+    return [check_url(url.strip()) for url in urls.split(",")]
 
 
 def websocket_url(url: str) -> str:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
 
-from runlet.client.address import check_url, is_loopback
+from runlet.client.address import check_urls, is_loopback
 from runlet.client.failures import from_body, unavailable
 from runlet.errors import ProtocolError
 from runlet.model.declaration import Submission
@@ -50,18 +50,20 @@ DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own term
 
 
 class Api:
-    """A connection to one controller. Every method raises ControllerUnavailable when there is no answer."""
+    """A connection to a controller. Every method raises ControllerUnavailable when there is no answer."""
 
-    def __init__(self, url: str, token: str, patience: float | None = None) -> None:
-        """`patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer."""
+    def __init__(self, urls: str, token: str, patience: float | None = None) -> None:
+        """`urls` are the addresses of controllers, separated by commas; the first that accepts is used.
+
+        `patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer.
+        """
         import httpx2
 
-        self.url = check_url(url)
+        self._urls = check_urls(urls)
         self._http = httpx2.Client(
-            base_url=self.url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx2.Timeout(patience or ANSWER_SECONDS, connect=patience or CONNECT_SECONDS),
-            trust_env=not is_loopback(self.url),
+            trust_env=not all(map(is_loopback, self._urls)),
         )
 
     def __enter__(self) -> Self:
@@ -236,12 +238,20 @@ class Api:
     ) -> httpx2.Response:
         import httpx2
 
-        try:
-            answer = self._http.request(method, path, json=content, params=query)
-        except httpx2.TimeoutException:
-            raise unavailable(self.url, "it takes too long") from None
-        except httpx2.HTTPError as error:
-            raise unavailable(self.url, str(error) or type(error).__name__) from None
+        for url in list(self._urls):
+            try:
+                answer = self._http.request(method, url + path, json=content, params=query)
+                break
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                # Nothing was asked yet, so that another one may be.
+                failure = unavailable(url, str(error) or "it takes too long")
+                self._urls = [*self._urls[1:], url]
+            except httpx2.TimeoutException:
+                raise unavailable(url, "it takes too long") from None
+            except httpx2.HTTPError as error:
+                raise unavailable(url, str(error) or type(error).__name__) from None
+        else:
+            raise failure
         if answer.status_code >= 400 and answer.status_code not in accept:
             raise from_body(answer.status_code, answer.content)
         return answer

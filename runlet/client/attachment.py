@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runlet.backoff import Backoff
-from runlet.client.address import check_url, is_loopback, websocket_url
+from runlet.client.address import check_urls, is_loopback, websocket_url
 from runlet.client.api import CONNECT_SECONDS
 from runlet.client.failures import from_body, lost, unavailable
 from runlet.errors import ControllerUnavailable, ProtocolError, Unavailable
@@ -70,9 +70,9 @@ class Attachment:
     """An open attachment; made by `attach`."""
 
     def __init__(
-        self, url: str, token: str, run: RunId, request: Attach, connection: ClientConnection, patience: float | None
+        self, urls: str, token: str, run: RunId, request: Attach, connection: ClientConnection, patience: float | None
     ) -> None:
-        self._url = url
+        self._urls = urls
         self._token = token
         self._run = run
         self._request = request
@@ -138,7 +138,7 @@ class Attachment:
                 reason = error.rcvd.reason if error.rcvd else None
                 if error.rcvd and error.rcvd.code == _PROTOCOL_BROKEN:
                     raise ProtocolError(reason or "the controller refused what was sent") from None
-                raise lost(self._url, reason) from None
+                raise lost(self._urls, reason) from None
             yield Chunk.decode(frame) if isinstance(frame, bytes) else decode_from_controller(frame)
 
     async def _reconnect(self, why: ControllerUnavailable) -> None:
@@ -150,7 +150,7 @@ class Attachment:
                     await asyncio.sleep(backoff.next())
                     try:
                         request = replace(self._request, positions=self._positions, tail=None)
-                        self._connection = await _connect(self._url, self._token, self._run, request)
+                        self._connection = await _connect_to_any(self._urls, self._token, self._run, request)
                     except Unavailable:
                         continue
                     self.connected.set()
@@ -201,29 +201,40 @@ class Attachment:
         connection = self._connection
         try:
             if connection is None:
-                raise unavailable(self._url, "the connection was lost")
+                raise unavailable(self._urls, "the connection was lost")
             await connection.send(frame)
         except ConnectionClosed:
             if connection is self._connection:
                 self.connected.clear()  # `events` finds out too, and has another made
-            raise unavailable(self._url, "the connection was lost") from None
+            raise unavailable(self._urls, "the connection was lost") from None
 
 
 @asynccontextmanager
 async def attach(
-    url: str, token: str, run: RunId, request: Attach, patience: float | None = None
+    urls: str, token: str, run: RunId, request: Attach, patience: float | None = None
 ) -> AsyncIterator[Attachment]:
-    """Attach a console to `run`; leaving the context detaches, and the run goes on.
+    """Attach a console to `run`, at the first of `urls`, separated by commas, that accepts.
+
+    Leaving the context detaches, and the run goes on.
 
     A connection that is lost later is tried again for `patience` seconds; None is for as long as the context is open.
     Raises ControllerUnavailable, NotAuthorized, UnknownName or ProtocolError when it cannot be had at first.
     """
-    url = check_url(url)
-    attachment = Attachment(url, token, run, request, await _connect(url, token, run, request), patience)
+    connection = await _connect_to_any(urls, token, run, request)
+    attachment = Attachment(urls, token, run, request, connection, patience)
     try:
         yield attachment
     finally:
         await attachment.close()
+
+
+async def _connect_to_any(urls: str, token: str, run: RunId, request: Attach) -> ClientConnection:
+    for url in check_urls(urls):
+        try:
+            return await _connect(url, token, run, request)
+        except ControllerUnavailable as error:
+            failure = error
+    raise failure
 
 
 async def _connect(url: str, token: str, run: RunId, request: Attach) -> ClientConnection:

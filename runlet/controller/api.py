@@ -235,14 +235,14 @@ def build(
     async def launch(body: RunBody) -> dict[str, Any]:
         request = _launch_request(body)
         launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
-        releaser.begin(launched)
+        releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))
 
     @api.post("/v1/runs/{run}/rerun", status_code=201)
     async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
         now = datetime.now(UTC)
         launched = await store.transact(lambda session: runs.rerun(session, runs.number(session, run), body.only, now))
-        releaser.begin(launched)
+        releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))
 
     @api.post("/v1/render")

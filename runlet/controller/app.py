@@ -12,18 +12,20 @@ import uvicorn
 
 from runlet.amqp.consumer import Consumer, Subscription
 from runlet.amqp.publisher import Publisher
-from runlet.controller import api, devices, executions
+from runlet.controller import api, devices
 from runlet.controller.attach import Attaching
 from runlet.controller.collector import Collector
 from runlet.controller.config import ControllerConfig
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
+from runlet.controller.hearing import Hearing
 from runlet.controller.hub import Hub
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
+from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import InvalidInput
@@ -60,21 +62,23 @@ class Controller:
         await self._store.open()
         enrolled = await self._store.transact(lambda session: devices.enroll(session, config.devices))
         publisher = Publisher(config.broker, "controller publishes", names.exchange(config.workspace))
-        topology = for_workspace(config.workspace, enrolled)
-        consumer = Consumer(config.broker, "controller consumes", topology)
+        telling = Telling(publisher)
+        consumer = Consumer(
+            config.broker, "controller consumes", for_workspace(config.workspace, telling.origin, enrolled)
+        )
         dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace)
         streams = Streams(self._transcripts, dispatcher.tell)
-        hub = Hub(dispatcher.tell)
-        releaser = Releaser(self._store, dispatcher, streams, hub)
-        collector = Collector(self._store, dispatcher, streams, hub, releaser)
+        hub = Hub(dispatcher.tell, telling)
+        hearing = Hearing(self._store, hub, telling)
+        releaser = Releaser(self._store, dispatcher, hub)
+        collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
         consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
         consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
+        news = names.news_queue(config.workspace, telling.origin)
+        consumer.subscribe(Subscription(news, hearing.on_delivery, prefetch=0))
+        consumer.on_connecting = streams.forget
         streams.on_output, streams.on_complete = hub.on_output, collector.on_complete
-        for view in await self._store.transact(executions.unsettled):
-            assert view.device is not None
-            streams.open(view.id, view.attempt, view.device)
-            if view.state.is_outcome:
-                streams.finish(view.id, view.output_length)
+        streams.on_unknown = collector.on_unknown
         scheduler = Scheduler(self._store, releaser)
         collector.on_ended = scheduler.on_ended
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
@@ -88,7 +92,7 @@ class Controller:
             Vitals(self._store, publisher, consumer),
         )
         server = _server(Gate(application, config.token))
-        for part in (collector, streams, hub, publisher, consumer, dispatcher, releaser):
+        for part in (collector, streams, hub, telling, hearing, publisher, consumer, dispatcher, releaser):
             self._start(part.run(), stop)
         serving = self._start(server.serve(sockets=[self._listener]), stop)
         announcing = self._start(self._announce(publisher, consumer, on_ready), stop)

@@ -23,6 +23,7 @@ from runlet.controller.outbox import Outgoing
 from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
+from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, Unavailable
 from runlet.model.execution import OUTCOMES, State
 from runlet.protocol import names
@@ -31,6 +32,8 @@ from runlet.protocol.views import ExecutionView
 
 # Far above any event an honest agent sends.
 MAX_EVENT_BYTES = 16 * 1024
+# Executions looked up for one batch: a fleet that prints at once after a restart.
+MAX_UNKNOWN = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class Effects:
 
     reported: list[ExecutionView] = field(default_factory=list)  # not settled yet; with news or without
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
+    printing: list[ExecutionView] = field(default_factory=list)  # sent output before anything else was heard of them
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
     released: releases.Effects = field(default_factory=releases.Effects)
@@ -49,14 +53,24 @@ class Effects:
 class Collector:
     """Takes the deliveries of the event queue; `run` turns them into transactions."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, streams: Streams, hub: Hub, releaser: Releaser) -> None:
+    def __init__(
+        self,
+        store: Store,
+        transcripts: Transcripts,
+        dispatcher: Dispatcher,
+        streams: Streams,
+        hub: Hub,
+        releaser: Releaser,
+    ) -> None:
         self._store = store
+        self._transcripts = transcripts
         self._dispatcher = dispatcher
         self._hub = hub
         self._streams = streams
         self._releaser = releaser
         self._arrived: list[Delivery] = []
         self._completed: dict[Attempt, int] = {}  # the stored length of attempts whose last byte has come
+        self._unknown: set[str] = set()  # executions whose output came, of which nothing was heard here
         self._wake = asyncio.Event()
         # Whom to tell that executions have ended.
         self.on_ended: Callable[[], None] = lambda: None
@@ -69,6 +83,12 @@ class Collector:
         """The outcome of this attempt is recorded and the last byte of its output stored."""
         self._completed[execution, attempt] = length
         self._wake.set()
+
+    def on_unknown(self, execution: str) -> None:
+        """Output of it came. Its report is on its way, or another controller heard it."""
+        if len(self._unknown) < MAX_UNKNOWN:  # beyond it the agent sends again
+            self._unknown.add(execution)
+            self._wake.set()
 
     async def run(self) -> None:
         while True:
@@ -109,7 +129,12 @@ class Collector:
 
     async def _commit(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         now = datetime.now(UTC)
-        effects = await self._store.transact(lambda session: self._record(session, messages, completed, now))
+        unknown, self._unknown = self._unknown, set()
+        effects = await self._store.transact(lambda session: self._record(session, messages, completed, unknown, now))
+        for view in effects.printing:
+            assert view.device is not None
+            self._streams.open(view.id, view.attempt, view.device)
+            self._streams.ask(view.id)
         for view in effects.assigned + effects.reported:
             assert view.device is not None
             self._streams.open(view.id, view.attempt, view.device)  # open already, unless an answer of ours was lost
@@ -130,7 +155,12 @@ class Collector:
             self._dispatcher.welcome(*welcome)
 
     def _record(
-        self, session: Session, messages: list[tuple[str, Message]], completed: dict[Attempt, int], now: datetime
+        self,
+        session: Session,
+        messages: list[tuple[str, Message]],
+        completed: dict[Attempt, int],
+        unknown: set[str],
+        now: datetime,
     ) -> Effects:
         effects = Effects()
         reports: list[tuple[str, Report]] = []
@@ -153,8 +183,8 @@ class Collector:
         self._record_reports(session, reports, now, effects)
         for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
             self._record_hello(session, device, hello, now, effects)
-        for execution, _ in completed:
-            self._streams.sync(execution)
+        for execution, attempt in completed:
+            self._transcripts.sync(execution, attempt)
         executions.settle(session, completed)
         concerned = releases.concerned(
             session,
@@ -164,6 +194,7 @@ class Collector:
             moved=[name for name, before in reachable.items() if devices.is_reachable(session, name, now) != before],
         )
         effects.released = releases.advance(session, concerned, now)
+        effects.printing = executions.unsettled(session, unknown) if unknown else []
         return effects
 
     def _record_hello(self, session: Session, device: str, hello: Hello, now: datetime, effects: Effects) -> None:

@@ -181,9 +181,15 @@ def open_on(session: Session, names: Collection[str]) -> dict[str, int]:
     return dict(found)
 
 
-def unsettled(session: Session) -> list[ExecutionView]:
-    """Every execution that a device may still send something about."""
-    query = select(*COLUMNS).where(TABLE.c.settled.is_(False), TABLE.c.device.is_not(None))
+def views(session: Session, ids: Collection[str]) -> list[ExecutionView]:
+    """Those of these executions that exist."""
+    query = select(*COLUMNS).where(TABLE.c.id.in_(ids))
+    return [ExecutionView(*row) for row in session.connection().execute(query)]
+
+
+def unsettled(session: Session, ids: Collection[str]) -> list[ExecutionView]:
+    """Those of these executions that a device may still send something about."""
+    query = select(*COLUMNS).where(TABLE.c.id.in_(ids), TABLE.c.settled.is_(False), TABLE.c.device.is_not(None))
     return [ExecutionView(*row) for row in session.connection().execute(query)]
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
+from runlet.controller.telling import Telling
 from runlet.protocol.frames import Position
 from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
 from runlet.protocol.views import ExecutionView, RolloutView
@@ -41,10 +42,14 @@ class Attachment:
 
 
 class Hub:
-    """Every attachment of this controller. `tell` sends a message to a device."""
+    """Every attachment of this controller. `tell` sends a message to a device.
 
-    def __init__(self, tell: Callable[[str, Watch], None]) -> None:
+    What happens here comes by the `on_` methods and is told to other controllers; what they tell comes by the `show_`.
+    """
+
+    def __init__(self, tell: Callable[[str, Watch], None], telling: Telling) -> None:
         self._tell = tell
+        self._telling = telling
         self._following: dict[str, set[Attachment]] = {}
         self._attached: dict[int, set[Attachment]] = {}  # by run
         # Consoles of several controllers, or of one before and after a restart, must not share a number.
@@ -75,14 +80,34 @@ class Hub:
         for attachment in set().union(*self._following.values()):
             attachment.wake.set()
 
+    @property
+    def followed(self) -> Set[str]:
+        """The executions that a console follows."""
+        return self._following.keys()
+
+    @property
+    def attached(self) -> Set[int]:
+        """The runs that a console is attached to."""
+        return self._attached.keys()
+
     def on_output(self, execution: str) -> None:
+        self._telling.printed(execution)
+        self.show_output(execution)
+
+    def show_output(self, execution: str) -> None:
         for attachment in self._following.get(execution, ()):
             attachment.wake.set()
 
     def on_change(self, view: ExecutionView) -> None:
         """An execution has a newer version or now has a device."""
+        self._telling.changed(view.id)
+        self.show_change(view)
+
+    def show_change(self, view: ExecutionView) -> None:
         following = self._following.get(view.id, ())
         for attachment in following:
+            if attachment.executions[view.id] == view:
+                continue
             attachment.executions[view.id] = view
             attachment.changed.add(view.id)
             attachment.wake.set()
@@ -91,11 +116,19 @@ class Hub:
 
     def on_rollout(self, run: int, rollout: RolloutView) -> None:
         """A run has come further in its rollout."""
+        self._telling.came_further(run)
+        self.show_rollout(run, rollout)
+
+    def show_rollout(self, run: int, rollout: RolloutView) -> None:
         for attachment in self._attached.get(run, ()):
             attachment.rollout = rollout
             attachment.wake.set()
 
     def on_refused(self, refused: InputRefused) -> None:
+        self._telling.refused(refused)
+        self.show_refused(refused)
+
+    def show_refused(self, refused: InputRefused) -> None:
         """Tell the console that typed, and no other."""
         for attachment in self._following.get(refused.execution, ()):
             if attachment.number == refused.console:

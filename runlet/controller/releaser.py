@@ -10,9 +10,7 @@ from runlet.controller import releases
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
 from runlet.controller.releases import Effects
-from runlet.controller.runs import Launched
 from runlet.controller.store import Store
-from runlet.controller.streams import Streams
 from runlet.errors import Unavailable
 
 # How late a pause or a retry may end.
@@ -24,31 +22,20 @@ log = logging.getLogger(__name__)
 class Releaser:
     """Carries out what was decided, and looks for runs that are due."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, streams: Streams, hub: Hub) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, hub: Hub) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._streams = streams
         self._hub = hub
 
     def carry_out(self, effects: Effects) -> None:
         """Tell devices and consoles, once the transaction has committed."""
         for view in effects.changed:
-            if view.device is not None and not view.state.is_outcome:
-                self._streams.open(view.id, view.attempt, view.device)
             self._hub.on_change(view)
         for view in effects.ended:
             self._hub.on_change(view)
-            self._streams.settle(view.id)
         self._dispatcher.send(effects.outgoing)
         for run, rollout in effects.rollouts:
             self._hub.on_rollout(run, rollout)
-
-    def begin(self, launched: Launched) -> None:
-        """A run was launched: take the output of its executions, and carry out what the launch decided."""
-        for execution in launched.run.executions:
-            if execution.device is not None:
-                self._streams.open(execution.id, execution.attempt, execution.device)
-        self.carry_out(launched.effects)
 
     async def run(self) -> None:
         while True:

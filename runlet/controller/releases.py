@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlmodel import Session, col
 
 from runlet.controller import devices, executions, outbox
@@ -163,6 +163,15 @@ def view(run: Run, total: int) -> RolloutView | None:
         paused_by=state.paused_by,
         aborted_by=state.aborted_by,
     )
+
+
+def rollout(session: Session, run_id: int) -> RolloutView | None:
+    """How far a run has come; None when it does not roll out, or is not there."""
+    run = session.get(Run, run_id)
+    if run is None or run.plan is None:
+        return None
+    total = session.scalar(select(func.count()).select_from(Execution).where(col(Execution.run) == run_id))
+    return view(run, total or 0)
 
 
 # --- facts ------------------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class Scheduler:
         for cancelled in fired.cancelled:
             self._releaser.carry_out(cancelled.effects)
         for launched in fired.launched:
-            self._releaser.begin(launched)
+            self._releaser.carry_out(launched.effects)
         self._queued = fired.queued
         return fired
 

@@ -47,7 +47,9 @@ class Streams:
         self._tell = tell
         self._streams: dict[str, Stream] = {}
         self._unacknowledged: set[str] = set()
-        # Whom to tell that an execution has new output, and that an ended one's last byte is stored.
+        # Whom to tell that output came of an execution that is not open, that one has new output, and that an ended
+        # one's last byte is stored.
+        self.on_unknown: Callable[[str], None] = lambda _execution: None
         self.on_output: Callable[[str], None] = lambda _execution: None
         self.on_complete: Callable[[str, int, int], None] = lambda _execution, _attempt, _length: None
 
@@ -57,6 +59,16 @@ class Streams:
         if stream is None or stream.attempt < attempt:
             stored = self._transcripts.length(execution, attempt)
             self._streams[execution] = Stream(execution, attempt, device, stored, stored)
+
+    def ask(self, execution: str) -> None:
+        """Have an open execution's agent send again what came before it was open."""
+        stream = self._streams[execution]
+        self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, hole=True))
+
+    def forget(self) -> None:
+        """Another controller may have had the queue, and stored: what goes on is opened again when it is heard of."""
+        self._streams.clear()
+        self._unacknowledged.clear()
 
     def finish(self, execution: str, length: int) -> None:
         """The program ended after `length` bytes; `on_complete` tells when all of them are stored."""
@@ -74,12 +86,6 @@ class Streams:
             return
         self._unacknowledged.discard(execution)
         self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, settled=True))
-
-    def sync(self, execution: str) -> None:
-        """Make an open execution's transcript survive a power cut. Slow: called from the store's thread."""
-        stream = self._streams.get(execution)
-        if stream is not None:
-            self._transcripts.sync(execution, stream.attempt)
 
     def length(self, execution: str, attempt: int) -> int:
         """How many bytes are stored, open or settled."""
@@ -103,7 +109,10 @@ class Streams:
 
     def _take(self, device: str, chunk: Chunk) -> None:
         stream = self._streams.get(chunk.execution)
-        if stream is None or stream.attempt != chunk.attempt:
+        if stream is None or stream.attempt < chunk.attempt:
+            self.on_unknown(chunk.execution)
+            return
+        if stream.attempt > chunk.attempt:
             return  # settled: the agent learns so when it repeats the outcome
         if stream.device != device:
             raise ProtocolError(f"{device} sent output of an execution on {stream.device}")

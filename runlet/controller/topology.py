@@ -10,14 +10,16 @@ from runlet.protocol import names
 _EVERY = "*"
 
 
-def for_workspace(workspace: str, devices: Iterable[str]) -> Topology:
-    """The exchange, the controller's own queues, and those of every device."""
+def for_workspace(workspace: str, controller: str, devices: Iterable[str]) -> Topology:
+    """The exchange, the queues of all controllers and of this one, and those of every device."""
     events = (names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT))
-    # Single: two controllers by mistake must not get half of the news each, nor both write one transcript.
+    # Single: two controllers must not get half of the events each, nor both write one transcript. When the one that has
+    # them is gone, another one gets them.
     # First, for the broker declares in this order: an agent that finds its own queues may already speak.
     ours = [
         Queue(names.event_queue(workspace), events, quorum=True, single=True),
         Queue(names.output_queue(workspace), (names.key(_EVERY, names.OUTPUT),), single=True),
+        Queue(names.news_queue(workspace, controller), (names.NEWS_KEY,), exclusive=True),
     ]
     return Topology(names.exchange(workspace), [*ours, *for_devices(workspace, devices).queues])
 

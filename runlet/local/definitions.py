@@ -15,6 +15,7 @@ from typing import Any
 
 from runlet.protocol import names
 from runlet.protocol.messages import CONTROL_TTL_SECONDS
+from runlet.protocol.news import NEWS_SECONDS
 
 VHOST = "/"
 # The dot keeps it apart from every device: a device's name holds none.
@@ -27,6 +28,8 @@ DEVICE_QUEUE_MESSAGES = 10_000
 CONTROL_QUEUE_MESSAGES = 1_000
 # Bytes of terminals while no controller reads them. Agents keep each byte until it is stored and send by offset again.
 OUTPUT_QUEUE_BYTES = 256 * 1024 * 1024
+# News that a controller has not heard yet: 5 s of them, at 50 messages a second from each of four others.
+NEWS_QUEUE_MESSAGES = 1_000
 # RabbitMQ 4's default; 3.x has none, and a message that kills its reader would come back for ever.
 EVENT_DELIVERIES = 20
 # An agent has two connections with a channel or two; the others are half-open ones that wait for their AMQP heartbeat.
@@ -115,6 +118,10 @@ def _policies(workspace: str) -> list[dict[str, Any]]:
         "output": (
             _exactly(names.output_queue(workspace)),
             {"max-length-bytes": OUTPUT_QUEUE_BYTES, "overflow": "drop-head"},
+        ),
+        "news": (
+            _exactly(names.news_queue(workspace, any_device)).replace(any_device, r"[^.]+"),
+            {"message-ttl": int(NEWS_SECONDS * 1000), "max-length": NEWS_QUEUE_MESSAGES, "overflow": "drop-head"},
         ),
         "events": (_exactly(names.event_queue(workspace)), {"delivery-limit": EVENT_DELIVERIES}),
     }

@@ -9,6 +9,7 @@
     device.<device>.event.v1         -> runlet.<workspace>.events                   quorum: states of executions
     device.<device>.heartbeat.v1     -> the same
     device.<device>.io.output.v1     -> runlet.<workspace>.output                   classic: bytes, apart from states
+    controller.news.v1               -> runlet.<workspace>.controller.<id>          one of each controller, gone with it
 
 The output queue is classic and its messages are not persistent: an agent keeps every byte until the controller says
 that it stored it, so the broker's copy is disposable, and a quorum queue would put an fsync between a key and its echo.
@@ -29,6 +30,7 @@ INPUT = "io.input"
 EVENT = "event"
 HEARTBEAT = "heartbeat"
 OUTPUT = "io.output"
+NEWS_KEY = "controller.news.v1"
 
 
 def check_device_name(name: str) -> str:
@@ -59,6 +61,10 @@ def event_queue(workspace: str) -> str:
 
 def output_queue(workspace: str) -> str:
     return f"runlet.{workspace}.output"
+
+
+def news_queue(workspace: str, controller: str) -> str:
+    return f"runlet.{workspace}.controller.{controller}"
 
 
 def key(device: str, lane: str) -> str:

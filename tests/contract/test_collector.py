@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
+from sqlmodel import Session, col
 
 from runlet.amqp.consumer import Consumer, Delivery
 from runlet.amqp.publisher import Publisher
-from runlet.controller import executions
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
 from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
+from runlet.controller.tables import Execution
+from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
 from runlet.model.execution import Event, State
@@ -36,14 +39,15 @@ class Collecting:
 
     def __init__(self, store: Store, folder: Path) -> None:
         publisher = Publisher(NO_BROKER, "test", names.exchange("default"))
-        consumer = Consumer(NO_BROKER, "test", for_workspace("default", []))
+        consumer = Consumer(NO_BROKER, "test", for_workspace("default", "test", []))
         dispatcher = Dispatcher(store, publisher, consumer, "default")
         self.store = store
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)
-        hub = Hub(dispatcher.tell)
-        self.collector = Collector(store, dispatcher, self.streams, hub, Releaser(store, dispatcher, self.streams, hub))
-        self.streams.on_complete = self.collector.on_complete
+        hub = Hub(dispatcher.tell, Telling(publisher))
+        releaser = Releaser(store, dispatcher, hub)
+        self.collector = Collector(store, self.transcripts, dispatcher, self.streams, hub, releaser)
+        self.streams.on_complete, self.streams.on_unknown = self.collector.on_complete, self.collector.on_unknown
 
     async def deliver(self, reports: Iterable[tuple[str, Report]]) -> None:
         """Returns when all are acknowledged."""
@@ -64,8 +68,12 @@ class Collecting:
 
     async def settled(self) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await self.store.transact(executions.unsettled):
+            while await self.store.transact(_unsettled):
                 pass  # asking takes the time that the collector needs
+
+
+def _unsettled(session: Session) -> int:
+    return session.scalar(select(func.count()).where(col(Execution.settled).is_(False))) or 0
 
 
 @pytest.fixture

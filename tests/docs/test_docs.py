@@ -175,6 +175,7 @@ LIMITS = {
     "unanswered commands on the broker": ("runlet.local.definitions.DEVICE_QUEUE_MESSAGES", 10_000),
     "input and control on the broker": ("runlet.local.definitions.CONTROL_QUEUE_MESSAGES", 1_000),
     "output on the broker": ("runlet.local.definitions.OUTPUT_QUEUE_BYTES", 256 * 1024**2),
+    "news on the broker": ("runlet.local.definitions.NEWS_QUEUE_MESSAGES", 1_000),
     "settled executions that an agent remembers": ("runlet.agent.journal.REMEMBERED_SETTLED", 20_000),
     "programs at once": ("runlet.agent.config.DEFAULT_PARALLEL", 4),
     "the writer's lease": ("runlet.agent.session.WRITER_SECONDS", 3.0),

@@ -1,4 +1,4 @@
-"""Two controllers on one PostgreSQL and one broker, one of them killed: every fire time starts once, none is lost."""
+"""Two controllers on one PostgreSQL and one broker, one of them killed: nothing is lost, no fire time starts twice."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from runlet.client.api import Api
+from runlet.client.attachment import attach
+from runlet.model.execution import State
 from runlet.model.job import Job
 from runlet.model.schedule import Misfire, Overlap, Schedule
 from runlet.model.target import Target
+from runlet.protocol.frames import Attach, Notice, Settled
+from runlet.protocol.messages import TerminalSize
 from tests.brokers import PrivateBroker
 from tests.databases import PrivatePostgres
-from tests.harness import Fleet, apply, wait_until
+from tests.harness import TOKEN, Fleet, Typist, apply, attached, wait_until
 
 _UNSETTLED = "SELECT count(*) FROM execution WHERE NOT settled"
 _FIRINGS = "SELECT at, outcome, run FROM firing WHERE job = 'tick' ORDER BY at"
@@ -40,6 +45,62 @@ def controllers(
     first.stop()
     second.stop()
     broker.stop()
+
+
+async def test_a_console_sees_the_same_at_either_controller(controllers: tuple[Fleet, Fleet]):
+    """The first collects what the device tells; the second is who is attached to."""
+    first, second = controllers
+    run = second.exec(["bash", "-c", "stty size; read -r -p name: name; echo hello $name"], on="pi-1")
+    execution = run.executions[0]
+    async with attached(second, run, Attach(terminal=TerminalSize(100, 30))) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"name:")
+        await console.until(lambda self: self.states[execution.id].state is State.RUNNING)
+        async with attached(first, run) as other:
+            await Typist(other).type(b"A", execution)
+            await console.until_seen(b"name:A")
+            await console.type(b"b", execution)
+            await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
+            await other.send_input(execution.id, 1, b"da\r")
+            await console.until_seen(b"hello Ada")
+            await console.rest()
+    assert Notice(execution.id, "not typed: another console is typing") in console.events
+    assert console.seen[execution.id] == second.transcript(run, "pi-1")
+    assert isinstance(console.events[-1], Settled)
+
+
+@pytest.mark.parametrize("dies", ["first", "second"])
+async def test_a_console_goes_on_when_either_controller_is_killed(
+    controllers: tuple[Fleet, Fleet], tmp_path: Path, dies: str
+):
+    first, second = controllers
+    gates = [tmp_path / str(number) for number in range(2)]
+    waits = "; ".join(f"until [ -e {gate} ]; do sleep 0.02; done; seq 1000" for gate in gates)
+    run = second.exec(["bash", "-c", f"echo begun; {waits}; read -r -p name: name; echo hello $name"], on="pi-1")
+    execution = run.executions[0]
+    dead, alive = (first, second) if dies == "first" else (second, first)
+    assert dead.controller
+    async with attach(f"{second.url},{first.url}", TOKEN, run.id, Attach()) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"begun")
+        dead.controller.kill()
+        for gate in gates:
+            gate.touch()
+        await console.until_seen(b"name:")
+        await console.type(b"Ada\r", execution)
+        await console.rest()
+    assert console.seen[execution.id] == alive.transcript(run, "pi-1")
+    assert console.seen[execution.id].count(b"\r\n1000\r\n") == 2
+    with alive.api() as api:
+        assert api.run(run.id).executions[0].state is State.SUCCEEDED
+
+
+def test_a_command_finds_the_controller_that_answers(controllers: tuple[Fleet, Fleet]):
+    first, second = controllers
+    assert first.controller
+    first.controller.kill()
+    with Api(f"{first.url},{second.url}", TOKEN) as api:
+        assert [device.name for device in api.devices()] == ["pi-1"]
 
 
 def tick(file: Path, *, suspend: bool = False) -> Job:

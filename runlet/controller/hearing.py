@@ -1,0 +1,85 @@
+"""Hearing what other controllers of the workspace tell, and showing it to the consoles here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from sqlmodel import Session
+
+from runlet.amqp.consumer import Delivery
+from runlet.controller import executions, releases
+from runlet.controller.hub import Hub
+from runlet.controller.store import Store
+from runlet.controller.telling import Telling
+from runlet.errors import ProtocolError, Unavailable
+from runlet.protocol import news
+from runlet.protocol.news import NEWS_SECONDS
+from runlet.protocol.views import ExecutionView, RolloutView
+
+log = logging.getLogger(__name__)
+
+
+class Hearing:
+    """Shows to the consoles here what happens at other controllers."""
+
+    def __init__(self, store: Store, hub: Hub, telling: Telling) -> None:
+        self._store = store
+        self._hub = hub
+        self._telling = telling
+        self._changed: set[str] = set()  # of those that a console here follows
+        self._rollouts: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        try:
+            told = news.decode(delivery.body)
+        except ProtocolError as error:
+            log.warning("dropped news: %s", error)
+            return
+        if not self._telling.heard(told.origin):
+            return
+        for execution in told.printed:
+            self._hub.show_output(execution)
+        for refused in told.refused:
+            self._hub.show_refused(refused)
+        self._changed |= self._hub.followed & set(told.changed)
+        self._rollouts |= self._hub.attached & set(told.rollouts)
+        if self._changed or self._rollouts:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Look into the database when there is news, and, unless this controller is alone, for what was missed."""
+        while True:
+            try:
+                async with asyncio.timeout(NEWS_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._telling.is_alone:
+                    continue
+                self._changed, self._rollouts = set(self._hub.followed), set(self._hub.attached)
+                for execution in self._changed:
+                    self._hub.show_output(execution)
+            self._wake.clear()
+            try:
+                await self._look()
+            except Unavailable as error:
+                log.warning("news not looked up: %s", error)
+
+    async def _look(self) -> None:
+        changed, self._changed = self._changed, set()
+        rollouts, self._rollouts = self._rollouts, set()
+        if not changed and not rollouts:
+            return
+        views, advanced = await self._store.transact(lambda session: _read(session, changed, rollouts))
+        for view in views:
+            self._hub.show_change(view)
+        for run, rollout in advanced:
+            self._hub.show_rollout(run, rollout)
+
+
+def _read(
+    session: Session, changed: set[str], rollouts: set[int]
+) -> tuple[list[ExecutionView], list[tuple[int, RolloutView]]]:
+    found = [(run, releases.rollout(session, run)) for run in rollouts]
+    return executions.views(session, changed), [(run, rollout) for run, rollout in found if rollout is not None]

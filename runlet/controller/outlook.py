@@ -5,24 +5,26 @@ Nothing is written: everything is judged by what the controller will hold once t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cached_property
 
 from sqlmodel import Session
 
 from runlet.controller import devices, executions, inventories
+from runlet.controller.missing import Missing
 from runlet.errors import InvalidDeclarations, Mistake, RunletError
 from runlet.model.declaration import Change, Held, Key, Kind
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE
 from runlet.model.target import Fleet, Where, resolve_in
-from runlet.model.variables import DEVICE
+from runlet.model.variables import DEVICE, FACTS
 from runlet.protocol.views import JobOutlook
 from runlet.spec import inventory as inventory_spec
 from runlet.spec import template
+from runlet.spec.needs import Need
 from runlet.timetable import grammar
 from runlet.timetable.due import preview
 from runlet.timetable.spans import find_zone
@@ -30,7 +32,7 @@ from runlet.timetable.spans import find_zone
 # What `plan` tells of a schedule and of a target.
 FIRE_TIMES_TOLD = 5
 DEVICES_TOLD = 5
-# Devices that lack a variable, in one message.
+# Devices in one message.
 DEVICES_NAMED = 3
 
 
@@ -53,7 +55,7 @@ def look(
     """
     inventory = _inventory(source, future)
     fleet = devices.fleet(session, inventory, now)
-    variables = cache(lambda device: frozenset(inventory.variables_of(device)))
+    missing = Missing(inventory, fleet)
     planned, looks = [], []
     mistakes: list[Mistake] = []
     warnings = list(_open_executions(session, changes))
@@ -62,7 +64,7 @@ def look(
     for (kind, name), held in future.items():
         if kind is not Kind.JOB or not (name in own or moved):
             continue
-        one = _Look(Job.from_mapping(held.declaration.content), inventory, fleet, variables, now)
+        one = _Look(Job.from_mapping(held.declaration.content), fleet, missing, now)
         found = list(one.mistakes())
         if name in own:
             looks.append(one)
@@ -110,21 +112,24 @@ def _inventory(source: str, future: Mapping[Key, Held]) -> Inventory:
     return inventories.of(one.declaration for one in future.values())
 
 
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - DEVICES_NAMED} more" if len(names) > DEVICES_NAMED else ""
+    return f"{', '.join(names[:DEVICES_NAMED])}{more}"
+
+
 class _Look:
     """One job, looked at."""
 
     def __init__(
         self,
         job: Job,
-        inventory: Inventory,
         fleet: Fleet,
-        variables: Callable[[str], frozenset[str]],
+        missing: Missing,
         now: datetime,
     ) -> None:
         self.job = job
-        self._inventory = inventory
         self._fleet = fleet
-        self._variables = variables
+        self._missing = missing
         self._now = now
         self._unresolved: RunletError | None = None
         self.devices = self._resolved()
@@ -145,10 +150,12 @@ class _Look:
         job = self.job
         if self._unresolved is not None and job.target.where is Where.CUSTOM:
             yield Mistake(Kind.JOB, job.name, "whereCustom", None, self._unresolved.message)
-        elsewhere = set(job.vars) | {DEVICE}
-        for name, line in template.variables(job.script).items():
-            if name not in elsewhere and (message := self._lacking(name)):
-                yield Mistake(Kind.JOB, job.name, "script", line, message)
+        told: set[str] = set()
+        for need in self._needs:
+            message = self._lacking(need)
+            if message is not None and message not in told:
+                told.add(message)
+                yield Mistake(Kind.JOB, job.name, "script", need.line, message)
 
     def _resolved(self) -> list[str]:
         """The devices that a run launched now would go to; for `any` and `local`, those it could go to."""
@@ -166,21 +173,24 @@ class _Look:
         """Every device that may ever be the one."""
         return sorted(self._fleet.enabled - self.job.barred)
 
-    def _lacking(self, name: str) -> str | None:
-        """Why a script that needs this variable cannot be rendered, if so."""
-        inventory = self._inventory
-        if name in inventory.vars:
+    @cached_property
+    def _needs(self) -> list[Need]:
+        """What the script needs beside the job's own variables."""
+        return [need for need in template.needed(self.job.script) if need.path[0] not in self.job.vars]
+
+    def _lacking(self, need: Need) -> str | None:
+        """Why a script that needs this cannot be rendered, if so."""
+        root = need.path[0]
+        if root != DEVICE and not self._missing.is_declared(root):
+            return f"no variable is called {root}; declare it in the job's vars or in the inventory"
+        if not need.certain or not (found := self._missing.on(need.path)):
             return None
-        declared = [one.vars for one in inventory.groups.values()] + [one.vars for one in inventory.devices.values()]
-        if not any(name in variables for variables in declared):
-            return f"no variable is called {name}; declare it in the job's vars or in the inventory"
         possible = self.devices if self.job.target.where is Where.CUSTOM else self._everyone()
-        lacking = [device for device in possible if name not in self._variables(device)]
+        lacking = [device for device in possible if device in found]
         # A job for the device that asks may be meant for those that have it.
         if not lacking or (self.job.target.where is Where.LOCAL and len(lacking) < len(possible)):
             return None
-        more = f" and {len(lacking) - DEVICES_NAMED} more" if len(lacking) > DEVICES_NAMED else ""
-        return f"the variable {name} is missing on {', '.join(lacking[:DEVICES_NAMED])}{more}"
+        return f"{need.words} is missing on {_some(lacking)}"
 
     def _fire_times(self) -> tuple[datetime, ...]:
         """The next fire times, in UTC for a schedule in each device's own zone."""
@@ -197,3 +207,14 @@ class _Look:
             yield "every: a schedule has no device that asks, so where: local never fires; say where"
         if self._unresolved is not None:
             yield self._unresolved.message
+        if job.target.where in (Where.CUSTOM, Where.ENROLLED):
+            yield from self._unknown()
+
+    def _unknown(self) -> Iterator[str]:
+        """What the script needs and nobody can tell yet."""
+        for need in self._needs:
+            if need.certain and need.path[:2] == (DEVICE, FACTS) != need.path:
+                silent = [device for device in self.devices if device in self._missing.silent]
+                if silent:
+                    yield f"script line {need.line}: {_some(silent)} must tell {need.words} before a run can start"
+                return

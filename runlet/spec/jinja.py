@@ -1,9 +1,7 @@
-"""The part of Jinja2 that scripts may use: placing arguments and variables, choosing and repeating by them.
+"""Templates made ready and rendered: Jinja2 in a sandbox, kept to what language.py allows.
 
-The language is an allow-list, so that rendering is bounded by the script and what is placed in it: no calls, no
-arithmetic that multiplies, no variables of its own, no loop inside a loop. Computing is the script's business. Values
-are JSON's, and a dot reads a map's key and nothing else; what is done with them is in filters.py, and counted there.
-The sandbox stands behind that, in case a node does more than it seems to.
+Values are JSON's, and a dot reads a map's key and nothing else; what is done with them is in filters.py, and counted
+there. The sandbox stands behind the allow-list, in case a node does more than it seems to.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -25,49 +23,13 @@ from jinja2.visitor import NodeTransformer
 
 from runlet.errors import InvalidInput
 from runlet.spec import filters, needs
+from runlet.spec.language import ARGS, TESTS, go_templates, objections, syntax, without_go_templates
+from runlet.spec.needs import Need
 
-# A template's own nesting, `if` within `if` and so on; Jinja's compiler and Python's recurse with it.
-MAX_DEPTH = 50
 # Some 500 placements of nine tokens each. All templates of one file are bounded by template.MAX_FILE_TOKENS.
 MAX_TOKENS = 5_000
 # A template with more mistakes than this is text that is no template.
 MAX_MISTAKES = 100
-
-_ALLOWED = (
-    nodes.Template,
-    nodes.TemplateData,
-    nodes.Output,
-    nodes.If,
-    nodes.For,
-    nodes.CondExpr,
-    nodes.Name,
-    nodes.Const,
-    nodes.Getitem,
-    nodes.Getattr,
-    nodes.Slice,
-    nodes.Filter,
-    nodes.Test,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Add,
-    nodes.Sub,
-    nodes.Neg,
-    nodes.Concat,
-    nodes.Tuple,
-    nodes.List,
-)
-TESTS = ("defined", "undefined")
-# What every template has beside the variables.
-ARGS = "args"
-
-_RAW = "to write {{ or {% itself, put {% raw %} before and {% endraw %} after it"
-_PLACEHOLDER = re.compile(r"\{\{[^{}\n]*\}\}")
-# Runlet's first version used Go templates: {{ index .Args 1 }}.
-_GO = re.compile(r"\.Args\b")
-_GO_INDEX = re.compile(r"index\s+\.Args\s+([0-9]+)")
 
 
 class _Arguments(tuple[str, ...]):
@@ -99,31 +61,29 @@ class _Absent(StrictUndefined):
         super().__init__(hint, obj, name, exc)  # type: ignore[arg-type]  # jinja2 does not export its narrower type
 
 
-def check(script: str) -> list[tuple[int, str]]:
-    """What is wrong with the template: (line from 1, message), in order of lines."""
-    return _parsed(script)[1]
+def check(script: str, variables: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """What is wrong with the template of a job with these `variables`: (line from 1, message), in order of lines."""
+    tree, mistakes = _parsed(script)
+    if tree is None or mistakes:
+        return mistakes
+    found = ((need.line, needs.mistake(need, variables)) for need in needs.of(tree, frozenset({ARGS})))
+    return [(line, message) for line, message in found if message is not None][:MAX_MISTAKES]
 
 
 def _parsed(script: str) -> tuple[nodes.Template | None, list[tuple[int, str]]]:
     """The template's tree, and what is wrong with it; without a mistake there is a tree."""
-    go = (
-        (number, _about_go(written))
-        for number, line in enumerate(script.split("\n"), start=1)
-        for written in _PLACEHOLDER.findall(line)
-        if _GO.search(written)
-    )
-    problems = list(islice(go, MAX_MISTAKES))
-    script = _PLACEHOLDER.sub(lambda match: "{{ args }}" if _GO.search(match[0]) else match[0], script)
+    problems = list(islice(go_templates(script), MAX_MISTAKES))
+    script = without_go_templates(script)
     try:
         for count, (line, *_) in enumerate(_environment().lex(script)):
             if count >= MAX_TOKENS:
                 return None, [*problems, (line, f"the template has more than {MAX_TOKENS} tokens")]
         tree = _environment().parse(script)
     except TemplateSyntaxError as error:
-        return None, sorted([*problems, (error.lineno, f"{_syntax(str(error.message))}; {_RAW}")])
+        return None, sorted([*problems, (error.lineno, syntax(str(error.message)))])
     except (RecursionError, ValueError, OverflowError):
         return None, [*problems, (1, "the template is nested too deeply, or holds a number that is too long")]
-    return tree, sorted({*problems, *_objections(tree)})[:MAX_MISTAKES]
+    return tree, sorted({*problems, *objections(tree)})[:MAX_MISTAKES]
 
 
 def tokens(script: str) -> int:
@@ -134,8 +94,8 @@ def tokens(script: str) -> int:
         return MAX_TOKENS
 
 
-def variables(script: str) -> dict[str, int]:
-    """The variables that a template without mistakes cannot do without, each with the first line that needs it."""
+def needed(script: str) -> list[Need]:
+    """What a template without mistakes cannot do without, in order of lines."""
     return needs.of(_environment().parse(script), frozenset({ARGS}))
 
 
@@ -251,70 +211,6 @@ def _environment() -> _Environment:
     environment.filters = dict(filters.BY_NAME)
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
-
-
-def _objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
-    """What in a template is outside the allowed language. Walks with its own stack: the tree may be deep."""
-    waiting: list[tuple[nodes.Node, int, bool]] = [(tree, 0, False)]
-    while waiting:
-        node, depth, in_loop = waiting.pop()
-        if depth > MAX_DEPTH:
-            yield node.lineno, f"the template is nested deeper than {MAX_DEPTH} levels"
-            return
-        message = _objection(node, in_loop)
-        if message:
-            yield node.lineno, message
-            continue
-        inside = in_loop or isinstance(node, nodes.For)
-        waiting.extend((child, depth + 1, inside) for child in node.iter_child_nodes())
-
-
-def _objection(node: nodes.Node, in_loop: bool) -> str | None:
-    if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
-        return "a loop's variable cannot be called loop"
-    if isinstance(node, nodes.Filter | nodes.Test):
-        return _objection_to_call(node)
-    if isinstance(node, nodes.For) and (in_loop or node.recursive):
-        return "a loop inside a loop is not allowed in a template; loop in the script"
-    if isinstance(node, nodes.Getattr) and (node.attr.startswith("_") or _root(node) == ARGS):
-        return f"a template has no attributes such as .{node.attr}; the first argument is args[1]; {_RAW}"
-    if not isinstance(node, _ALLOWED) and not isinstance(node, nodes.Helper):
-        return f"a template only places values, it cannot use {type(node).__name__.lower()}; compute in the script"
-    return None
-
-
-def _objection_to_call(node: nodes.Filter | nodes.Test) -> str | None:
-    """What is wrong with the name or the arguments of a filter or test."""
-    word = "filter" if isinstance(node, nodes.Filter) else "test"
-    known = filters.TAKES if isinstance(node, nodes.Filter) else dict.fromkeys(TESTS, 0)
-    if node.name not in known:
-        return f"unknown {word} '{node.name}'; known are {', '.join(known)}"
-    by_name = [pair.key for pair in node.kwargs]
-    if node.dyn_args or node.dyn_kwargs or len(node.args) + len(by_name) > known[node.name]:
-        return f"the {word} {node.name} has too many arguments; it takes {known[node.name] or 'none'}"
-    if any(name != filters.NAMED.get(node.name) for name in by_name):
-        return f"the {word} {node.name} has no argument called {by_name[0]}"
-    return None
-
-
-def _root(node: nodes.Node) -> str | None:
-    """The name that a chain of dots and brackets begins with."""
-    while isinstance(node, nodes.Getattr | nodes.Getitem):
-        node = node.node
-    return node.name if isinstance(node, nodes.Name) else None
-
-
-def _syntax(message: str) -> str:
-    unclosed = re.search(r"needs to be closed is '(\w+)'", message)
-    if unclosed:
-        return f"{{% {unclosed[1]} %}} is not closed by {{% end{unclosed[1]} %}}"
-    return f"the template breaks off here: {message.rstrip('.')}"
-
-
-def _about_go(written: str) -> str:
-    index = _GO_INDEX.search(written)
-    better = f"{{{{ args[{index[1]}] }}}}" if index else "{{ args[1] }}"
-    return f"this is a Go template; templates are Jinja2 now: write {better}"
 
 
 def _line(error: Exception) -> int:

@@ -6,7 +6,7 @@ A job is called by its key in the playbook, or by its `name` when it gives one. 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -82,17 +82,18 @@ def _in_scripts(document: Document) -> Iterator[Problem]:
             message = f"the templates of this file have more than {MAX_FILE_TOKENS} tokens; split the file"
             yield document.problem(address, message, rule=Rule.TEMPLATE)
             return
-        for line, message in _script_mistakes(script):
+        variables = value.get("vars") if isinstance(value, dict) else None
+        for line, message in _script_mistakes(script, variables if isinstance(variables, dict) else {}):
             if line is None:
                 yield document.problem(address, message, rule=Rule.TEMPLATE)
             else:
                 yield document.problem_in_text(address, line, message, Rule.TEMPLATE)
 
 
-def _script_mistakes(script: str) -> list[tuple[int | None, str]]:
+def _script_mistakes(script: str, variables: Mapping[str, Any]) -> list[tuple[int | None, str]]:
     if len(script.encode()) > MAX_SCRIPT_BYTES:
         return [(None, f"the script is larger than {MAX_SCRIPT_BYTES // 1024} KiB; put large data into a file")]
-    return list(template.check(script))
+    return list(template.check(script, variables))
 
 
 def _in_entrypoints(document: Document) -> Iterator[Problem]:
@@ -199,5 +200,5 @@ def _job_mistakes(job: Job) -> Iterator[str]:
     if message := environment.mistake(job.env):
         yield message
     yield from (f"{name}: {message}" for name, message in large_variables(job.vars))
-    for line, message in _script_mistakes(job.script):
+    for line, message in _script_mistakes(job.script, job.vars):
         yield message if line is None else f"line {line} of the script: {message}"

@@ -13,6 +13,7 @@ from runlet.errors import InvalidInput
 
 if TYPE_CHECKING:
     from runlet.spec import jinja
+    from runlet.spec.needs import Need
 
 # A script travels in one message to each device and is kept in its journal. A quarter of a mebibyte is some 6,000
 # lines; larger things are files, not scripts. It bounds a script as written and as rendered.
@@ -25,13 +26,16 @@ MAX_STEPS_OF_ALL = 10_000_000
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
 
-def check(script: str) -> list[tuple[int, str]]:
-    """What is wrong with a script as a template: (line from 1, message). Nothing is evaluated."""
+def check(script: str, variables: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """What is wrong with a script as a template, by itself and with its job's own `variables`.
+
+    (line from 1, message) each. Nothing is evaluated.
+    """
     if not _TEMPLATE.search(script):
         return []
     from runlet.spec import jinja
 
-    return jinja.check(script)
+    return jinja.check(script, variables)
 
 
 def tokens(script: str) -> int:
@@ -43,13 +47,13 @@ def tokens(script: str) -> int:
     return jinja.tokens(script)
 
 
-def variables(script: str) -> dict[str, int]:
-    """The variables that a script without mistakes cannot do without: name -> the first line that names it."""
+def needed(script: str) -> list[Need]:
+    """What a script without mistakes cannot do without: variables, and what it reads in them; in order of lines."""
     if not _TEMPLATE.search(script):
-        return {}
+        return []
     from runlet.spec import jinja
 
-    return jinja.variables(script)
+    return jinja.needed(script)
 
 
 class Template:

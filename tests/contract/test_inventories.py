@@ -16,7 +16,7 @@ from runlet.model.declaration import Submission
 from runlet.model.execution import State
 from runlet.model.inventory import Device, Group, Inventory
 from runlet.model.job import Job
-from runlet.model.target import Target
+from runlet.model.target import Target, Where
 from runlet.protocol.messages import Execute
 from runlet.protocol.views import PlanView
 from tests.contract.operations import NOON, connect, request
@@ -41,9 +41,9 @@ def custom(*patterns: str) -> Target:
     return Target.custom(patterns)
 
 
-def mistakes(session: Session, *jobs: Job) -> list[str]:
+def mistakes(session: Session, *jobs: Job, inventory: Inventory = INVENTORY) -> list[str]:
     with pytest.raises(InvalidDeclarations) as caught:
-        declare(session, INVENTORY, *jobs)
+        declare(session, inventory, *jobs)
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
@@ -172,10 +172,58 @@ async def test_a_plan_refuses_what_cannot_work_at_its_place(store: Store):
     found = await store.transact(work)
     assert [re.sub(r"; (did you mean|declare it).*", "", one) for one in found] == [
         "job 'empty', whereCustom: no device matches pi-1,&pi-2",
-        "job 'lacking', script line 1: the variable port is missing on configured",
+        "job 'lacking', script line 1: port is missing on configured",
         "job 'unknown-device', whereCustom: no device or group is called 'pi-11'",
         "job 'unknown-variable', script line 2: no variable is called prot",
     ]
+
+
+async def test_a_plan_refuses_names_that_devices_lack_in_maps_labels_and_facts(store: Store):
+    sites = {name: {"site": {"room": "attic"}} for name in ("pi-1", "pi-2", "pi-3", "pi-4")}
+    sites["pi-5"] = {"site": {"room": "attic", "rack": 1}}
+    inventory = Inventory({name: Device(name, vars=variables) for name, variables in sites.items()}, vars={"n": {}})
+    everyone = Target(Where.ENROLLED)
+    jobs = [
+        Job("guarded", "{% if site.rack is defined %}{{ site.rack }}{% endif %}{{ n.x | d('') }}", target=everyone),
+        Job("in-a-branch", "{% if device.name == 'pi-5' %}{{ site.rack }}{% endif %}", target=everyone),
+        Job("its-own", "{{ site.rack }}", target=everyone, vars={"site": {"rack": 7}}),
+        Job("wherever-it-is-asked", "{{ site.rack }}"),
+        Job("has-it", "{{ site.rack }}{{ device.facts.arch }}", target=custom("pi-5")),
+        Job("rack", "true\n{{ site.rack }}", target=everyone),
+        Job("fleet", "{{ n.x }}", target=custom("pi-1")),
+        Job("label", "{{ device.labels.room }}", target=custom("pi-1", "pi-5")),
+        Job("fact", "{{ device.facts['battery.percent'] }}", target=custom("pi-*")),
+    ]
+
+    def work(session: Session) -> list[str]:
+        declare(session, inventory)
+        devices.observed(session, "pi-2", {"arch": "armv7l"}, NOON)
+        return mistakes(session, *jobs, inventory=inventory)
+
+    assert await store.transact(work) == [
+        "job 'fact', script line 1: device.facts[\"battery.percent\"] is missing on pi-2",
+        "job 'fleet', script line 1: n.x is missing on pi-1",
+        "job 'label', script line 1: device.labels.room is missing on pi-1, pi-5",
+        "job 'rack', script line 2: site.rack is missing on pi-1, pi-2, pi-3 and 1 more",
+    ]
+
+
+async def test_a_plan_warns_of_facts_that_nobody_has_told_yet(store: Store):
+    wheres = (Where.ALL, Where.ENROLLED)
+    jobs = [Job(f"arch-{where}", "{{ device.facts.arch }}", target=Target(where)) for where in wheres]
+
+    def work(session: Session) -> list[tuple[str, tuple[str, ...]]]:
+        declare(session, INVENTORY)
+        devices.observed(session, "pi-2", {"arch": "armv7l"}, NOON)
+        found = declarations.plan(session, Submission("t", "t", tuple(job.declaration() for job in jobs)), NOON)
+        return [(outlook.job, outlook.warnings) for outlook in found.outlooks]
+
+    of_all, of_enrolled = await store.transact(work)
+    assert of_enrolled == (
+        "arch-enrolled",
+        ("script line 1: pi-1 must tell device.facts.arch before a run can start",),
+    )
+    assert of_all[1] == ("no device is connected",)
 
 
 async def test_parts_of_an_inventory_that_do_not_fit_are_refused(store: Store):

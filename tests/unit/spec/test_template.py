@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 
 from runlet.errors import InvalidInput
 from runlet.spec import template
-from runlet.spec.template import MAX_SCRIPT_BYTES, check, render
+from runlet.spec.template import MAX_SCRIPT_BYTES, render
 
 # What a hostile template may cost. Each takes a fifth of this at most, so that a busy machine passes.
 MOST_SECONDS = 1.0
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+def check(script: str) -> list[tuple[int, str]]:
+    return template.check(script, {})
 
 
 @pytest.mark.parametrize(
@@ -98,36 +102,6 @@ def test_variables_that_cannot_be_placed(script: str, message: str) -> None:
 
 def test_an_argument_is_not_hidden_by_a_variable_of_its_name() -> None:
     assert render("{{ args[1] }}", ["job", "x"], {"args": ["job", "y"]}) == "x"
-
-
-def test_the_variables_that_a_script_needs_are_known_with_their_lines() -> None:
-    script = (
-        "{{ args[1] }}\n{{ site.name }}{{ later }}\n{{ later }}{{ a | d('') }}{% if b is defined %}{{ b }}{% endif %}"
-        "{% for c in d %}{{ c }}{{ loop.index }}{% endfor %}"
-    )
-    assert template.variables(script) == {"site": 2, "later": 2, "d": 3}
-    assert template.variables("no template") == {}
-
-
-@pytest.mark.parametrize(
-    ("script", "needed"),
-    [
-        ("{{ a }}{{ a | default(1) }}", {"a"}),
-        ("{% if a is defined %}{{ a }}{% endif %}", set()),
-        ("{% if a is defined %}{% endif %}{{ a }}", {"a"}),
-        ("{% if a is undefined %}x{% else %}{{ a }}{% endif %}", set()),
-        ("{% if not (a is undefined) %}{{ a }}{% else %}{{ b }}{% endif %}", {"b"}),
-        ("{% if a is defined and b is defined %}{{ a }}{{ b }}{% elif c %}{{ b }}{% endif %}", {"b", "c"}),
-        ("{% if a is defined or b is defined %}{{ a }}{% endif %}", {"a"}),
-        ("{{ a if a is defined else b }}", {"b"}),
-        ("{{ a is defined and a }}{{ b is undefined or b }}", set()),
-        ("{% for x, y in z if x == w %}{{ x }}{{ y }}{% else %}{{ x }}{% endfor %}", {"z", "w", "x"}),
-        ("{{ a.b | default(c) }}", {"a", "c"}),
-    ],
-)
-def test_a_variable_is_needed_by_each_use_for_itself(script: str, needed: set[str]) -> None:
-    assert check(script) == []
-    assert template.variables(script).keys() == needed
 
 
 @pytest.mark.parametrize(
@@ -252,7 +226,7 @@ def test_a_script_without_placeholders_is_used_as_it_is(script: str) -> None:
 def test_a_plain_script_does_not_load_the_template_engine() -> None:
     program = (
         f"import sys; from {template.__name__} import *; "
-        "check('ls'); variables('ls'); render('ls', ['a'], {}); print(*sys.modules)"
+        "check('ls', {}); needed('ls'); render('ls', ['a'], {}); print(*sys.modules)"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert "jinja2" not in loaded

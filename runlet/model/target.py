@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain, islice
 
 from runlet.errors import Conflict, InvalidInput, UnknownName
+from runlet.model import facts
 from runlet.model.inventory import RESERVED_NAMES
 from runlet.model.pattern import Named, NamedLike, Selector, Sign, Term, Valued, parse, split
 
@@ -139,7 +140,7 @@ def resolve(
     `groups` holds the names of all groups, empty ones too; `origin` is the device that asks, if it is one; `barred`
     holds devices that the playbook's settings exclude; the next to connect must not be one of them either.
     Raises Conflict for a device that is named and not enabled; unless `allow_empty`, also UnknownName for a name or
-    label that nothing has, and Conflict when nothing is left to run on.
+    label that nothing has and that is no fact either, and Conflict when nothing is left to run on.
     """
     return resolve_in(Fleet(candidates, groups), target, origin=origin, barred=barred)
 
@@ -300,8 +301,8 @@ def _refuse_unknown(terms: Sequence[Term], fleet: Fleet) -> None:
         match term.selector:
             case Named(name) if name not in fleet.members:
                 raise _unknown(f"no device or group is called {name!r}", name, fleet.members)
-            case Valued(key) if key not in keys:
-                raise _unknown(f"no device has a label or fact called {key!r}", key, keys)
+            case Valued(key) if key not in keys and key not in facts.NAMES:  # a fact may be told later
+                raise _unknown(f"no device has a label or fact called {key!r}", key, keys | facts.NAMES.keys())
 
 
 def _unknown(message: str, name: str, known: Iterable[str]) -> UnknownName:
@@ -333,10 +334,14 @@ def _idle(target: Target, fleet: Fleet) -> str:
     """The first term that matches nothing by itself, with what may have been meant."""
     for term in target.terms:
         if term.sign is not Sign.EXCLUDE and not fleet.matching(term):
-            guess = ""
-            if isinstance(term.selector, Valued):
-                key, value = term.selector.key, term.selector.value
-                values = {text for device in fleet.candidates.values() for text in device.texts(key)}
-                guess = _guess(f"{key}={value}", [f"{key}={text}" for text in sorted(values)])
-            return f": {term.text} matches none{guess}" if term.text != str(target) else guess
+            why = _why_none(term.selector, fleet) if isinstance(term.selector, Valued) else ""
+            return f": {term.text} matches none{why}" if term.text != str(target) else why
     return ""
+
+
+def _why_none(selector: Valued, fleet: Fleet) -> str:
+    key, value = selector.key, selector.value
+    if key not in fleet.keys:
+        return f"; no device has told the fact {key} yet"
+    values = {text for device in fleet.candidates.values() for text in device.texts(key)}
+    return _guess(f"{key}={value}", [f"{key}={text}" for text in sorted(values)])

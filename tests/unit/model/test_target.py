@@ -153,6 +153,11 @@ def test_no_target_is_made_that_means_nothing(
         Target(where, patterns, allow_empty)
 
 
+def test_a_fact_that_nobody_has_told_yet_excludes_nobody_and_adds_nobody() -> None:
+    for text in ("pi-1,!arch=armv6l", "pi-1,arch=armv6l"):
+        assert resolve(Target.parse(text), FLEET, groups=GROUPS) == ["pi-1"]
+
+
 @pytest.mark.parametrize("where", [Where.ALL, Where.ENROLLED])
 def test_nothing_connected_or_enrolled_is_an_error_unless_allowed(where: Where) -> None:
     fleet = {"mac": Candidate("mac", connected=False, enabled=False)}
@@ -176,6 +181,7 @@ def test_local_needs_an_origin_that_is_an_enabled_device() -> None:
         ("pi1", "no device or group is called 'pi1'; did you mean pi-[12]"),
         ("pi-1,!piss", "no device or group is called 'piss'; did you mean pis"),
         ("rom=attic", "no device has a label or fact called 'rom'; did you mean room"),
+        ("archh=armv6l", "no device has a label or fact called 'archh'; did you mean arch"),
         ("x" * 63, "no device or group is called 'x+'$"),
     ],
 )
@@ -190,6 +196,8 @@ def test_an_unknown_name_comes_with_a_guess(text: str, message: str) -> None:
     [
         ("room=atic", "no device matches room=atic; did you mean room=attic?"),
         ("pis,&room=atic", "no device matches pis,&room=atic: &room=atic matches none; did you mean room=attic?"),
+        ("arch=armv6l", "no device matches arch=armv6l; no device has told the fact arch yet"),
+        ("pis,&arch=arm*", "no device matches pis,&arch=arm*: &arch=arm* matches none; no device has told the fact arch yet"),
         ("pis,&web", "no device matches pis,&web"),
     ],
 )

@@ -25,13 +25,16 @@ from runlet.errors import RunletError
 from runlet.model.execution import OUTCOMES, State
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE, FiringOutcome, Overlap, Schedule
-from runlet.timetable.due import MOST_TOLD, Due, due, may_start
+from runlet.timetable.due import GRACE, MOST_TOLD, Due, due, may_start
 from runlet.timetable.spans import find_zone
 
 # Of a job in one zone, the newest firings are kept: all that one outage can tell.
 KEPT_FIRINGS = MOST_TOLD
 # One call fires so many schedules at the most: everything else waits for its transaction.
 FIRE_LIMIT = 50
+# After an outage one call starts so many of the runs that are late, and the next call comes a second later: launches
+# and what they send must leave room for what is on time, and for people. A schedule's own runs are not divided.
+LATE_STARTS = 10
 
 _OPEN = [state for state in State if state not in OUTCOMES]
 
@@ -46,6 +49,7 @@ class Fired:
     cancelled: list[Cancelled] = field(default_factory=list)  # replaced by one of those launched
     next_at: datetime | None = None  # not later than `now` when there were too many for one call
     queued: bool = False  # a fire time waits for a run to settle
+    held_back: bool = False  # LATE_STARTS were reached: the rest is for a call a second later
 
 
 def fire_due(session: Session, now: datetime) -> Fired:
@@ -56,7 +60,13 @@ def fire_due(session: Session, now: datetime) -> Fired:
         _reconsider(session, firing, now, fired)
     next_at = col(tables.Schedule.next_at)
     due_now = select(tables.Schedule).where(next_at <= now).order_by(next_at).limit(FIRE_LIMIT)
-    for row in list(session.exec(due_now)):
+    for row in list(session.exec(due_now.where(next_at >= now - GRACE))):
+        _fire(session, row, now, fired)
+    on_time = len(fired.launched)
+    for row in list(session.exec(due_now.where(next_at < now - GRACE))):
+        if len(fired.launched) - on_time >= LATE_STARTS:
+            fired.held_back = True
+            break
         _fire(session, row, now, fired)
     fired.next_at = session.exec(select(next_at).where(next_at.is_not(None)).order_by(next_at).limit(1)).first()
     fired.queued = session.exec(queued.limit(1)).first() is not None

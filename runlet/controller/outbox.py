@@ -18,6 +18,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from runlet.controller import devices, renderings
 from runlet.controller.tables import Device, Execution, Outbox, Run
 from runlet.protocol.messages import Cancel, Execute, TerminalSize
+from runlet.timetable.due import begins, delay
 
 EXECUTE = "execute"
 CANCEL = "cancel"
@@ -44,18 +45,27 @@ def enqueue(
     run: Run,
     now: datetime,
     connected: bool,
-    not_before: datetime | None = None,
 ) -> list[Outgoing]:
     """Put a command into the outbox; it comes back to be sent at once when its device is connected.
 
-    Later than `now`, `not_before` is when it is sent first.
+    A command that a schedule spreads over the fleet leaves when its time has come.
     """
     assert execution.device is not None
     row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
-    if not_before is not None and not_before > now:
-        row.due_at = row.not_before = not_before
+    if kind == EXECUTE and (first := _splayed(execution, run)) is not None and first > now:
+        row.due_at = row.not_before = first
     session.add(row)
     return [_send(session, row, execution, run, now)] if connected and row.not_before is None else []
+
+
+def _splayed(execution: Execution, run: Run) -> datetime | None:
+    """From when on an execution's command may leave, in a run that a schedule spreads over the fleet."""
+    if run.splay is None or run.scheduled_for is None:
+        return None
+    assert run.job is not None, "what a schedule starts is a job"
+    assert execution.device is not None
+    splay = timedelta(seconds=run.splay)
+    return begins(run.scheduled_for, run.created_at) + delay(splay, run.job, execution.device)
 
 
 def due(session: Session, now: datetime) -> list[Outgoing]:

@@ -24,7 +24,6 @@ from runlet.model.schedule import Schedule
 from runlet.model.target import Fleet, Target, Where, resolve_in
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, Rendering, RunSummary, RunView
-from runlet.timetable.due import delay
 
 LATEST = "latest"
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
@@ -92,20 +91,11 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
         if execution.device is not None:
             writer.put(execution, render(candidates[execution.device]))
     writer.flush()
-    return _begin(session, run, rows, now, _first_sent(request, rows))
+    return _begin(session, run, rows, now)
 
 
-def _begin(
-    session: Session,
-    run: Run,
-    rows: Sequence[Execution],
-    now: datetime,
-    first_sent: Mapping[str, datetime] | None = None,
-) -> Launched:
-    """Write down a run's executions, and release what may go to its device: all of them when there is no plan.
-
-    `first_sent` holds the devices that get their command not before an instant; a plan has a pace of its own.
-    """
+def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
+    """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
     assert run.id is not None
     if run.plan is None:
         for execution in rows:
@@ -119,15 +109,25 @@ def _begin(
     for execution in rows:
         if execution.device is not None:
             connected = reachable.get(execution.device, False)
-            first = (first_sent or {}).get(execution.device)
-            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected, first)
+            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
     session.flush()
     return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
 
 
 # What of a run's row is of this one launch; the rest is what every launch of the same content has.
 _OF_ONE_LAUNCH = frozenset(
-    {"id", "created_at", "rerun_of", "rollout_state", "waits_for", "decide_at", "scheduled_for", "zone", "only"}
+    {
+        "id",
+        "created_at",
+        "rerun_of",
+        "rollout_state",
+        "waits_for",
+        "decide_at",
+        "scheduled_for",
+        "zone",
+        "splay",
+        "only",
+    }
 )
 
 
@@ -190,15 +190,6 @@ def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[st
     return chosen
 
 
-def _first_sent(request: Request, rows: Sequence[Execution]) -> dict[str, datetime]:
-    """Not before when each device gets its command: fire times are splayed over the fleet."""
-    fire_time, job = request.fire_time, request.job
-    if fire_time is None or job is None:
-        return {}
-    names = [row.device for row in rows if row.device is not None]
-    return {name: fire_time.at + delay(fire_time.schedule, job, name) for name in names}
-
-
 def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
     """The row of the run, not yet added: everything its executions are made from; and where they go."""
     _check_texts((request.job or "", *(request.command or ()), *request.args))
@@ -234,6 +225,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
     )
     if request.fire_time is not None:
         run.scheduled_for, run.zone = request.fire_time.at, request.fire_time.zone
+        run.splay = request.fire_time.schedule.splay.total_seconds() or None
         run.only = None if request.fire_time.only is None else sorted(request.fire_time.only)
     return run, target
 

@@ -24,6 +24,8 @@ from runlet.errors import Unavailable
 # The longest wait for the next look: how late a fire time may be that another controller's `apply` has brought, or a
 # clock that was set. Far within the grace that makes it "on time".
 LOOK_SECONDS = 5.0
+# The pause before more of what an outage left behind is started: firings.LATE_STARTS are for one second.
+HELD_BACK_SECONDS = 1.0
 # How often the devices' time zones are looked at: it reads a fact of the whole fleet, for what changes on a journey.
 ZONES_SECONDS = 60.0
 # The longest pause after a failure; what is due meanwhile must stay within the same grace.
@@ -92,6 +94,8 @@ def _fire(session: Session, now: datetime, *, with_zones: bool) -> Fired:
 
 
 def _pause(fired: Fired, now: datetime) -> float:
+    if fired.held_back:
+        return HELD_BACK_SECONDS
     if fired.next_at is None:
         return LOOK_SECONDS
     return min(LOOK_SECONDS, max(0.0, (fired.next_at - now).total_seconds()))

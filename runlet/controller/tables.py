@@ -128,6 +128,7 @@ class Run(SQLModel, table=True):
     created_at: datetime = _instant()
     scheduled_for: datetime | None = _instant(nullable=True)  # the fire time that started it, if one did
     zone: str | None = None  # the time zone that the fire time is of
+    splay: float | None = None  # seconds over which a fire time's commands are spread
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
     rerun_of: int | None = Field(default=None, sa_type=BigInteger)
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # release.RunPlan

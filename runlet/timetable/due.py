@@ -64,11 +64,16 @@ def preview(
     return tuple(islice(fire_times(schedule, trigger, zone, anchor, after), count))
 
 
-def delay(schedule: Schedule, job: str, device: str) -> timedelta:
+def delay(splay: timedelta, job: str, device: str) -> timedelta:
     """How long after a fire time a device starts: less than `splay`, the same every time, spread over a fleet."""
     digest = hashlib.blake2b(f"{job}\0{device}".encode(), digest_size=8).digest()
-    ticks = schedule.splay // timedelta.resolution
+    ticks = splay // timedelta.resolution
     return timedelta(microseconds=int.from_bytes(digest) * ticks >> 8 * len(digest))
+
+
+def begins(instant: datetime, launched: datetime) -> datetime:
+    """What a run's delays count from: its fire time, or its launch when that was made up for after an outage."""
+    return instant if launched - instant <= GRACE else launched
 
 
 def may_start(schedule: Schedule, zone: ZoneInfo, instant: datetime, now: datetime) -> bool:

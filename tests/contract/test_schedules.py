@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from runlet.controller import declarations, devices, firings, outbox, runs, schedules, tables
+from runlet.controller import declarations, devices, executions, firings, outbox, releases, runs, schedules, tables
 from runlet.controller.firings import KEPT_FIRINGS, Fired, fire_due
 from runlet.controller.store import Store
 from runlet.controller.tables import Firing
@@ -21,8 +21,10 @@ from runlet.errors import UnknownName
 from runlet.model.declaration import Submission
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
+from runlet.model.rollout import Retry, Rollout
 from runlet.model.schedule import FiringOutcome, Fold, Misfire, Overlap, Schedule
 from runlet.model.target import Target, Where
+from runlet.protocol.messages import Execute
 from runlet.protocol.views import FiringView, ScheduleView
 from runlet.timetable.due import delay
 from tests.contract.conftest import NewDatabase
@@ -79,6 +81,11 @@ async def settle(store: Store, run_id: int) -> None:
     """Every execution of a run succeeds."""
     run = await store.transact(lambda session: runs.view(session, run_id, NOON))
     await record(store, *(report(one, Event.SUCCEED, one.version + 1) for one in run.executions))
+
+
+async def first_sent(store: Store) -> list[datetime | None]:
+    """When the commands that wait may leave."""
+    return await store.transact(lambda session: list(session.exec(select(tables.Outbox.not_before))))
 
 
 async def zoned(store: Store, **zones: str) -> None:
@@ -195,6 +202,24 @@ async def test_more_than_one_call_fires_are_fired_by_the_next(store: Store, monk
     assert (len(first.launched), first.next_at) == (2, NOON + HOUR)
     second = await fire(store, NOON + HOUR)
     assert (len(second.launched), second.next_at) == (1, NOON + 2 * HOUR)
+
+
+async def test_what_an_outage_left_behind_starts_little_by_little_and_holds_nothing_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(firings, "LATE_STARTS", 2)
+    back = NOON + DAY
+    missed = [job("daily at 13:00", f"late-{number}") for number in range(5)]
+    await apply(store, *missed, job("daily at noon", "on-time"))
+    looks = [await fire(store, back) for _ in range(4)]
+    assert [[launched.run.job for launched in look.launched] for look in looks] == [
+        ["on-time", "late-0", "late-1"],
+        ["late-2", "late-3"],
+        ["late-4"],
+        [],
+    ]
+    assert [look.held_back for look in looks] == [True, True, False, False]
+    assert [await outcomes(store, one.name) for one in missed] == [[LAUNCHED]] * 5
 
 
 # --- overlap --------------------------------------------------------------------------------------------------------
@@ -396,7 +421,7 @@ async def test_a_device_gets_its_command_after_its_delay(store: Store):
     [launched] = (await fire(store, at)).launched
     assert launched.outgoing == []
     assert splayed.schedule is not None
-    first = at + delay(splayed.schedule, "tick", "pi-1")
+    first = at + delay(splayed.schedule.splay, "tick", "pi-1")
     assert first > at + MINUTE
 
     def hello(now: datetime) -> Callable[[Session], list[outbox.Outgoing]]:
@@ -410,6 +435,41 @@ async def test_a_device_gets_its_command_after_its_delay(store: Store):
     assert await store.transact(hello(first - moment)) == []
     assert await store.transact(hello(at - DAY)) == [], "nor under a clock that was set back"
     assert len(await store.transact(hello(first))) == 2  # once because it is due, once because the device asks
+
+
+async def test_what_is_made_up_for_is_spread_from_its_launch(store: Store):
+    await store.transact(lambda session: connect(session, "pi-1"))
+    await apply(store, job("daily at 13:00", splay=HOUR))
+    back = NOON + DAY
+    assert (await fire(store, back)).launched[0].outgoing == []
+    assert await first_sent(store) == [back + delay(HOUR, "tick", "pi-1")]
+
+
+async def test_batches_wait_for_the_delays_of_their_devices_and_retries_do_not(store: Store):
+    await store.transact(lambda session: connect(session, "pi-1", "pi-2"))
+    rollout = Rollout.from_mapping({"batches": [1, "100%"]})
+    await apply(store, replace(job("30s", splay=HOUR), rollout=rollout, retry=Retry(max=1)))
+    at = NOON + timedelta(seconds=30)
+    [launched] = (await fire(store, at)).launched
+    assert launched.outgoing == []
+    first = at + delay(HOUR, "tick", "pi-1")
+    assert await first_sent(store) == [first]
+
+    def fail(session: Session) -> None:
+        devices.seen(session, "pi-1", first)
+        execution, _ = runs.view(session, launched.run.id, first).executions
+        executions.record(session, [report(execution, Event.FAIL, 1)], first)
+        executions.settle(session, {(execution.id, 1): 0})
+        releases.advance(session, [launched.run.id], first)
+
+    def again(session: Session) -> list[outbox.Outgoing]:
+        devices.seen(session, "pi-1", first + HOUR)
+        return releases.advance(session, [launched.run.id], first + HOUR).outgoing
+
+    await store.transact(fail)
+    [retry] = await store.transact(again)
+    assert isinstance(retry.message, Execute)
+    assert (retry.device, retry.message.attempt) == ("pi-1", 2)
 
 
 async def test_what_waits_for_its_delay_is_cancelled_at_once(store: Store):

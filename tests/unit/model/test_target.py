@@ -197,7 +197,10 @@ def test_an_unknown_name_comes_with_a_guess(text: str, message: str) -> None:
         ("room=atic", "no device matches room=atic; did you mean room=attic?"),
         ("pis,&room=atic", "no device matches pis,&room=atic: &room=atic matches none; did you mean room=attic?"),
         ("arch=armv6l", "no device matches arch=armv6l; no device has told the fact arch yet"),
-        ("pis,&arch=arm*", "no device matches pis,&arch=arm*: &arch=arm* matches none; no device has told the fact arch yet"),
+        (
+            "pis,&arch=arm*",
+            "no device matches pis,&arch=arm*: &arch=arm* matches none; no device has told the fact arch yet",
+        ),
         ("pis,&web", "no device matches pis,&web"),
     ],
 )

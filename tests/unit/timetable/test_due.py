@@ -140,17 +140,17 @@ def test_a_preview_tells_the_next_ones() -> None:
 @given(st.integers(0, 86_400), st.text(max_size=20), st.text(max_size=20))
 def test_a_delay_is_the_same_every_time_and_within_splay(seconds: int, job: str, device: str) -> None:
     schedule = Schedule("6h", splay=timedelta(seconds=seconds))
-    found = delay(schedule, job, device)
-    assert found == delay(schedule, job, device)
+    found = delay(schedule.splay, job, device)
+    assert found == delay(schedule.splay, job, device)
     assert timedelta(0) <= found
     assert found < schedule.splay or not schedule.splay
 
 
 def test_delays_spread_a_fleet() -> None:
     schedule = Schedule("6h", splay=timedelta(minutes=10))
-    tenths = [delay(schedule, "backup", f"device-{number}") // timedelta(minutes=1) for number in range(1000)]
+    tenths = [delay(schedule.splay, "backup", f"device-{number}") // timedelta(minutes=1) for number in range(1000)]
     assert all(60 < tenths.count(minute) < 140 for minute in range(10))
-    assert delay(schedule, "backup", "pi-1") != delay(schedule, "upgrade", "pi-1")
+    assert delay(schedule.splay, "backup", "pi-1") != delay(schedule.splay, "upgrade", "pi-1")
 
 
 def test_overlap_is_the_controller_s() -> None:

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("scheduled_for", sa.DateTime(timezone=True), nullable=True),
         sa.Column("zone", sa.String(), nullable=True),
+        sa.Column("splay", sa.Float(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
         sa.Column("rerun_of", sa.BigInteger(), nullable=True),
         sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),

@@ -48,17 +48,30 @@ def ps(options: Options, limit: int, list_all: bool, output: Output) -> None:
 
 @click.command()
 @click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
+@click.option(
+    "--script",
+    "device",
+    metavar="DEVICE",
+    shell_complete=device_names,
+    help="The script instead, as this device got it.",
+)
 @output_option
 @pass_options
-def show(options: Options, run: RunId, output: Output) -> None:
+def show(options: Options, run: RunId, device: str | None, output: Output) -> None:
     """Show a run and its executions. RUN is a number or `latest`, the default.
+
+    Earlier attempts are listed by themselves; `logs --attempt` has their output.
 
     \b
     Examples:
       runlet show
       runlet show 12 --output json
+      runlet show 12 --script pi-1
     """
     with options.endpoint().api() as api:
+        if device is not None:
+            render.print_rendering(api.rendering(run, device), output)
+            return
         found = api.run(run)
     if output is not Output.TABLE:
         render.print_json(found, output)

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from runlet.cli.inert import plain
+from runlet.cli.inert import plain, readable
 from runlet.cli.options import Output, colours_on_stdout
 from runlet.cli.prefix import device_name
 from runlet.cli.rollouts import details, standing
 from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
 from runlet.cli.width import keep_start
+from runlet.errors import InvalidInput
 from runlet.model.declaration import ChangeKind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
@@ -26,10 +27,12 @@ from runlet.protocol.values import to_json
 from runlet.protocol.views import (
     AppliedChange,
     ApplyView,
+    AttemptView,
     DeviceView,
     ExecutionView,
     JobView,
     Presence,
+    Rendering,
     RunHead,
     RunSummary,
     RunView,
@@ -109,6 +112,8 @@ def print_run(run: RunView, now: datetime) -> None:
     print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)}){again}")
     if run.scheduled_for is not None and run.zone is not None:
         print(f"started by its schedule, for {_wall(run.scheduled_for, run.zone)}")
+    if run.variables:
+        print(f"variables {plain(shlex.join(f'{name}={value}' for name, value in run.variables.items()))}")
     print(f"state {standing(run)}")
     if words := details(run):
         print(f"rollout {words}")
@@ -124,6 +129,34 @@ def print_run(run: RunView, now: datetime) -> None:
             _text(_detail_words(execution)),
         )
     _print(table)
+    if run.earlier:
+        print()
+        _print_earlier(run.earlier)
+
+
+def _print_earlier(attempts: Sequence[AttemptView]) -> None:
+    table = _table("DEVICE", "ATTEMPT", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
+    for one in attempts:
+        table.add_row(
+            _text(one.device or ""),
+            _text(str(one.attempt)),
+            _text(one.state.value.replace("_", " "), _STATE_STYLES.get(one.state, "")),
+            _text(_exit_words(one)),
+            _text("" if one.seconds is None else duration(one.seconds)),
+            _text(size(one.output_length) if one.started_at else ""),
+            _text(one.detail),
+        )
+    _print(table)
+
+
+def print_rendering(rendering: Rendering, output: Output) -> None:
+    """The script by itself, as a file would hold it; a command has none."""
+    if output is not Output.TABLE:
+        print_json(rendering, output)
+    elif rendering.script is None:
+        raise InvalidInput("a command has no script", "see what was run with: runlet show RUN")
+    else:
+        print(readable(rendering.script), end="" if rendering.script.endswith("\n") else "\n")
 
 
 def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
@@ -301,7 +334,7 @@ def _output_words(execution: ExecutionView) -> str:
     return size(execution.output_length) if execution.started_at and execution.state.is_outcome else ""
 
 
-def _exit_words(execution: ExecutionView) -> str:
+def _exit_words(execution: ExecutionView | AttemptView) -> str:
     if execution.signal is not None:
         return signal_name(execution.signal)
     return "" if execution.exit_code is None else str(execution.exit_code)

@@ -14,7 +14,7 @@ from runlet.cli import junit, watch
 from runlet.cli import render as rendering
 from runlet.cli.completing import device_names, job_names, patterns, run_numbers
 from runlet.cli.endpoint import Endpoint
-from runlet.cli.inert import plain, readable
+from runlet.cli.inert import plain
 from runlet.cli.options import (
     Options,
     OutcomesType,
@@ -256,11 +256,7 @@ def render(
       runlet render greet Ana --device pi-1 -e greeting=Hi
     """
     with options.endpoint().api() as api:
-        found = api.render(job, args, device, dict(variables))
-    if output is not Output.TABLE:
-        rendering.print_json(found, output)
-    else:
-        click.echo(readable(found.script or ""), nl=not (found.script or "").endswith("\n"))
+        rendering.print_rendering(api.render(job, args, device, dict(variables)), output)
 
 
 @click.command()

@@ -169,6 +169,12 @@ class Api:
     def run(self, run: RunId) -> RunView:
         return from_json(RunView, self._ask("GET", f"/v1/runs/{run}"), "run")
 
+    def rendering(self, run: RunId, device: str) -> Rendering:
+        """What a run is on a device, as it was launched."""
+        return from_json(
+            Rendering, self._ask("GET", f"/v1/runs/{run}/rendering", query={"device": device}), "rendering"
+        )
+
     def executions(self, run: RunId, state: State | None = None) -> Iterator[ExecutionView]:
         """A run's executions in order of device, those in `state` when given; asked for page by page."""
         query: dict[str, Any] = {"limit": PAGE} | ({} if state is None else {"state": state.value})

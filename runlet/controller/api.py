@@ -299,6 +299,12 @@ def build(
         views = await store.transact(lambda session: runs.page(session, runs.number(session, run), limit, after, state))
         return JSONResponse({"executions": to_json(views)})
 
+    @api.get("/v1/runs/{run}/rendering")
+    async def rendering(run: str, device: str) -> dict[str, Any]:
+        name = names.check_device_name(device)
+        found = await store.transact(lambda session: runs.rendering(session, runs.number(session, run), name))
+        return dict(to_json(found))
+
     @api.post("/v1/runs/{run}/cancel")
     async def cancel(run: str, body: CancelBody) -> dict[str, Any]:
         now = datetime.now(UTC)

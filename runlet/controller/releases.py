@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlmodel import Session, col
 
-from runlet.controller import devices, executions, outbox
+from runlet.controller import attempts, devices, executions, outbox
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Device, Execution, Outbox, Run
 from runlet.errors import Conflict, UnknownName
@@ -300,6 +300,7 @@ def _write_down(
     for execution in sorted(told | begun):
         row = rows[execution]
         if execution in begun:
+            attempts.keep(session, row)
             _try_again(row)
         row.retry_at = retry.get(execution)
     for execution in released:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from runlet.controller import devices, executions, inventories, jobs, outbox, releases, renderings
+from runlet.controller import attempts, devices, executions, inventories, jobs, outbox, releases, renderings
 from runlet.controller.outbox import Outgoing
 from runlet.controller.releases import Effects
 from runlet.controller.tables import Execution, Run
@@ -211,6 +211,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         cwd=job.cwd if job else None,
         environment=job.env if job else {},
         variables={**(job.vars if job else {}), **request.variables},
+        given=dict(request.variables),
         timeout=job.timeout.total_seconds() if job and job.timeout else None,
         where=target.where,
         where_custom=list(target.patterns),
@@ -344,6 +345,12 @@ def on_device(session: Session, run_id: int, device: str) -> ExecutionView:
     return found[0]
 
 
+def rendering(session: Session, run_id: int, device: str) -> Rendering:
+    """What the run is on this device, as it was launched; raises UnknownName when it is not there."""
+    row = session.get_one(Execution, on_device(session, run_id, device).id)
+    return Rendering(renderings.text(session, row), row.environment)
+
+
 def page(
     session: Session, run_id: int, limit: int, after: str | None = None, state: State | None = None
 ) -> list[ExecutionView]:
@@ -380,7 +387,9 @@ def _view(session: Session, run: Run, views: Sequence[ExecutionView], now: datet
     assert run.id is not None
     in_order = sorted(views, key=lambda view: view.device or "")
     away = executions.away(session, [run.id], now)[run.id]
-    return RunView(**_head(run, Counter(view.standing for view in views), away), executions=tuple(in_order))
+    earlier = attempts.of_run(session, run.id) if any(view.attempt > 1 for view in views) else ()
+    head = _head(run, Counter(view.standing for view in views), away)
+    return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given)
 
 
 def _head(run: Run, states: Mapping[State, int], away: dict[State, int]) -> dict[str, Any]:

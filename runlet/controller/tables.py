@@ -117,6 +117,7 @@ class Run(SQLModel, table=True):
     variables: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSON, nullable=False)
     )  # job's and operator's
+    given: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # operator's
     timeout: float | None = None  # seconds a program may run
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -179,6 +180,21 @@ class Execution(SQLModel, table=True):
         Index("execution_of_run", "run", "device", unique=True),  # a page of a run's executions, in order of device
         Index("execution_in_state", "run", "state", "device"),  # the counts of a page of runs, and a page of one state
     )
+
+
+class Attempt(SQLModel, table=True):
+    """An attempt of an execution that another one followed."""
+
+    execution: str = Field(foreign_key="execution.id", primary_key=True)
+    attempt: int = Field(primary_key=True)
+    state: State = _enum(State)
+    exit_code: int | None = Field(default=None, sa_type=BigInteger)
+    signal: int | None = Field(default=None, sa_type=BigInteger)
+    detail: str = ""
+    started_at: datetime | None = _instant(nullable=True)
+    ended_at: datetime | None = _instant(nullable=True)
+    seconds: float | None = None
+    output_length: int = Field(default=0, sa_type=BigInteger)
 
 
 class Outbox(SQLModel, table=True):

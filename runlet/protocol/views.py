@@ -117,10 +117,28 @@ class RunSummary(RunHead):
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """An attempt that another one followed."""
+
+    device: str | None
+    attempt: int
+    state: State
+    exit_code: int | None
+    signal: int | None
+    detail: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    seconds: float | None  # how long the program ran
+    output_length: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RunView(RunHead):
     """A run with all its executions, in order of device."""
 
     executions: tuple[ExecutionView, ...]
+    earlier: tuple[AttemptView, ...] = ()  # the attempts before the present ones, in order of device and attempt
+    variables: dict[str, str] = field(default_factory=dict)  # what the operator gave, which wins over the job's
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from runlet.controller import releases, runs
+from runlet.controller import attempts, releases, runs
 from runlet.controller.store import Store
 from runlet.controller.tables import Run
 from runlet.errors import Conflict, UnknownName
@@ -257,7 +257,29 @@ async def test_a_retry_is_the_next_attempt_after_its_delay(rolling: Rolling):
     await rolling.happen(run, "pi-1", E.START, E.FAIL)
     ended = await rolling.on(run, "pi-1")
     assert (ended.state, ended.attempt, ended.is_over) == (State.FAILED, 2, True)
-    assert (await rolling.view(run)).settled
+    view = await rolling.view(run)
+    assert view.settled
+    [earlier] = view.earlier
+    assert (earlier.device, earlier.attempt, earlier.state) == ("pi-1", 1, State.FAILED)
+    assert (earlier.exit_code, earlier.seconds, earlier.ended_at) == (failed.exit_code, failed.seconds, failed.ended_at)
+
+
+async def test_the_newest_of_many_attempts_are_kept(rolling: Rolling, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(attempts, "KEPT_ATTEMPTS", 2)
+    await rolling.enroll("pi-1", "pi-2")
+    run = await rolling.launch(job(retry={"max": 4, "on": ["failed"]}))
+    assert (await rolling.view(run)).earlier == ()
+    await rolling.happen(run, "pi-2", E.FAIL)
+    for _ in range(5):
+        await rolling.heartbeats("pi-1", "pi-2")
+        await rolling.pass_time(hours=1)
+        await rolling.heartbeats("pi-1", "pi-2")
+        await rolling.happen(run, "pi-1", E.FAIL)
+    assert [(one.device, one.attempt) for one in (await rolling.view(run)).earlier] == [
+        ("pi-1", 3),
+        ("pi-1", 4),
+        ("pi-2", 1),
+    ]
 
 
 async def test_summaries_count_what_is_tried_again_as_queued(rolling: Rolling):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -296,3 +297,18 @@ def test_a_launch_is_quick_to_settle_when_idle(fleet: Fleet):
     started = time.monotonic()
     fleet.settled(fleet.exec(["true"]))
     assert time.monotonic() - started < 5
+
+
+def test_a_run_tells_what_the_operator_gave_and_each_device_s_script(fleet: Fleet):
+    job = Job("told-again", "echo {{ greeting }} {{ n }} {{ device.name }}", vars={"greeting": "hi", "n": 1})
+    with fleet.api() as api:
+        apply(api, job)
+        run = api.start_run(job=job.name, target=Target.parse("pi-1"), variables={"greeting": "ho"})
+        apply(api, replace(job, script="true"))
+        shown = api.run(run.id)
+        rendering = api.rendering(run.id, "pi-1")
+        with pytest.raises(UnknownName, match="has no execution on 'pi-2'"):
+            api.rendering(run.id, "pi-2")
+    assert (run.variables, shown.variables) == ({"greeting": "ho"}, {"greeting": "ho"})
+    assert rendering.script == "echo ho 1 pi-1"
+    assert rendering.environment == {"RUNLET_VAR_greeting": "ho", "RUNLET_VAR_n": "1"}

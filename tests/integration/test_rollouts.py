@@ -38,8 +38,12 @@ async def test_the_second_attempt_succeeds_and_both_transcripts_are_kept(fleet: 
     async with attached(fleet, run) as attachment:
         typist = Typist(attachment)
         await typist.rest()
-    [ended] = fleet.settled(run).executions
+    settled = fleet.settled(run)
+    [ended], [earlier] = settled.executions, settled.earlier
     assert (ended.state, ended.attempt, ended.exit_code) == (State.SUCCEEDED, 2, 0)
+    assert (earlier.device, earlier.attempt, earlier.state, earlier.exit_code) == ("pi-1", 1, State.FAILED, 3)
+    assert earlier.seconds is not None
+    assert earlier.output_length == len(b"first\r\n")
     assert typist.seen[ended.id] == b"first\r\nsecond\r\n", "a console sees both, the first one whole"
     ends = [(event.attempt, event.is_over) for event in typist.events if isinstance(event, Drained)]
     assert ends == [(1, False), (2, True)]

@@ -16,15 +16,17 @@ from runlet.cli.render import (
     print_devices,
     print_history,
     print_json,
+    print_rendering,
     print_run,
     print_runs,
     run_title,
     size,
 )
+from runlet.errors import InvalidInput
 from runlet.model.declaration import ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
-from runlet.protocol.views import AppliedChange, ApplyView, DeviceView, Presence
+from runlet.protocol.views import AppliedChange, ApplyView, AttemptView, DeviceView, Presence, Rendering
 from tests.unit.cli.runs import NOON, execution, run, summary
 
 
@@ -64,6 +66,33 @@ def test_a_run_that_a_schedule_started_says_so(capsys: pytest.CaptureFixture[str
     assert "started by its schedule, for 2026-03-01 12:55 Europe/Zurich\n" in capsys.readouterr().out
     print_runs([replace(summary(State.RUNNING), scheduled_for=at, zone="UTC")], NOON)
     assert capsys.readouterr().out.endswith("now, by its schedule\n")
+
+
+def test_a_run_shows_its_earlier_attempts_and_what_the_operator_gave(capsys: pytest.CaptureFixture[str]) -> None:
+    earlier = (
+        AttemptView("pi-1", 1, State.FAILED, 3, None, "", NOON, NOON, 1.5, 12),
+        AttemptView("pi-1", 2, State.TIMED_OUT, None, 9, "longer than 1m", NOON, NOON, 61.0, 0),
+    )
+    shown = run(execution("pi-1", State.SUCCEEDED, attempt=3), earlier=earlier, variables={"motd": "good day"})
+    print_run(shown, NOON)
+    lines = capsys.readouterr().out.splitlines()
+    assert "variables 'motd=good day'" in lines
+    assert lines[-3:] == [
+        "DEVICE  ATTEMPT  STATE      EXIT     DURATION   OUTPUT  DETAIL",
+        "pi-1    1        failed     3        1.500 s    12 B",
+        "pi-1    2        timed out  SIGKILL  1 min 1 s  0 B     longer than 1m",
+    ]
+
+
+@pytest.mark.parametrize("output", Output)
+def test_a_command_has_no_script_to_show(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    print_rendering(Rendering("echo hi", {"RUNLET_VAR_a": "b"}), output)
+    expected = "echo hi" if output is Output.TABLE else {"script": "echo hi", "environment": {"RUNLET_VAR_a": "b"}}
+    printed = capsys.readouterr().out.removesuffix("\n")
+    assert (printed if output is Output.TABLE else json.loads(printed)) == expected
+    if output is Output.TABLE:
+        with pytest.raises(InvalidInput, match="a command has no script"):
+            print_rendering(Rendering(None, {}), output)
 
 
 def test_a_history_fits_into_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("cwd", sa.String(), nullable=True),
         sa.Column("environment", sa.JSON(), nullable=False),
         sa.Column("variables", sa.JSON(), nullable=False),
+        sa.Column("given", sa.JSON(), nullable=False),
         sa.Column("timeout", sa.Float(), nullable=True),
         sa.Column("where", sa.String(32), nullable=False),
         sa.Column("where_custom", sa.JSON(), nullable=False),
@@ -155,6 +156,21 @@ def upgrade() -> None:
     )
     op.create_index("firing_in_outcome", "firing", ["outcome", "at"], unique=False)
     op.create_table(
+        "attempt",
+        sa.Column("execution", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("exit_code", sa.BigInteger(), nullable=True),
+        sa.Column("signal", sa.BigInteger(), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seconds", sa.Float(), nullable=True),
+        sa.Column("output_length", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["execution"], ["execution.id"], name=op.f("fk_attempt_execution_execution")),
+        sa.PrimaryKeyConstraint("execution", "attempt", name=op.f("pk_attempt")),
+    )
+    op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("execution", sa.String(), nullable=False),
@@ -175,6 +191,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_outbox_execution"), table_name="outbox")
     op.drop_index(op.f("ix_outbox_device"), table_name="outbox")
     op.drop_table("outbox")
+    op.drop_table("attempt")
     op.drop_index("firing_in_outcome", table_name="firing")
     op.drop_table("firing")
     op.drop_index(op.f("ix_execution_device"), table_name="execution")

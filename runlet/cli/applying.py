@@ -73,7 +73,7 @@ def plan(
     if out is not None:
         _save(out, submission, found)
     _print(found, output)
-    return ExitCode.CHANGES if any(change.is_one for change in found.changes) else ExitCode.SUCCEEDED
+    return ExitCode.CHANGES if found.changes_something else ExitCode.SUCCEEDED
 
 
 @click.command()

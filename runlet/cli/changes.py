@@ -48,9 +48,11 @@ def lines(plan: PlanView) -> Iterator[str]:
             if number > _MOST_CHANGES:
                 more = f"{_SIGNS[what]} ... and {number - _MOST_CHANGES} more of kind {kind.value}"
                 yield click.style(more, fg=_COLOURS.get(what), bold=True) + f"  {what.value}"
+    if plan.reordered:
+        yield click.style("~ order of the devices", fg=_COLOURS[ChangeKind.CHANGED], bold=True) + "  changed"
     for warning in plan.warnings:
         yield click.style(f"warning: {plain(warning)}", fg="yellow")
-    if changes:
+    if plan.changes_something:
         yield ""
     yield counts(plan.changes)
 

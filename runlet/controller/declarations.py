@@ -6,27 +6,31 @@ keep what they were launched with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert
+from sqlalchemy import and_, bindparam, delete, insert, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, col, select, text
 
 from runlet.controller import devices, schedules, tables
 from runlet.controller.outlook import look
 from runlet.errors import Conflict, InvalidDeclarations, NotTheOwner, StalePlan, UnknownName
-from runlet.model.declaration import Change, Declaration, Held, Key, Kind, Submission, after, base, compare, digest
+from runlet.model.declaration import Declaration, Held, Key, Kind, Submission, after, base, compare, digest
 from runlet.model.inventory import Device
 from runlet.protocol.values import to_json
 from runlet.protocol.views import AppliedChange, ApplyView, PlanView
 
 _TABLE = SQLModel.metadata.tables[str(tables.Declared.__tablename__)]
-_DELETE = delete(_TABLE).where(_TABLE.c.kind == bindparam("old_kind"), _TABLE.c.name == bindparam("old_name"))
+_THIS = and_(_TABLE.c.kind == bindparam("old_kind"), _TABLE.c.name == bindparam("old_name"))
+_DELETE = delete(_TABLE).where(_THIS)
+_MOVE = update(_TABLE).where(_THIS).values(position=bindparam("new_position"))
 
 # What a history's `note` says of an apply that brought an earlier state back.
 ROLLBACK_NOTE = "rollback to {}"
+# ... and of one that lists the same devices in another order.
+REORDERED_NOTE = "devices reordered"
 
 
 def held(session: Session) -> dict[Key, Held]:
@@ -46,9 +50,8 @@ def apply(session: Session, submission: Submission, now: datetime) -> PlanView:
     """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
     _lock(session)
     present, planned = _plan(session, submission, now)
-    changes = [change for change in planned.changes if change.is_one]
-    if changes or _is_new_commit(session, submission):
-        _write(session, submission, present, changes, now)
+    if planned.changes_something or _is_new_commit(session, submission):
+        _write(session, submission, present, planned, now)
     return planned
 
 
@@ -95,31 +98,51 @@ def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict
     )
     future = after(changes, present, submission.source)
     seen = look(session, submission.source, changes, future, now)
+    listed = _devices_of(submission)
+    before = [name for name in _listed(session, submission.source) if name in listed]
     # The devices that jobs select are part of what a plan promises, whoever has changed them since.
-    found = digest([base(submission.declarations, present, submission.source), seen.selected])
+    found = digest([base(submission.declarations, present, submission.source), seen.selected, before])
     if submission.base is not None and submission.base != found:
         raise StalePlan(
             "the controller has changed since this plan was made", "make a new one with: runlet plan --out FILE"
         )
-    return present, PlanView(submission.source, found, tuple(changes), seen.jobs, seen.warnings)
+    reordered = before != sorted(before, key=listed.__getitem__)
+    return present, PlanView(submission.source, found, tuple(changes), seen.jobs, seen.warnings, reordered)
+
+
+def _devices_of(submission: Submission) -> dict[str, int]:
+    """The devices of its inventory, and the place of each."""
+    names = (one.name for one in submission.declarations if one.kind is Kind.DEVICE)
+    return {name: position for position, name in enumerate(names)}
+
+
+def _listed(session: Session, source: str) -> dict[str, int]:
+    """The devices that a source declares now in their order, and the place of each."""
+    query = select(tables.Declared.name, tables.Declared.position)
+    query = query.where(tables.Declared.kind == Kind.DEVICE, tables.Declared.owner == source)
+    return dict(session.exec(query.order_by(col(tables.Declared.position), tables.Declared.name)).all())
 
 
 def _write(
     session: Session,
     submission: Submission,
     present: dict[Key, Held],
-    changes: Sequence[Change],
+    planned: PlanView,
     now: datetime,
 ) -> None:
+    changes = [change for change in planned.changes if change.is_one]
     future = after(changes, present, submission.source)
+    listed = _devices_of(submission)
     ours = [one.declaration for one in future.values() if one.owner == submission.source]
+    places = _listed(session, submission.source) | listed
+    ours.sort(key=lambda one: places.get(one.name, 0))  # a rollback finds the devices in this order
     applied = tables.Apply(
         at=now,
         by=submission.by,
         source=submission.source,
         commit=submission.commit,
         dirty=submission.dirty,
-        note=submission.note,
+        note=", ".join(filter(None, [submission.note, REORDERED_NOTE if planned.reordered else ""])),
         changes=[to_json(AppliedChange(one.kind, one.name, one.change, one.adopted_from)) for one in changes],
         manifest=_manifest(ours),
     )
@@ -143,6 +166,7 @@ def _write(
             "name": change.name,
             "revision": future[change.key].declaration.revision,
             "owner": submission.source,
+            "position": listed.get(change.name, 0),
             "apply": applied.id,
             "applied_at": now,
         }
@@ -154,6 +178,13 @@ def _write(
         connection.execute(_DELETE, keys)
     if rows:
         connection.execute(insert(_TABLE), rows)
+    moved = [
+        {"old_kind": Kind.DEVICE, "old_name": name, "new_position": listed[name]}
+        for name, position in _listed(session, submission.source).items()
+        if name in listed and position != listed[name]
+    ]
+    if moved:
+        connection.execute(_MOVE, moved)
     schedules.sync(session, {change.name for change in changes if change.kind is Kind.JOB}, now)
 
 

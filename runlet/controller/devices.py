@@ -101,14 +101,14 @@ def zones(session: Session) -> dict[str, str]:
 
 
 def candidates(session: Session, inventory: Inventory, now: datetime) -> dict[str, Candidate]:
-    """Each enrolled device by name, with what a target asks of it. `inventory` may be one that is planned."""
+    """Each enrolled device by name, with what a target asks of it. `inventory` may be one that is planned.
+
+    They are in its order; those that are not declared come last, by name.
+    """
     found = {row.name: row for row in session.connection().execute(_SEEN)}
-    enrolled = [name for name, row in found.items() if row.configured or name in inventory.devices]
-    never_seen = [name for name in inventory.devices if name not in found]
-    return {
-        **{name: _candidate(inventory, name, found[name], now) for name in enrolled},
-        **{name: _candidate(inventory, name, None, now) for name in never_seen},
-    }
+    undeclared = sorted(name for name, row in found.items() if row.configured and name not in inventory.devices)
+    names = [*inventory.devices, *undeclared]
+    return {name: _candidate(inventory, name, found.get(name), now) for name in names}
 
 
 def _candidate(inventory: Inventory, name: str, seen: Row[Any] | None, now: datetime) -> Candidate:

@@ -16,9 +16,10 @@ UNDECLARED = Device("")
 
 
 def present(session: Session) -> Inventory:
-    """What is declared now."""
+    """What is declared now; its devices in order, each source's as its inventory lists them."""
     query = select(tables.Declared.kind, tables.Declared.name, tables.Content.content).join(tables.Content)
-    found = session.exec(query.where(col(tables.Declared.kind).in_(KINDS)))
+    query = query.where(col(tables.Declared.kind).in_(KINDS))
+    found = session.exec(query.order_by(tables.Declared.owner, col(tables.Declared.position), tables.Declared.name))
     return of(Declaration(Kind(kind), name, content) for kind, name, content in found)
 
 

@@ -204,7 +204,7 @@ def _is_open_in(run: int) -> ColumnElement[bool]:
 
 
 def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
-    """The run's executions in its order, that of their devices."""
+    """The run's executions, in the order of the inventory."""
     query = (
         select(
             col(Execution.id),
@@ -221,7 +221,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
         )
         .join(Device, col(Device.name) == col(Execution.device), isouter=True)
         .where(col(Execution.run) == run)
-        .order_by(col(Execution.device))
+        .order_by(col(Execution.position), col(Execution.device))
     )
     found: dict[str, _Facts] = {}
     for id_, device, state, attempt, said, seen, cancelling, released, ended, retry, settled in session.execute(query):

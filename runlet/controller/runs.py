@@ -83,8 +83,17 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     session.add(run)
     session.flush()
     assert run.id is not None
+    position = {name: index for index, name in enumerate(candidates)}
     rows = [
-        Execution(id=str(uuid.uuid4()), run=run.id, device=name, state=State.QUEUED, queued_at=now) for name in chosen
+        Execution(
+            id=str(uuid.uuid4()),
+            run=run.id,
+            device=name,
+            position=0 if name is None else position[name],
+            state=State.QUEUED,
+            queued_at=now,
+        )
+        for name in chosen
     ]
     render, writer = renderings.renderer(run, inventory), renderings.Writer(session)
     for execution in rows:
@@ -160,6 +169,7 @@ def _again(before: Execution, run: int, now: datetime) -> Execution:
         id=str(uuid.uuid4()),
         run=run,
         device=before.device,
+        position=before.position,
         script=before.script,
         environment=before.environment,
         state=State.QUEUED,

@@ -98,6 +98,7 @@ class Declared(SQLModel, table=True):
     name: str = Field(primary_key=True)
     revision: str = Field(foreign_key="content.digest")
     owner: str = Field(index=True)
+    position: int = 0  # of a device, among those of its owner
     apply: int = Field(foreign_key="apply.id", sa_type=BigInteger)
     applied_at: datetime = _instant()
 
@@ -159,6 +160,7 @@ class Execution(SQLModel, table=True):
     device: str | None = Field(default=None, foreign_key="device.name", index=True)
     script: str | None = Field(default=None, foreign_key="script.digest")  # None for a command, or without a device yet
     environment: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # its variables
+    position: int = 0  # of the device among those of its run, as the inventory has them
     attempt: int = 1
     state: State = _enum(State, default=State.QUEUED)
     version: int = Field(default=0, sa_type=BigInteger)

@@ -56,7 +56,7 @@ class Mode(StrEnum):
 class Order(StrEnum):
     """The order in which devices take their places."""
 
-    INVENTORY = "inventory"  # as the run lists them
+    INVENTORY = "inventory"  # as they are declared
     REVERSE = "reverse"
     SORTED = "sorted"  # by name
     SHUFFLE = "shuffle"  # at random, and for one run always the same

@@ -249,6 +249,11 @@ class PlanView:
     changes: tuple[Change, ...]
     outlooks: tuple[JobOutlook, ...] = ()  # of every job in the tree
     warnings: tuple[str, ...] = ()  # about what the tree does not hold: jobs of others, executions under way
+    reordered: bool = False  # devices that were declared before are in another order
+
+    @property
+    def changes_something(self) -> bool:
+        return self.reordered or any(change.is_one for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -378,3 +378,49 @@ async def test_what_is_declared_twice_in_one_submission_is_refused(store: Store)
 
     with pytest.raises(InvalidInput, match="declared twice"):
         await store.transact(work)
+
+
+def listing(*names: str, source: str = "tests") -> Submission:
+    """An inventory of these devices and no others."""
+    inventory = Inventory({name: Device(name) for name in names})
+    return Submission(source, "tests", tuple(inventory.declarations()), prune=True)
+
+
+def in_order(session: Session) -> list[str]:
+    return list(devices.candidates(session, inventories.present(session), NOON))
+
+
+async def test_devices_are_in_the_order_in_which_their_inventories_list_them(store: Store):
+    def work(session: Session) -> None:
+        devices.enroll(session, ["b", "a"])
+        declarations.apply(session, listing("pi-10", "pi-2", "pi-1"), NOON)
+        declarations.apply(session, listing("z", "c", source="another"), NOON)
+        assert in_order(session) == ["z", "c", "pi-10", "pi-2", "pi-1", "a", "b"]
+        more = declarations.apply(session, listing("pi-3", "pi-10", "pi-1"), NOON)
+        assert not more.reordered, "one is new and one is gone; those that stay are in the order they had"
+        assert in_order(session) == ["z", "c", "pi-3", "pi-10", "pi-1", "a", "b"]
+
+    await store.transact(work)
+
+
+async def test_another_order_is_a_change_that_can_be_rolled_back(store: Store):
+    def work(session: Session) -> None:
+        declarations.apply(session, listing("pi-1", "pi-2", "pi-3"), NOON)
+        other = listing("pi-3", "pi-1", "pi-2")
+        planned = declarations.plan(session, other, NOON)
+        assert planned.reordered
+        assert planned.changes_something
+        assert declarations.apply(session, replace(other, base=planned.base), NOON).reordered
+        assert in_order(session) == ["pi-3", "pi-1", "pi-2"]
+        assert not declarations.plan(session, other, NOON).changes_something
+        with pytest.raises(StalePlan):
+            declarations.apply(session, replace(other, base=planned.base), NOON)
+        job = Submission("tests", "tests", (Job("any", "true").declaration(),))
+        declarations.apply(session, job, NOON)  # a part of the tree leaves the order as it was
+        with_job, reordered, *_ = declarations.history(session, 10, None)
+        assert reordered.note == "devices reordered"
+        declarations.apply(session, listing("pi-1", "pi-2", "pi-3"), NOON)
+        assert declarations.rollback(session, with_job.id, "tests", NOON).reordered
+        assert in_order(session) == ["pi-3", "pi-1", "pi-2"]
+
+    await store.transact(work)

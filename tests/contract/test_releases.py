@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlmodel import Session
 
-from runlet.controller import attempts, releases, runs
+from runlet.controller import attempts, declarations, releases, runs
 from runlet.controller.store import Store
 from runlet.controller.tables import Run
 from runlet.errors import Conflict, UnknownName
+from runlet.model.declaration import Submission
 from runlet.model.execution import Event, State
+from runlet.model.inventory import Device, Inventory
 from runlet.model.release import WaitsFor
 from runlet.model.target import Target, Where
 from runlet.protocol.messages import OFFLINE_SECONDS, Report
@@ -227,6 +230,24 @@ async def test_an_abort_that_pauses_does_so_once(rolling: Rolling):
     assert (await rolling.view(run)).is_aborted
     with pytest.raises(Conflict):
         await rolling.steer(run, Steering.RESUME)
+
+
+async def test_devices_take_their_places_in_the_order_of_the_inventory(rolling: Rolling):
+    names = ["pi-10", "pi-9", "pi-2"]
+
+    def declare(session: Session) -> None:
+        inventory = Inventory({name: Device(name) for name in names})
+        declarations.apply(session, Submission("fleet", "tests", tuple(inventory.declarations())), NOON)
+
+    await rolling.ask(declare)
+    await rolling.come(*names)
+    one_by_one = {"batches": [1], "mode": "window"}
+    run = await rolling.launch(job("listed", rollout=one_by_one))
+    backwards = await rolling.launch(job("backwards", rollout={**one_by_one, "order": "reverse"}))
+    assert await rolling.released(run) == ["pi-10"]
+    assert await rolling.released(backwards) == ["pi-2"]
+    await rolling.happen(run, "pi-10", E.SUCCEED)
+    assert await rolling.released(run) == ["pi-10", "pi-9"]
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------

@@ -125,3 +125,8 @@ def test_fire_times_have_their_offset() -> None:
     outlook = JobOutlook("a", Where.ALL, 1, ("pi\x1b[1",), (datetime(2026, 3, 2, 8, tzinfo=UTC),), ())
     found = shown(Change(Kind.JOB, "a", ChangeKind.CREATED, after={}), outlooks=(outlook,))
     assert found[1:3] == ["    devices  1: pi [1", "    fires    2026-03-02 09:00:00+01:00"]
+
+
+def test_another_order_of_the_devices_is_told() -> None:
+    plan = PlanView("site", "0", (Change(Kind.DEVICE, "pi-1", ChangeKind.UNCHANGED),), reordered=True)
+    assert [click.unstyle(line) for line in lines(plan)] == ["~ order of the devices  changed", "", "1 unchanged"]

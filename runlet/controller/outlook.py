@@ -186,7 +186,7 @@ class _Look:
         if not need.certain or not (found := self._missing.on(need.path)):
             return None
         possible = self.devices if self.job.target.where is Where.CUSTOM else self._everyone()
-        lacking = [device for device in possible if device in found]
+        lacking = sorted(found.intersection(possible))
         # A job for the device that asks may be meant for those that have it.
         if not lacking or (self.job.target.where is Where.LOCAL and len(lacking) < len(possible)):
             return None
@@ -214,7 +214,7 @@ class _Look:
         """What the script needs and nobody can tell yet."""
         for need in self._needs:
             if need.certain and need.path[:2] == (DEVICE, FACTS) != need.path:
-                silent = [device for device in self.devices if device in self._missing.silent]
+                silent = sorted(self._missing.silent.intersection(self.devices))
                 if silent:
                     yield f"script line {need.line}: {_some(silent)} must tell {need.words} before a run can start"
                 return

@@ -156,18 +156,22 @@ def history(options: Options, limit: int, output: Output) -> None:
 
 @click.command()
 @click.argument("number", metavar="APPLY", type=click.IntRange(min=1))
+@_adopt
+@click.option("--dry-run", is_flag=True, help="Only tell what it would change, and exit as `plan` does.")
 @output_option
 @pass_options
-def rollback(options: Options, number: int, output: Output) -> None:
+def rollback(options: Options, number: int, adopt: bool, dry_run: bool, output: Output) -> int:
     """Bring back what a source declared after an apply. APPLY is its number in `history`.
 
     \b
-    Example:
+    Examples:
+      runlet rollback 12 --dry-run
       runlet rollback 12
     """
     with options.endpoint().api() as api:
-        done = api.rollback(number, provenance.operator(os.environ))
-    _print(done, output)
+        found = api.rollback(number, provenance.operator(os.environ), adopt=adopt, dry_run=dry_run)
+    _print(found, output)
+    return ExitCode.CHANGES if dry_run and found.changes_something else ExitCode.SUCCEEDED
 
 
 def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> tuple[Tree, Submission]:

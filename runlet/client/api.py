@@ -92,9 +92,10 @@ class Api:
         query = {"limit": limit} | ({} if before is None else {"before": before})
         return _items(ApplyView, self._ask("GET", "/v1/applies", query=query), "applies")
 
-    def rollback(self, apply: int, by: str) -> PlanView:
-        """Bring back what a source declared after an apply; what that did."""
-        return from_json(PlanView, self._ask("POST", f"/v1/applies/{apply}/rollback", {"by": by}), "plan")
+    def rollback(self, apply: int, by: str, *, adopt: bool = False, dry_run: bool = False) -> PlanView:
+        """Bring back what a source declared after an apply; what that did, or would do with `dry_run`."""
+        content = {"by": by, "adopt": adopt, "dry_run": dry_run}
+        return from_json(PlanView, self._ask("POST", f"/v1/applies/{apply}/rollback", content), "plan")
 
     def jobs(self) -> list[JobView]:
         return _items(JobView, self._ask("GET", "/v1/jobs"), "jobs")

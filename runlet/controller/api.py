@@ -95,6 +95,8 @@ class SubmissionBody(BaseModel):
 
 class RollbackBody(BaseModel):
     by: Name
+    adopt: bool = False
+    dry_run: bool = False
 
 
 class TargetBody(BaseModel):
@@ -210,7 +212,9 @@ def build(
     @api.post("/v1/applies/{number}/rollback")
     async def rollback(body: RollbackBody, number: int = Path(ge=0, le=MAX_NUMBER)) -> dict[str, Any]:
         now = datetime.now(UTC)
-        applied = await store.transact(lambda session: declarations.rollback(session, number, body.by, now))
+        applied = await store.transact(
+            lambda session: declarations.rollback(session, number, body.by, now, adopt=body.adopt, dry_run=body.dry_run)
+        )
         scheduler.poke()
         return dict(to_json(applied))
 

@@ -64,9 +64,10 @@ def history(session: Session, limit: int, before: int | None) -> list[ApplyView]
     return [_view(row) for row in session.exec(query)]
 
 
-def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
-    """Make a source's declarations what they were after apply `number`, as an apply of its own."""
-    _lock(session)
+def rollback(
+    session: Session, number: int, by: str, now: datetime, *, adopt: bool = False, dry_run: bool = False
+) -> PlanView:
+    """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it."""
     row = session.get(tables.Apply, number)
     if row is None:
         raise UnknownName(f"there is no apply {number}", "see them with: runlet history")
@@ -76,13 +77,14 @@ def rollback(session: Session, number: int, by: str, now: datetime) -> PlanView:
         for name, revision in names.items()
     )
     note = ROLLBACK_NOTE.format(number)
-    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, note=note)
+    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, adopt=adopt, note=note)
     try:
-        return apply(session, submission, now)
+        return plan(session, submission, now) if dry_run else apply(session, submission, now)
     except (NotTheOwner, InvalidDeclarations) as error:
+        others = isinstance(error, NotTheOwner)
         raise Conflict(
             f"what {row.source} declared after apply {number} cannot be declared again:\n{error.message}",
-            "bring it back in its repository, and apply that",
+            "take it over with --adopt" if others else "bring it back in its repository, and apply that",
         ) from None
 
 

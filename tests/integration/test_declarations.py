@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from runlet.client.api import Api
-from runlet.errors import InvalidInput, NotTheOwner, StalePlan, UnknownName
+from runlet.errors import Conflict, InvalidInput, NotTheOwner, StalePlan, UnknownName
 from runlet.model.declaration import ChangeKind, Declaration, Kind, Submission
 from runlet.model.job import Job
 from runlet.protocol.views import PlanView
@@ -170,6 +170,21 @@ def test_rolling_back_brings_a_sources_declarations_back_and_is_told(source: Sou
     assert sorted(kinds(done)) == [ChangeKind.CHANGED, ChangeKind.CREATED, ChangeKind.DELETED]
     [newest] = source.api.history(1)
     assert (newest.by, newest.note) == ("Grace", f"rollback to {then.id}")
+
+
+def test_a_rollback_can_be_tried_and_takes_over_only_when_asked(source: Source) -> None:
+    one = job(fresh())
+    source.apply(one)
+    [then] = source.api.history(1)
+    other = Source(source.api)
+    other.apply(Job(one.name, "false"), adopt=True)
+    with pytest.raises(Conflict, match=f"belongs to {other.name}"):
+        source.api.rollback(then.id, "Grace", dry_run=True)
+    [tried] = source.api.rollback(then.id, "Grace", adopt=True, dry_run=True).changes
+    assert (tried.change, tried.adopted_from) == (ChangeKind.CHANGED, other.name)
+    assert other.held() == {one.name: Job(one.name, "false").revision}
+    source.api.rollback(then.id, "Grace", adopt=True)
+    assert (source.held(), other.held()) == ({one.name: one.revision}, {})
 
 
 def test_an_apply_that_never_was_cannot_be_returned_to(api: Api) -> None:

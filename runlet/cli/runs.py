@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -40,22 +41,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Starts a run, given this machine's device and whether the run gets this terminal.
 Start = Callable[[Api, str | None, bool], RunView]
 
-_detach = click.option("--detach", "-d", is_flag=True, help="Start it and come back at once.")
-_timeout = click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Wait no longer than this; then exit with 124, while the run goes on.",
-)
-_wait = click.option("--wait", is_flag=True, help="On a terminal too: stream the output, and take no terminal.")
-_junit = click.option(
-    "--junit",
-    "report",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a JUnit report there; implies --wait.",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class _Staying:
@@ -80,6 +65,40 @@ class _Staying:
         return is_interactive() and not waits and self.output is Output.TABLE
 
 
+# Their names are those of _Staying's fields.
+_STAYING_OPTIONS = (
+    click.option("--detach", "-d", is_flag=True, help="Start it and come back at once."),
+    click.option("--wait", is_flag=True, help="On a terminal too: stream the output, and take no terminal."),
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Wait no longer than this; then exit with 124, while the run goes on.",
+    ),
+    click.option(
+        "--junit",
+        "report",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Write a JUnit report there; implies --wait.",
+    ),
+    output_option,
+)
+
+
+def _staying(command: F) -> F:
+    """Gives a command that starts a run these options, which it gets as `staying`."""
+
+    @wraps(command)
+    def with_options(*args: Any, **given: Any) -> Any:
+        staying = _Staying(**{field.name: given.pop(field.name) for field in fields(_Staying)})
+        return command(*args, staying=staying, **given)
+
+    for option in reversed(_STAYING_OPTIONS):
+        with_options = option(with_options)
+    return cast(F, with_options)
+
+
 @click.command()
 @click.argument("job", shell_complete=job_names)
 @click.argument("args", metavar="[ARG...]", nargs=-1)
@@ -91,23 +110,15 @@ class _Staying:
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @variables_option
-@_detach
-@_wait
-@_timeout
-@_junit
-@output_option
+@_staying
 @pass_options
 def run(
     options: Options,
+    staying: _Staying,
     job: str,
     args: tuple[str, ...],
     target: Target | None,
     variables: tuple[tuple[str, str], ...],
-    detach: bool,
-    wait: bool,
-    timeout: float | None,
-    report: Path | None,
-    output: Output,
 ) -> int:
     """Run a job with arguments.
 
@@ -123,7 +134,6 @@ def run(
       runlet run backup --detach -e archive=/mnt/usb -- --full
       runlet run backup --wait --timeout 3600 --junit backup.xml
     """
-    staying = _Staying(detach, wait, timeout, report, output)
     start = _starter(job=job, args=args, target=target, variables=dict(variables))
     return _launch(options, staying, start)
 
@@ -131,22 +141,9 @@ def run(
 @click.command("exec")
 @click.argument("target", type=TargetType(), shell_complete=patterns)
 @click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
-@_detach
-@_wait
-@_timeout
-@_junit
-@output_option
+@_staying
 @pass_options
-def exec_(
-    options: Options,
-    target: Target,
-    command: tuple[str, ...],
-    detach: bool,
-    wait: bool,
-    timeout: float | None,
-    report: Path | None,
-    output: Output,
-) -> int:
+def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...]) -> int:
     """Run a command on devices, without a job.
 
     TARGET holds patterns, comma-separated, or is one of all, any, enrolled, local. COMMAND is not given to a shell.
@@ -158,7 +155,6 @@ def exec_(
       runlet exec pi-1 -- htop
       runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
     """
-    staying = _Staying(detach, wait, timeout, report, output)
     return _launch(options, staying, _starter(command=command, target=target))
 
 
@@ -170,22 +166,9 @@ def exec_(
     type=OutcomesType(),
     help="Only where it ended so: failed,timed_out,expired,... Default: where it did not succeed.",
 )
-@_detach
-@_wait
-@_timeout
-@_junit
-@output_option
+@_staying
 @pass_options
-def rerun(
-    options: Options,
-    run: RunId,
-    only: tuple[State, ...] | None,
-    detach: bool,
-    wait: bool,
-    timeout: float | None,
-    report: Path | None,
-    output: Output,
-) -> int:
+def rerun(options: Options, staying: _Staying, run: RunId, only: tuple[State, ...] | None) -> int:
     """Run again what a run ran, on those of its devices where it did not succeed.
 
     It is a new run of the same content: the script, arguments and rollout of then, whatever the job is now. Terminals,
@@ -196,7 +179,6 @@ def rerun(
       runlet rerun latest
       runlet rerun 12 --only failed,timed_out
     """
-    staying = _Staying(detach, wait, timeout, report, output)
     return _launch(options, staying, lambda api, *_: api.rerun(run, only))
 
 

@@ -119,12 +119,9 @@ class Timeline:
 
     def _opening(self, instant: datetime) -> datetime | None:
         """Where to look on when the window is closed at this instant: where it opens, or the next change of clocks."""
-        if self.window is None:
+        if self.window is None or (shut := self._shut(self.window, instant)) is None:
             return None
-        span = span_at(self.zone, instant)
-        wall = instant + span.offset
-        if wall.time() in self.window:
-            return None
+        span, wall = shut
         opening = datetime.combine(wall, self.window.start)
         if opening <= wall:
             opening += _ONE_DAY
@@ -132,16 +129,19 @@ class Timeline:
 
     def _closing(self, instant: datetime) -> datetime | None:
         """Where to look on backward: the last instant at which the window was open, or before the change of clocks."""
-        if self.window is None:
+        if self.window is None or (shut := self._shut(self.window, instant)) is None:
             return None
-        span = span_at(self.zone, instant)
-        wall = instant + span.offset
-        if wall.time() in self.window:
-            return None
+        span, wall = shut
         closed = datetime.combine(wall, self.window.end)
         if closed > wall:
             closed -= _ONE_DAY
         return max(closed - span.offset, span.start) - TICK
+
+    def _shut(self, window: Window, instant: datetime) -> tuple[Span, datetime] | None:
+        """The span and the wall time of an instant at which the window is not open."""
+        span = span_at(self.zone, instant)
+        wall = instant + span.offset
+        return None if wall.time() in window else (span, wall)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,9 @@ LIMITS = {
     "output held, bytes": ("runlet.agent.output.HOLD_BYTES", 32 * 1024),
     "output sent again": ("runlet.agent.output.RESEND_SECONDS", 5.0),
     "commands sent again": ("runlet.controller.outbox.RESEND_SECONDS", (5.0, 15.0, 60.0)),
-    "a page of a listing": ("runlet.controller.api.MAX_PAGE", 1000),
-    "a page of runs, if nothing else is said": ("runlet.controller.api.DEFAULT_RUNS", 20),
-    "a page of executions, if nothing else is said": ("runlet.controller.api.DEFAULT_EXECUTIONS", 100),
+    "a page of a listing": ("runlet.controller.routes.MAX_PAGE", 1000),
+    "a page of runs, if nothing else is said": ("runlet.controller.routes.DEFAULT_RUNS", 20),
+    "a page of executions, if nothing else is said": ("runlet.controller.routes.DEFAULT_EXECUTIONS", 100),
     "waiting for what another process holds in the database": ("runlet.controller.database.BUSY_SECONDS", 10.0),
     "a statement": ("runlet.controller.database.STATEMENT_SECONDS", 30.0),
     "a frozen transaction": ("runlet.controller.database.IDLE_SECONDS", 60.0),
@@ -253,8 +253,11 @@ def test_every_exit_code_is_described(code: ExitCode) -> None:
 
 
 def test_every_route_is_described() -> None:
-    source = (pages.ROOT / "runlet/controller/api.py").read_text("utf-8")
-    for method, route in re.findall(r'@api\.(get|post|put|delete|websocket)\("([^"]+)"', source):
+    source = "".join((pages.ROOT / f"runlet/controller/{name}.py").read_text("utf-8") for name in ("api", "routes"))
+    found = re.findall(r'@(?:api|routes)\.(get|post|put|delete|websocket)\("([^"]+)"', source)
+    assert ("get", "/healthz") in found
+    assert ("websocket", "/v1/runs/{run}/attach") in found
+    for method, route in found:
         word = "WebSocket" if method == "websocket" else method.upper()
         assert f"\n| `{word} {route}` | " in HTTP
 

@@ -1,0 +1,145 @@
+"""What comes with requests: its shape and bounds, and the values it is made into. Raises nothing but InvalidInput."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field, field_validator
+
+from runlet.controller import runs
+from runlet.model.declaration import Kind, Submission
+from runlet.model.execution import State
+from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
+from runlet.model.target import Target, Where
+from runlet.protocol.messages import MAX_WINDOW, TerminalSize
+from runlet.protocol.views import Steering
+from runlet.spec import declared
+
+# A commit, a repository's address, a digest.
+MAX_NAME = 500
+# Of one `apply`: a fleet of 10,000 devices, its groups and jobs.
+MAX_DECLARATIONS = 20_000
+
+
+class DeclarationBody(BaseModel):
+    kind: Kind
+    name: str
+    content: dict[str, Any]
+
+
+# Words for the history, and names in it: no NUL character, which PostgreSQL does not keep.
+Words = Annotated[str, Field(max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
+Name = Annotated[Words, Field(min_length=1)]
+
+
+class SubmissionBody(BaseModel):
+    source: Name
+    by: Name
+    declarations: list[DeclarationBody] = Field(max_length=MAX_DECLARATIONS)
+    commit: Words | None = None
+    dirty: bool = False
+    prune: bool = False
+    adopt: bool = False
+    base: str | None = Field(None, max_length=MAX_NAME)
+    delete: list[str] = Field([], max_length=MAX_DECLARATIONS)
+    note: Words = ""
+
+
+class RollbackBody(BaseModel):
+    by: Name
+    adopt: bool = False
+    dry_run: bool = False
+
+
+class TargetBody(BaseModel):
+    where: Where
+    whereCustom: list[str] = []
+    allowEmpty: bool = False
+
+
+class TerminalBody(BaseModel):
+    columns: int = Field(default=80, ge=1, le=MAX_WINDOW)
+    rows: int = Field(default=24, ge=1, le=MAX_WINDOW)
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED_VARIABLES:
+        raise ValueError(f"templates have something of their own under the name {name}")
+    return name
+
+
+# What an operator gives with -e.
+Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$"), AfterValidator(_not_reserved)], str]
+
+
+class RenderBody(BaseModel):
+    job: str
+    args: list[str] = []
+    device: str
+    variables: Variables = {}
+
+
+class RunBody(BaseModel):
+    job: str | None = None
+    command: list[str] | None = None
+    args: list[str] = []
+    target: TargetBody | None = None
+    origin: str | None = None
+    terminal: TerminalBody = TerminalBody()
+    term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
+    variables: Variables = {}
+
+
+class CancelBody(BaseModel):
+    devices: list[str] | None = None
+
+
+class RerunBody(BaseModel):
+    only: list[State] | None = Field(None, min_length=1)
+
+    @field_validator("only")
+    @classmethod
+    def are_outcomes(cls, only: list[State] | None) -> list[State] | None:
+        if wrong := [state for state in only or () if not state.is_outcome]:
+            raise ValueError(f"{wrong[0]} ends no execution")
+        return only
+
+
+class GateBody(BaseModel):
+    action: Steering
+    # Shown in one line, and kept as long as the run.
+    reason: str = Field("paused by an operator", min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+def submission(body: SubmissionBody) -> Submission:
+    return Submission(
+        source=body.source,
+        by=body.by,
+        declarations=tuple(declared.check(one.kind, one.name, one.content) for one in body.declarations),
+        commit=body.commit,
+        dirty=body.dirty,
+        prune=body.prune,
+        adopt=body.adopt,
+        base=body.base,
+        delete=tuple(body.delete),
+        note=body.note,
+    )
+
+
+def launch_request(body: RunBody) -> runs.Request:
+    return runs.Request(
+        job=body.job,
+        command=None if body.command is None else tuple(body.command),
+        args=tuple(body.args),
+        target=None if body.target is None else _target(body.target),
+        origin=body.origin,
+        terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
+        term=body.term,
+        variables=body.variables,
+    )
+
+
+def _target(body: TargetBody) -> Target:
+    if body.where is Where.CUSTOM:
+        return Target.custom(body.whereCustom, allow_empty=body.allowEmpty)
+    return Target(body.where, tuple(body.whereCustom), body.allowEmpty)

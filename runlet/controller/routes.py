@@ -1,0 +1,225 @@
+"""The routes of the HTTP API, by subject. Each asks one transaction of the store, and tells what came of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response, WebSocket
+from fastapi.responses import JSONResponse
+from sqlmodel import Session
+
+from runlet.controller import bodies, declarations, devices, jobs, releases, runs, schedules
+from runlet.controller.answers import answer
+from runlet.controller.attach import Attaching
+from runlet.controller.bodies import CancelBody, GateBody, RenderBody, RerunBody, RollbackBody, RunBody, SubmissionBody
+from runlet.controller.releaser import Releaser
+from runlet.controller.scheduler import Scheduler
+from runlet.controller.store import Store
+from runlet.controller.streams import Streams
+from runlet.controller.transcripts import Transcripts
+from runlet.errors import RunletError, UnknownName
+from runlet.model.execution import State
+from runlet.model.target import Target
+from runlet.protocol import names
+from runlet.protocol.values import to_json
+from runlet.protocol.views import RunView
+
+# One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
+DEFAULT_RUNS, DEFAULT_EXECUTIONS, DEFAULT_FIRINGS = 20, 100, 10
+MAX_PAGE = 1000
+MAX_TRANSCRIPT_BYTES = 1024 * 1024
+# An expression typed by a person.
+MAX_EXPRESSION = 10_000
+# What the database and the file system count up to.
+MAX_NUMBER = 2**63 - 1
+# Far above what a job may ask for.
+MAX_ATTEMPT = 10_000
+
+
+def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
+    """What is declared, was declared and would be: plans, applies, jobs, their schedules and renderings."""
+    routes = APIRouter()
+
+    @routes.post("/v1/plan")
+    async def plan(body: SubmissionBody) -> dict[str, Any]:
+        submission, now = bodies.submission(body), datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission, now))))
+
+    @routes.post("/v1/apply")
+    async def apply(body: SubmissionBody) -> dict[str, Any]:
+        submission, now = bodies.submission(body), datetime.now(UTC)
+        applied = await store.transact(lambda session: declarations.apply(session, submission, now))
+        scheduler.poke()
+        return dict(to_json(applied))
+
+    @routes.get("/v1/applies")
+    async def history(
+        limit: int = Query(20, ge=1, le=MAX_PAGE), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+    ) -> dict[str, Any]:
+        views = await store.transact(lambda session: declarations.history(session, limit, before))
+        return {"applies": to_json(views)}
+
+    @routes.post("/v1/applies/{number}/rollback")
+    async def rollback(body: RollbackBody, number: int = Path(ge=0, le=MAX_NUMBER)) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        applied = await store.transact(
+            lambda session: declarations.rollback(session, number, body.by, now, adopt=body.adopt, dry_run=body.dry_run)
+        )
+        scheduler.poke()
+        return dict(to_json(applied))
+
+    @routes.get("/v1/jobs")
+    async def list_jobs() -> dict[str, Any]:
+        return {"jobs": to_json(await store.transact(jobs.views))}
+
+    @routes.get("/v1/jobs/{name}")
+    async def show_job(name: str) -> dict[str, Any]:
+        return dict(to_json(await store.transact(lambda session: jobs.declared(session, name))))
+
+    @routes.get("/v1/schedules")
+    async def list_schedules() -> dict[str, Any]:
+        return {"schedules": to_json(await store.transact(schedules.views))}
+
+    @routes.get("/v1/schedules/{job}")
+    async def show_schedule(job: str, limit: int = Query(DEFAULT_FIRINGS, ge=1, le=MAX_PAGE)) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: schedules.view(session, job, now, limit))))
+
+    @routes.post("/v1/render")
+    async def render(body: RenderBody) -> dict[str, Any]:
+        request = runs.Request(job=body.job, args=tuple(body.args), variables=body.variables)
+        now = datetime.now(UTC)
+        return dict(to_json(await store.transact(lambda session: runs.rendered(session, request, body.device, now))))
+
+    return routes
+
+
+def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter:
+    """Runs: launching, looking, steering, ending."""
+    routes = APIRouter()
+
+    @routes.post("/v1/runs", status_code=201)
+    async def launch(body: RunBody) -> dict[str, Any]:
+        request = bodies.launch_request(body)
+        launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
+        releaser.carry_out(launched.effects)
+        return dict(to_json(launched.run))
+
+    @routes.get("/v1/runs")
+    async def list_runs(
+        limit: int = Query(DEFAULT_RUNS, ge=1, le=MAX_PAGE), before: int | None = Query(None, ge=0, le=MAX_NUMBER)
+    ) -> JSONResponse:  # made here: what FastAPI would look for in a thousand runs is not there
+        return JSONResponse(
+            {
+                "runs": to_json(
+                    await store.transact(lambda session: runs.summaries(session, limit, datetime.now(UTC), before))
+                )
+            }
+        )
+
+    @routes.get("/v1/runs/{run}")
+    async def show_run(run: str) -> JSONResponse:
+        now = datetime.now(UTC)
+        view = await store.transact(lambda session: runs.view(session, runs.number(session, run), now))
+        return JSONResponse(to_json(view))
+
+    @routes.get("/v1/runs/{run}/executions")
+    async def list_executions(
+        run: str,
+        limit: int = Query(DEFAULT_EXECUTIONS, ge=1, le=MAX_PAGE),
+        after: str | None = None,
+        state: State | None = None,
+    ) -> JSONResponse:
+        if after is not None:
+            names.check_device_name(after)
+        views = await store.transact(lambda session: runs.page(session, runs.number(session, run), limit, after, state))
+        return JSONResponse({"executions": to_json(views)})
+
+    @routes.get("/v1/runs/{run}/rendering")
+    async def rendering(run: str, device: str) -> dict[str, Any]:
+        name = names.check_device_name(device)
+        found = await store.transact(lambda session: runs.rendering(session, runs.number(session, run), name))
+        return dict(to_json(found))
+
+    @routes.post("/v1/runs/{run}/rerun", status_code=201)
+    async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        launched = await store.transact(lambda session: runs.rerun(session, runs.number(session, run), body.only, now))
+        releaser.carry_out(launched.effects)
+        return dict(to_json(launched.run))
+
+    @routes.post("/v1/runs/{run}/gate")
+    async def steer(run: str, body: GateBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+
+        def work(session: Session) -> tuple[releases.Effects, RunView]:
+            number = runs.number(session, run)
+            effects = releases.steer(session, number, body.action, body.reason, now)
+            return effects, runs.view(session, number, now)
+
+        effects, view = await store.transact(work)
+        releaser.carry_out(effects)
+        return dict(to_json(view))
+
+    @routes.post("/v1/runs/{run}/cancel")
+    async def cancel(run: str, body: CancelBody) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        cancelled = await store.transact(
+            lambda session: runs.cancel(session, runs.number(session, run), body.devices, now)
+        )
+        releaser.carry_out(cancelled.effects)
+        scheduler.on_ended()
+        return dict(to_json(cancelled.run))
+
+    return routes
+
+
+def of_output(store: Store, streams: Streams, transcripts: Transcripts, attaching: Attaching) -> APIRouter:
+    """What programs print: stored, and live to a console."""
+    routes = APIRouter()
+
+    @routes.get("/v1/runs/{run}/transcript")
+    async def transcript(
+        run: str,
+        device: str,
+        attempt: int | None = Query(None, ge=1, le=MAX_ATTEMPT),
+        offset: int = Query(0, ge=0, le=MAX_NUMBER),
+        limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
+    ) -> Response:
+        execution = await store.transact(
+            lambda session: runs.on_device(session, runs.number(session, run), names.check_device_name(device))
+        )
+        which = execution.attempt if attempt is None else attempt
+        if which > execution.attempt:
+            raise UnknownName(f"run {run} has had {execution.attempt} attempts on {device!r}, not {which}")
+        data = transcripts.read(execution.id, which, offset, limit)
+        end = streams.length(execution.id, which)
+        return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})
+
+    @routes.websocket("/v1/runs/{run}/attach")
+    async def attach(socket: WebSocket, run: str) -> None:
+        try:
+            await attaching.serve(socket, run)
+        except RunletError as error:  # before the handshake: the console is told as over HTTP
+            await socket.send_denial_response(answer(error))
+
+    return routes
+
+
+def of_fleet(store: Store) -> APIRouter:
+    """Devices, and what selects them."""
+    routes = APIRouter()
+
+    @routes.get("/v1/devices")
+    async def list_devices(name: Annotated[list[str] | None, Query()] = None, facts: bool = True) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        views = await store.transact(lambda session: devices.views(session, now, name or (), facts=facts))
+        return {"devices": to_json(views)}
+
+    @routes.get("/v1/targets")
+    async def explain(where: str = Query(max_length=MAX_EXPRESSION)) -> dict[str, Any]:
+        target, now = Target.parse(where), datetime.now(UTC)
+        return {"devices": to_json(await store.transact(lambda session: devices.explain(session, target, now)))}
+
+    return routes

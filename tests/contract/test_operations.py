@@ -141,7 +141,9 @@ async def test_settled_executions_are_forgotten_by_those_who_wait(store: Store):
     first, second = run.executions
     await record(store, report(first, Event.SUCCEED, 1, output_length=3))
     await store.transact(lambda session: executions.settle(session, {(first.id, 1): 5}))
-    assert [view.id for view in await store.transact(executions.unsettled)] == [second.id]
+    assert [
+        view.id for view in await store.transact(lambda session: executions.unsettled(session, [first.id, second.id]))
+    ] == [second.id]
     again = await record(store, report(first, Event.SUCCEED, 1, output_length=3))
     assert (again.open, again.settled) == ([], [("pi-1", Stored(first.id, 1, 5, settled=True))])
 

@@ -137,5 +137,4 @@ async def _measure(url: str) -> dict[str, list[float]]:
                     if number:  # the first is for warmth
                         seconds[name].append(elapsed)
         store.close()
-        transcripts.close()
     return seconds

@@ -83,7 +83,6 @@ async def _rates(url: str, prefetch: int) -> list[float]:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
         store.close()
-        transcripts.close()
     return rates[1:]  # the first was for warmth
 
 
@@ -99,7 +98,7 @@ async def _rate(store: Store, streams: Streams, collector: Collector, prefetch: 
     run = (await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))).run
     for view in run.executions:
         assert view.device
-        streams.open(view.id, view.attempt, view.device)
+        streams.open(view.id, view.attempt, view.device, view.output_limit)
     waiting = deque(_reports(run))
     count, acknowledged, done = len(waiting), 0, asyncio.Event()
 

@@ -168,7 +168,7 @@ class Fleet:
 
     def transcript(self, run: RunView, device: str | None = None) -> bytes:
         with self.api() as api:
-            return b"".join(api.transcript(run.id, device or self.devices[0]))
+            return b"".join(page.data for page in api.transcript(run.id, device or self.devices[0]))
 
     def until_printed(self, run: RunView, text: bytes, device: str | None = None) -> bytes:
         return wait_until(
@@ -225,6 +225,13 @@ def apply(api: Api, *jobs: Job) -> PlanView:
 def attached(fleet: Fleet, run: RunView, request: Attach | None = None):
     """An attachment to `run`, as an async context."""
     return attach(fleet.url, TOKEN, run.id, request or Attach())
+
+
+def stored_bytes(fleet: Fleet, run: RunView) -> int:
+    """What the controller's disk holds of the output of the run's first execution."""
+    paths = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1*")
+    files = [file for path in paths for file in ([path] if path.is_file() else path.iterdir())]
+    return sum(file.stat().st_size for file in files)
 
 
 def processes_marked(mark: str) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 from hypothesis import strategies as st
 
 from runlet.model import environment, facts
+from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_WINDOW, Message, TerminalSize
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
@@ -32,6 +33,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
         _LINES | st.integers(-MAX_COUNT, MAX_COUNT) | _NUMBERS | st.booleans() | st.lists(_LINES, max_size=5),
         max_size=5,
     ),
+    "logs": st.builds(Logs, st.integers(LEAST_LIMIT, MOST_LIMIT)),
     "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
 }

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from runlet.agent import processes
 from runlet.agent.config import AgentConfig
@@ -19,8 +20,9 @@ from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
 from runlet.agent.session import Ending, Session, remove_script, write_script
 from runlet.agent.tasks import Tasks
-from runlet.model import duration
+from runlet.model import duration, size
 from runlet.model.execution import Event, State, advance
+from runlet.model.logs import Overflow
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Cancel, Execute, Report, Resize, Stored, Watch
 from runlet.protocol.stream import OutputBuffer
@@ -108,7 +110,9 @@ class Executions:
             return
         report = Report(*key, version=1, event=Event.ACCEPT, at=time.time())
         if self._journal.accept(command, report):
-            self._waiting.append(self._hold(command, report, State.DELIVERED, OutputBuffer()))
+            logs = command.logs
+            buffer = OutputBuffer(most=logs.limit) if logs.overflow is Overflow.BLOCK else OutputBuffer()
+            self._waiting.append(self._hold(command, report, State.DELIVERED, buffer))
             self._report(report)
             self._start_waiting()
 
@@ -195,6 +199,8 @@ class Executions:
             self._end(held, Event.FAIL, detail=f"it cannot be started: {error.strerror}")
             return
         held.session = session
+        if command.logs.overflow is Overflow.STOP:
+            held.output.on_length = partial(self._stop_beyond, command.logs.limit, held, session)
         self._running += 1
         self._advance(held, Event.START)
         self._journal.start(held.report)
@@ -207,6 +213,10 @@ class Executions:
         if held.verdict is None:
             held.verdict = event, detail
             self._tasks.start(session.cancel())
+
+    def _stop_beyond(self, limit: int, held: Held, session: Session, length: int) -> None:
+        if length > limit:
+            self._end_program(held, session, Event.FAIL, f"printed more than {size.text(limit)}")
 
     async def _await_end(self, held: Held, command: Execute, session: Session) -> None:
         await asyncio.wait((session.ended,), timeout=command.timeout)
@@ -231,7 +241,8 @@ class Executions:
     def _end(self, held: Held, event: Event, detail: str, ending: Ending | None = None) -> None:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""
         self._advance(held, event)
-        held.report = replace(held.report, detail=detail, output_length=held.output.buffer.end)
+        length = held.output.buffer.end
+        held.report = replace(held.report, detail=detail or _full_words(held.command, length), output_length=length)
         if ending:
             held.report = replace(
                 held.report, exit_code=ending.exit_code, signal=ending.signal, seconds=round(ending.seconds, 3)
@@ -255,6 +266,13 @@ class Executions:
         self._held[report.execution, report.attempt] = held
         self._tasks.start(output.run())
         return held
+
+
+def _full_words(command: Execute | None, length: int) -> str:
+    """What to tell of a program that was blocked: what it printed last was not read."""
+    if command is None or command.logs.overflow is not Overflow.BLOCK or length < command.logs.limit:
+        return ""
+    return f"printed {size.text(command.logs.limit)}, all that its job keeps"
 
 
 def _left_running(execution: str) -> str:

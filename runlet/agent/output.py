@@ -23,7 +23,10 @@ RESEND_SECONDS = 5.0
 
 
 class OutputSender:
-    """The sending end of one execution's stream. `on_room` is called when a full buffer has room again."""
+    """The sending end of one execution's stream.
+
+    `on_room` is called when a full buffer has room again; `on_length` with the stream's length when it grows.
+    """
 
     def __init__(
         self, execution: str, attempt: int, buffer: OutputBuffer, post: Callable[[bytes], Awaitable[None]]
@@ -38,6 +41,7 @@ class OutputSender:
         self._hold: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         self.on_room: Callable[[], None] = lambda: None
+        self.on_length: Callable[[int], None] = lambda _length: None
 
     def append(self, data: bytes) -> None:
         """Take what the terminal printed; at most `buffer.room` bytes."""
@@ -46,6 +50,7 @@ class OutputSender:
             self._wake.set()
         elif self._hold is None:
             self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
+        self.on_length(self.buffer.end)
 
     def flush(self) -> None:
         """Send what is there now."""

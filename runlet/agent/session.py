@@ -105,7 +105,7 @@ class Session:
             pid, status = os.waitpid(self._terminal.pid, os.WNOHANG)
             if pid:
                 self._status = status
-                self._take(DRAIN_BYTES)
+                self._take(min(DRAIN_BYTES, self._output.buffer.rest))
                 self._finish(status)
 
     async def cancel(self) -> None:
@@ -126,10 +126,15 @@ class Session:
         await asyncio.wait((self.ended,), timeout=KILL_SECONDS)
 
     def _resume_reading(self) -> None:
-        if not self._reading and not self.ended.done() and self._output.buffer.room >= READ_BYTES:
+        if not self._reading and not self.ended.done() and self._output.buffer.room >= self._least_room:
             self._reading = True
             self._loop.add_reader(self._terminal.master, self._on_readable)
             self._on_readable()
+
+    @property
+    def _least_room(self) -> int:
+        """Room for less is not worth a turn, unless nothing more may follow."""
+        return min(READ_BYTES, max(1, self._output.buffer.rest))
 
     def _pause_reading(self) -> None:
         if self._reading:

@@ -17,6 +17,7 @@ from runlet.cli.picture import Picture, waiting_words
 from runlet.cli.printers import InertPrinter, JsonlPrinter, LinePrinter, Printer
 from runlet.cli.replay import CurrentLine
 from runlet.cli.terminal import is_interactive
+from runlet.cli.trailer import left_out
 from runlet.errors import InvalidInput, UnknownName
 from runlet.model.run import RunId
 from runlet.protocol.frames import Attach, Position
@@ -162,7 +163,9 @@ def _print_stored(endpoint: Endpoint, picture: Picture, attempt: int | None, out
     with endpoint.api() as api:
         for execution in executions:
             for page in api.transcript(picture.run.id, str(execution.device), attempt=attempt):
-                sys.stdout.write(printer.output(execution.id, page))
+                if page.left_out:
+                    sys.stdout.write(printer.gap(execution.id, page.left_out))
+                sys.stdout.write(printer.output(execution.id, page.data))
             sys.stdout.write(printer.finish(execution.id))
 
 
@@ -186,4 +189,6 @@ def _print_raw(endpoint: Endpoint, picture: Picture, following: bool, attempt: i
     elif execution.device is not None:
         with endpoint.api() as api:
             for page in api.transcript(picture.run.id, execution.device, attempt=attempt):
-                sys.stdout.buffer.write(page)
+                if page.left_out:
+                    click.echo(left_out(page.left_out), err=True)
+                sys.stdout.buffer.write(page.data)

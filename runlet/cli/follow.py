@@ -11,15 +11,16 @@ from runlet.cli.endpoint import Endpoint
 from runlet.cli.inert import plain
 from runlet.cli.picture import Picture
 from runlet.cli.pipes import read_stdin, write_stdout
+from runlet.cli.prefix import device_name
 from runlet.cli.printers import Printer
 from runlet.cli.replay import CurrentLine
 from runlet.cli.rollouts import Teller
-from runlet.cli.trailer import attempt_ended, trailer
+from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, ConsoleEvent, attach
 from runlet.errors import ControllerUnavailable
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, RolloutChanged, RunSnapshot
 
 # A script that waits for a run outlasts a restart or an upgrade of the controller, and does not hang for ever.
 PATIENCE_SECONDS = 600.0
@@ -63,10 +64,14 @@ class Follower:
             case Chunk(execution, _, position, data):
                 wanted = self._current.feed(position, data) if self._current else data
                 return self._printer.output(execution, wanted)
+            case Gap(execution, length=length):
+                return self._printer.gap(execution, length)
             case Drained(execution):
                 words = self._end(event) if self._with_trailer else []
                 return self._printer.finish(execution) + self._printer.tell(execution, words)
-            case Notice(_, message):
+            case Notice(execution, message):
+                if execution is not None and len(self.picture.executions) > 1:
+                    message = f"{device_name(self.picture[execution])}: {message}"
                 click.echo(plain(message), err=True)
             case ConnectionLost(reason):
                 click.echo(f"{plain(reason)}; trying again", err=True)
@@ -113,8 +118,11 @@ async def follow_raw(endpoint: Endpoint, run: int, request: Attach) -> None:
     async with attach(endpoint.url, endpoint.token, run, request, PATIENCE_SECONDS) as attachment:
         try:
             async for event in attachment.events():
-                if isinstance(event, Chunk):
-                    await write_stdout(event.data)
+                match event:
+                    case Chunk(data=data):
+                        await write_stdout(data)
+                    case Gap(length=length):
+                        click.echo(left_out(length), err=True)
         except ControllerUnavailable as error:
             raise goes_on(error, run) from None
 

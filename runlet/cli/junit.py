@@ -111,8 +111,9 @@ def gather(api: Api, run: RunView) -> dict[str, str]:
     for execution in run.executions:
         if execution.device is not None and execution.started_at is not None:
             begin = max(0, api.transcript_length(run.id, execution.device, execution.attempt) - most)
-            page = next(api.transcript(run.id, execution.device, begin), b"")
-            found[execution.id] = text_of(page[:most], begin)
+            page = next(api.transcript(run.id, execution.device, begin), None)
+            if page is not None:
+                found[execution.id] = text_of(page.data[:most], begin + page.left_out)
     return found
 
 

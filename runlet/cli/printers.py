@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from runlet.cli.inert import InertFilter
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
+from runlet.cli.trailer import left_out
 from runlet.protocol.values import to_json
 from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
@@ -30,6 +31,9 @@ class Printer(Protocol):
 
     def output(self, execution: str, data: bytes) -> str:
         """Bytes of its terminal."""
+
+    def gap(self, execution: str, length: int) -> str:
+        """So many bytes are missing before the next."""
 
     def finish(self, execution: str) -> str:
         """Its output is complete: what was held back of it."""
@@ -60,6 +64,11 @@ class LinePrinter:
     def output(self, execution: str, data: bytes) -> str:
         return self._print(execution, self._assembler(execution).feed(data))
 
+    def gap(self, execution: str, length: int) -> str:
+        before = self.finish(execution)
+        del self._assemblers[execution]  # what follows may begin anywhere
+        return before + self._print(execution, [_gap_line(length)])
+
     def finish(self, execution: str) -> str:
         return self._print(execution, self._assembler(execution).finish())
 
@@ -82,6 +91,8 @@ class InertPrinter:
     """One device's output as it comes, unfinished lines too."""
 
     def __init__(self, *, terminal: bool, colours: bool) -> None:
+        self._terminal = terminal
+        self._colours = colours
         self._filter = InertFilter(colours=colours, motion=terminal)
         self._at_line_start = True
 
@@ -97,6 +108,11 @@ class InertPrinter:
     def output(self, execution: str, data: bytes) -> str:
         return self._shown(self._filter.feed(data))
 
+    def gap(self, execution: str, length: int) -> str:
+        before = self.finish(execution)
+        self._filter = InertFilter(colours=self._colours, motion=self._terminal)  # what follows may begin anywhere
+        return before + self.tell(execution, [_gap_line(length)])
+
     def finish(self, execution: str) -> str:
         return self._shown(self._filter.finish())
 
@@ -111,7 +127,7 @@ class InertPrinter:
 
 
 class JsonlPrinter:
-    """One JSON object for each event: `run`, `execution`, and `output` with a line of a device."""
+    """One JSON object for each event: `run`, `execution`, `output` with a line of a device, `gap`."""
 
     def __init__(self, run: RunView) -> None:
         self._devices = {execution.id: execution.device for execution in run.executions}
@@ -129,6 +145,12 @@ class JsonlPrinter:
 
     def output(self, execution: str, data: bytes) -> str:
         return self._print(execution, self._assembler(execution).feed(data))
+
+    def gap(self, execution: str, length: int) -> str:
+        before = self.finish(execution)
+        del self._assemblers[execution]  # what follows may begin anywhere
+        device = self._devices[execution]
+        return before + _line({"type": "gap", "execution": execution, "device": device, "bytes": length})
 
     def finish(self, execution: str) -> str:
         return self._print(execution, self._assembler(execution).finish())
@@ -161,11 +183,18 @@ class SilentPrinter:
     def output(self, execution: str, data: bytes) -> str:
         return ""
 
+    def gap(self, execution: str, length: int) -> str:
+        return ""
+
     def finish(self, execution: str) -> str:
         return ""
 
     def tell(self, execution: str, words: Sequence[str]) -> str:
         return ""
+
+
+def _gap_line(length: int) -> str:
+    return f"[runlet: {left_out(length)}]"
 
 
 def _line(content: dict[str, Any]) -> str:

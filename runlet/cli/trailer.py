@@ -31,6 +31,11 @@ def attempt_ended(drained: Drained) -> str:
     return f"Attempt {drained.attempt} has ended; attempt {drained.attempt + 1} follows{at}"
 
 
+def left_out(length: int) -> str:
+    """That so many bytes of the output are not kept."""
+    return f"{length:,} bytes left out"
+
+
 def signal_name(number: int | None) -> str:
     """SIGTERM for 15; the number itself where this machine knows no name for it."""
     if number is None:

@@ -15,11 +15,11 @@ from runlet.cli.picture import Picture
 from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
-from runlet.cli.trailer import attempt_ended, trailer
+from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, Position, RolloutChanged, RunSnapshot
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView
 
@@ -74,6 +74,7 @@ class RawView:
         self._execution = execution
         self._read_only = read_only
         self._begin = begin
+        self._stored = stored
         self._replay = Replay(stored)
         self._rollout = Teller()
         self._at_line_start = True
@@ -95,7 +96,11 @@ class RawView:
         match event:
             case Chunk(self._execution, _, position, data):
                 return self._show(position, data)
+            case Gap(self._execution, length=length):
+                self._replay = Replay(self._stored)
+                return self.say(left_out(length))
             case Drained(self._execution, is_over=False):
+                self._stored = 0
                 self._replay = Replay(0)
                 return self.say(attempt_ended(event))
             case RunSnapshot() | RolloutChanged():
@@ -170,6 +175,8 @@ class LinesView:
         match event:
             case Chunk(execution):
                 shown = self._output(event, now)
+            case Gap(execution, length=length):  # its end is no place that was shown: what follows begins anywhere
+                shown = self._merged.begin_again(execution, [left_out(length)])
             case Drained(execution, attempt, is_over=False):
                 self._positions[execution] = Position(attempt + 1)
                 shown = self._merged.begin_again(execution, [attempt_ended(event)])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import quote
@@ -44,9 +45,18 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not up
 ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question
 TRANSCRIPT_PAGE_BYTES = 1024 * 1024  # bounds what `logs` holds in memory
-TRANSCRIPT_END_HEADER = "X-Runlet-End"  # how many bytes are stored
+# Where the answered bytes begin and the stored stream ends.
+TRANSCRIPT_BEGIN_HEADER, TRANSCRIPT_END_HEADER = "X-Runlet-Begin", "X-Runlet-End"
 PAGE = 1000  # of a listing: as much as a controller gives at once
 DEFAULT_TERM = "xterm-256color"  # what a program is told when nobody's own terminal is known
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some bytes of a transcript; `left_out` bytes before them are not kept."""
+
+    left_out: int
+    data: bytes
 
 
 class Api:
@@ -201,19 +211,19 @@ class Api:
         content = {"only": None if only is None else [state.value for state in only]}
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/rerun", content), "run")
 
-    def transcript(self, run: RunId, device: str, offset: int = 0, attempt: int | None = None) -> Iterator[bytes]:
+    def transcript(self, run: RunId, device: str, offset: int = 0, attempt: int | None = None) -> Iterator[Page]:
         """What is stored of a device's output from `offset` on, in pages; of its newest attempt when None."""
         while True:
-            data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES, attempt)
+            begin, data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES, attempt)
             if data:
-                yield data
-            offset += len(data)
+                yield Page(begin - offset, data)
+            offset = begin + len(data)
             if not data or offset >= end:
                 return
 
     def transcript_length(self, run: RunId, device: str, attempt: int) -> int:
-        """How many bytes are stored now of what an attempt printed on a device."""
-        return self._transcript_page(run, device, 0, 1, attempt)[1]
+        """How many bytes an attempt has printed on a device, as far as they have been stored."""
+        return self._transcript_page(run, device, 0, 1, attempt)[2]
 
     def devices(self, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""
@@ -222,15 +232,17 @@ class Api:
 
     def _transcript_page(
         self, run: RunId, device: str, offset: int, limit: int, attempt: int | None = None
-    ) -> tuple[bytes, int]:
+    ) -> tuple[int, bytes, int]:
+        """(where the bytes begin, the bytes, where the stored stream ends)."""
         query: dict[str, Any] = {"device": device, "offset": offset, "limit": limit}
         if attempt is not None:
             query["attempt"] = attempt
         answer = self._send("GET", f"/v1/runs/{run}/transcript", query=query)
         try:
-            return answer.content, int(answer.headers[TRANSCRIPT_END_HEADER])
+            begin, end = (int(answer.headers[name]) for name in (TRANSCRIPT_BEGIN_HEADER, TRANSCRIPT_END_HEADER))
         except (KeyError, ValueError):
-            raise ProtocolError(f"{answer.url} did not say where the transcript ends") from None
+            raise ProtocolError(f"{answer.url} did not say where the transcript begins and ends") from None
+        return begin, answer.content, end
 
     def _ask(self, method: str, path: str, content: Any = None, query: dict[str, Any] | None = None) -> dict[str, Any]:
         return _object(self._send(method, path, content, query))

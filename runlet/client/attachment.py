@@ -27,6 +27,7 @@ from runlet.protocol.frames import (
     ControllerFrame,
     Drained,
     ExecutionChanged,
+    Gap,
     Position,
     Resize,
     RolloutChanged,
@@ -174,6 +175,8 @@ class Attachment:
                 self._over.add(execution)
             case Drained(execution, attempt):
                 self._positions[execution] = Position(attempt + 1)
+            case Gap(execution):
+                self._positions[execution] = event.end
             case Chunk(execution):
                 self._positions[execution] = self._positions[execution].after(event)
             case ExecutionChanged(view):

@@ -77,8 +77,8 @@ class Controller:
         news = names.news_queue(config.workspace, telling.origin)
         consumer.subscribe(Subscription(news, hearing.on_delivery, prefetch=0))
         consumer.on_connecting = streams.forget
-        streams.on_output, streams.on_complete = hub.on_output, collector.on_complete
-        streams.on_unknown = collector.on_unknown
+        streams.on_output, streams.on_unknown = hub.on_output, collector.on_unknown
+        streams.on_full, streams.on_complete = collector.on_full, collector.on_complete
         scheduler = Scheduler(self._store, releaser)
         collector.on_ended = scheduler.on_ended
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
@@ -111,7 +111,6 @@ class Controller:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._store.close()
-        self._transcripts.close()
         for task in self._tasks:
             if not task.cancelled():
                 task.result()

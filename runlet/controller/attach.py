@@ -22,6 +22,7 @@ from runlet.protocol.frames import (
     Attach,
     Drained,
     ExecutionChanged,
+    Gap,
     Notice,
     Position,
     Resize,
@@ -80,6 +81,7 @@ class Attaching:
             for view in _selected(run, request):
                 attachment.executions[view.id] = view
                 attachment.positions[view.id] = self._begin(view, request)
+                attachment.explain(view)
             if request.terminal and not request.read_only:
                 for view in attachment.executions.values():
                     self._resize(view, request.terminal)
@@ -138,8 +140,10 @@ class Attaching:
         attempt, offset = position.attempt, position.offset
         length = self._streams.length(execution, attempt)
         if offset < length:
-            data = self._transcripts.read(execution, attempt, offset, MAX_CHUNK_BYTES)
-            chunk = Chunk(execution, attempt, offset, data)
+            begin, data = self._transcripts.read(execution, attempt, offset, MAX_CHUNK_BYTES)
+            if begin > offset:
+                await socket.send_text(frames.encode(Gap(execution, attempt, offset, begin - offset)))
+            chunk = Chunk(execution, attempt, begin, data)
             await socket.send_bytes(chunk.encode())
             attachment.positions[execution] = position.after(chunk)
             return True

@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 class Effects:
     """What a committed batch means for the world outside the database."""
 
+    blocked: list[ExecutionView] = field(default_factory=list)  # they printed all that they may
     reported: list[ExecutionView] = field(default_factory=list)  # not settled yet; with news or without
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
     printing: list[ExecutionView] = field(default_factory=list)  # sent output before anything else was heard of them
@@ -71,6 +72,7 @@ class Collector:
         self._arrived: list[Delivery] = []
         self._completed: dict[Attempt, int] = {}  # the stored length of attempts whose last byte has come
         self._unknown: set[str] = set()  # executions whose output came, of which nothing was heard here
+        self._full: set[str] = set()  # executions that have printed as much as is kept of them
         self._wake = asyncio.Event()
         # Whom to tell that executions have ended.
         self.on_ended: Callable[[], None] = lambda: None
@@ -89,6 +91,11 @@ class Collector:
         if len(self._unknown) < MAX_UNKNOWN:  # beyond it the agent sends again
             self._unknown.add(execution)
             self._wake.set()
+
+    def on_full(self, execution: str) -> None:
+        """An execution has printed as much as is kept of it."""
+        self._full.add(execution)
+        self._wake.set()
 
     async def run(self) -> None:
         while True:
@@ -130,14 +137,21 @@ class Collector:
     async def _commit(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         now = datetime.now(UTC)
         unknown, self._unknown = self._unknown, set()
-        effects = await self._store.transact(lambda session: self._record(session, messages, completed, unknown, now))
+        full = frozenset(self._full)
+        effects = await self._store.transact(
+            lambda session: self._record(session, messages, completed, unknown, full, now)
+        )
+        self._full -= full
+        for view in effects.blocked:
+            self._hub.on_change(view)
         for view in effects.printing:
             assert view.device is not None
-            self._streams.open(view.id, view.attempt, view.device)
+            self._streams.open(view.id, view.attempt, view.device, view.output_limit)
             self._streams.ask(view.id)
         for view in effects.assigned + effects.reported:
             assert view.device is not None
-            self._streams.open(view.id, view.attempt, view.device)  # open already, unless an answer of ours was lost
+            # Open already, unless an answer of ours was lost.
+            self._streams.open(view.id, view.attempt, view.device, view.output_limit)
             self._hub.on_change(view)
             if view.state.is_outcome:
                 self._streams.finish(view.id, view.output_length)
@@ -160,9 +174,10 @@ class Collector:
         messages: list[tuple[str, Message]],
         completed: dict[Attempt, int],
         unknown: set[str],
+        full: frozenset[str],
         now: datetime,
     ) -> Effects:
-        effects = Effects()
+        effects = Effects(blocked=executions.block(session, full))
         reports: list[tuple[str, Report]] = []
         hellos: list[tuple[str, Hello]] = []
         reachable = {device: devices.is_reachable(session, device, now) for device in _alive_or_leaving(messages)}

@@ -16,9 +16,11 @@ from sqlalchemy import bindparam, func, select, update
 from sqlmodel import Session, SQLModel, col
 
 from runlet.controller import devices
-from runlet.controller.tables import Device, Execution
+from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import IllegalTransition, StaleUpdate
+from runlet.model import size
 from runlet.model.execution import OUTCOMES, RETRYABLE, State, advance
+from runlet.model.logs import Overflow
 from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
 
@@ -38,6 +40,7 @@ _RECORD = update(TABLE).where(
     TABLE.c.attempt == bindparam("known_attempt"),
     TABLE.c.version == bindparam("known_version"),
 )
+_EXPLAIN = update(TABLE).where(TABLE.c.id == bindparam("known"))
 _SETTLE = update(TABLE).where(TABLE.c.id == bindparam("known"), TABLE.c.attempt == bindparam("known_attempt"))
 
 
@@ -83,7 +86,8 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         return view
     if not state.is_outcome:
         started_at = view.started_at or (now if state is State.RUNNING else None)
-        return replace(view, state=state, version=report.version, detail=report.detail, started_at=started_at)
+        detail = report.detail or view.detail  # what is known of it may have overtaken the report of its start
+        return replace(view, state=state, version=report.version, detail=detail, started_at=started_at)
     return replace(
         view,
         state=state,
@@ -95,6 +99,24 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         output_length=report.output_length,
         ended_at=now,
     )
+
+
+def block(session: Session, full: Collection[str]) -> list[ExecutionView]:
+    """Of these executions, which printed as much as is kept of them: those whose programs wait now, and say so."""
+    if not full:
+        return []
+    waits = select(col(Run.id)).where(col(Run.overflow) == Overflow.BLOCK)
+    query = select(*COLUMNS).where(TABLE.c.id.in_(full), TABLE.c.state.not_in(OUTCOMES), TABLE.c.run.in_(waits))
+    views = [ExecutionView(*row) for row in session.connection().execute(query)]
+    blocked = [
+        replace(
+            one, detail=f"printed {size.text(one.output_limit)}, all that its job keeps; waits until it is cancelled"
+        )
+        for one in views
+    ]
+    if blocked:
+        session.connection().execute(_EXPLAIN, [{"known": one.id, "detail": one.detail} for one in blocked])
+    return blocked
 
 
 def settle(session: Session, lengths: Mapping[Attempt, int]) -> None:

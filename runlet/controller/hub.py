@@ -35,6 +35,11 @@ class Attachment:
     drained: set[str] = field(default_factory=set)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def explain(self, view: ExecutionView) -> None:
+        """Why a program that runs does not go on; what ended says so by itself."""
+        if view.detail and not view.state.is_outcome:
+            self.notify(view.id, view.detail)
+
     def notify(self, execution: str, words: str) -> None:
         if len(self.notices) < NOTICE_LIMIT:
             self.notices.append((execution, words))
@@ -106,8 +111,11 @@ class Hub:
     def show_change(self, view: ExecutionView) -> None:
         following = self._following.get(view.id, ())
         for attachment in following:
-            if attachment.executions[view.id] == view:
+            before = attachment.executions[view.id]
+            if before == view:
                 continue
+            if before.detail != view.detail:
+                attachment.explain(view)
             attachment.executions[view.id] = view
             attachment.changed.add(view.id)
             attachment.wake.set()

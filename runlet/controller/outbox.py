@@ -17,6 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from runlet.controller import devices, renderings
 from runlet.controller.tables import Device, Execution, Outbox, Run
+from runlet.model.logs import Logs
 from runlet.protocol.messages import Cancel, Execute, TerminalSize
 from runlet.timetable.due import begins, delay
 
@@ -144,5 +145,6 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run, now: da
             term=run.term,
             environment=execution.environment | run.environment,
             timeout=run.timeout,
+            logs=Logs(run.output_limit, run.overflow),
         ),
     )

@@ -193,9 +193,10 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
         which = execution.attempt if attempt is None else attempt
         if which > execution.attempt:
             raise UnknownName(f"run {run} has had {execution.attempt} attempts on {device!r}, not {which}")
-        data = transcripts.read(execution.id, which, offset, limit)
+        begin, data = transcripts.read(execution.id, which, offset, limit)
         end = streams.length(execution.id, which)
-        return Response(data, media_type="application/octet-stream", headers={"X-Runlet-End": str(end)})
+        headers = {"X-Runlet-Begin": str(begin), "X-Runlet-End": str(end)}
+        return Response(data, media_type="application/octet-stream", headers=headers)
 
     @routes.websocket("/v1/runs/{run}/attach")
     async def attach(socket: WebSocket, run: str) -> None:

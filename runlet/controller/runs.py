@@ -18,6 +18,7 @@ from runlet.controller.releases import Effects
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import OUTCOMES, Event, State, advance
+from runlet.model.logs import Logs
 from runlet.model.release import PLAN_KEYS
 from runlet.model.run import derived_state, is_settled
 from runlet.model.schedule import Schedule
@@ -92,6 +93,7 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
             position=0 if name is None else position[name],
             state=State.QUEUED,
             queued_at=now,
+            output_limit=run.output_limit,
         )
         for name in chosen
     ]
@@ -174,6 +176,7 @@ def _again(before: Execution, run: int, now: datetime) -> Execution:
         environment=before.environment,
         state=State.QUEUED,
         queued_at=now,
+        output_limit=before.output_limit,
     )
 
 
@@ -210,6 +213,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
     if target is None:
         raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
+    logs = job.logs if job else Logs()
     plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
     run = Run(
         job=job.name if job else None,
@@ -223,6 +227,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         variables={**(job.vars if job else {}), **request.variables},
         given=dict(request.variables),
         timeout=job.timeout.total_seconds() if job and job.timeout else None,
+        output_limit=logs.limit,
+        overflow=logs.overflow,
         where=target.where,
         where_custom=list(target.patterns),
         barred=sorted(job.barred) if job else [],

@@ -28,14 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Stream:
-    """One execution's stream: `stored` bytes are in the transcript, `final` is its whole length once that is known."""
+    """One execution's stream: its transcript goes up to `stored`, `final` is its whole length once that is known."""
 
     execution: str
     attempt: int
     device: str
+    limit: int  # how many bytes of it are kept
     stored: int
     acknowledged: int
     final: int | None = None
+    is_full: bool = False  # as long as its limit, or longer
     hole_told_at: int = -1  # the offset of the last hole told, so that one lost chunk is not asked for many times
 
 
@@ -47,18 +49,22 @@ class Streams:
         self._tell = tell
         self._streams: dict[str, Stream] = {}
         self._unacknowledged: set[str] = set()
-        # Whom to tell that output came of an execution that is not open, that one has new output, and that an ended
-        # one's last byte is stored.
+        # Whom to tell that output came of an execution that is not open, that one has new output, that one has printed
+        # as much as is kept of it, and that an ended one's last byte is stored.
         self.on_unknown: Callable[[str], None] = lambda _execution: None
         self.on_output: Callable[[str], None] = lambda _execution: None
+        self.on_full: Callable[[str], None] = lambda _execution: None
         self.on_complete: Callable[[str, int, int], None] = lambda _execution, _attempt, _length: None
 
-    def open(self, execution: str, attempt: int, device: str) -> None:
-        """Take output of this execution from this device and no other; of this attempt, and of none before."""
+    def open(self, execution: str, attempt: int, device: str, limit: int) -> None:
+        """Take output of this execution from this device and no other; of this attempt, and of none before.
+
+        Its transcript keeps `limit` bytes.
+        """
         stream = self._streams.get(execution)
         if stream is None or stream.attempt < attempt:
             stored = self._transcripts.length(execution, attempt)
-            self._streams[execution] = Stream(execution, attempt, device, stored, stored)
+            self._streams[execution] = Stream(execution, attempt, device, limit, stored, stored)
 
     def ask(self, execution: str) -> None:
         """Have an open execution's agent send again what came before it was open."""
@@ -88,7 +94,7 @@ class Streams:
         self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, settled=True))
 
     def length(self, execution: str, attempt: int) -> int:
-        """How many bytes are stored, open or settled."""
+        """How long the stored stream is, open or settled."""
         stream = self._streams.get(execution)
         return stream.stored if stream and stream.attempt == attempt else self._transcripts.length(execution, attempt)
 
@@ -118,15 +124,15 @@ class Streams:
             raise ProtocolError(f"{device} sent output of an execution on {stream.device}")
         if chunk.position > stream.stored:
             self._catch_up(stream)
-        new = chunk.data[max(0, stream.stored - chunk.position) :]
         if chunk.position > stream.stored:
             if stream.hole_told_at != stream.stored:
                 stream.hole_told_at = stream.stored
                 self._tell(device, Stored(stream.execution, stream.attempt, stream.stored, hole=True))
             return
-        if new:
-            self._store(stream, new)
+        if chunk.position + len(chunk.data) > stream.stored:
+            self._store(stream, chunk)
             self.on_output(stream.execution)
+            self._check_full(stream)
         self._unacknowledged.add(stream.execution)
         if stream.stored - stream.acknowledged >= ACKNOWLEDGE_BYTES:
             self._acknowledge([stream])
@@ -136,14 +142,19 @@ class Streams:
         """Another controller may have had the queue since this stream was opened here, and stored what came."""
         stream.stored = max(stream.stored, self._transcripts.length(stream.execution, stream.attempt))
 
-    def _store(self, stream: Stream, data: bytes) -> None:
+    def _store(self, stream: Stream, chunk: Chunk) -> None:
+        at = stream.execution, stream.attempt
         try:
-            self._transcripts.append(stream.execution, stream.attempt, data)
-            stream.stored += len(data)
+            stream.stored = self._transcripts.append(*at, chunk.position, chunk.data, stream.limit)
         except OSError as error:
             # The agent keeps what we could not store and sends it again; its program waits until there is room.
-            stream.stored = self._transcripts.length(stream.execution, stream.attempt)
+            stream.stored = self._transcripts.length(*at)
             log.error("the output of %s on %s: %s", stream.execution, stream.device, error)  # noqa: TRY400
+
+    def _check_full(self, stream: Stream) -> None:
+        if stream.stored >= stream.limit and not stream.is_full:
+            stream.is_full = True
+            self.on_full(stream.execution)
 
     def _check_complete(self, stream: Stream) -> None:
         if stream.final is not None and stream.stored >= stream.final:

@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel
 
 from runlet.model.declaration import Kind
 from runlet.model.execution import State
+from runlet.model.logs import DEFAULT_LIMIT, Overflow
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Where
 
@@ -120,6 +121,8 @@ class Run(SQLModel, table=True):
     )  # job's and operator's
     given: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # operator's
     timeout: float | None = None  # seconds a program may run
+    output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # bytes kept of what an attempt prints
+    overflow: Overflow = _enum(Overflow, default=Overflow.KEEP_ENDS)  # what becomes of a program that prints more
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
     barred: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -173,6 +176,7 @@ class Execution(SQLModel, table=True):
     ended_at: datetime | None = _instant(nullable=True)
     seconds: float | None = None
     output_length: int = Field(default=0, sa_type=BigInteger)
+    output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # its run's
     released_at: datetime | None = _instant(nullable=True)  # None: the command may not leave yet
     retry_at: datetime | None = _instant(nullable=True)  # with an outcome: another attempt follows; queued: due then
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it

@@ -1,72 +1,120 @@
-"""Transcripts: the stored bytes of each execution's terminal, a file each, addressed by offset.
+"""Transcripts: the stored bytes of each execution's terminal, addressed by offset, and a bounded number of them.
 
-Writing is idempotent: of what arrives, the part beyond the end is taken. Nothing is ever overwritten.
+    <execution>.<attempt>                  the head
+    <execution>.<attempt>.tail/<offset>    the segments of the tail, once the head is full (see pieces.py)
+
+The files are all there is to know: their names say which bytes they hold, so that nothing else must be in step with
+them, after a crash or while another controller writes. They grow, at the end of the last of them, until they are
+removed. Writing is idempotent: of what arrives, the part beyond the end is taken. No file stays open between two calls:
+that costs some microseconds, and what is removed leaves the disk whoever removes it.
 """
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
-# Files kept open at once; a run on a large fleet writes to all of its transcripts in turn.
-OPEN_FILES = 256
+from runlet.controller.pieces import Piece, kept, place
 
 
 class Transcripts:
     """A folder of transcripts. An execution's id is a UUID that the controller made, so it is safe in a path."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = str(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._open: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     def length(self, execution: str, attempt: int) -> int:
-        """How many bytes are stored."""
-        try:
-            return self._path(execution, attempt).stat().st_size
-        except FileNotFoundError:
-            return 0
+        """How long the stored stream is, with what of it is no longer kept."""
+        return self._pieces(execution, attempt)[-1].end
 
-    def append(self, execution: str, attempt: int, data: bytes) -> None:
-        """Put bytes at the end. Raises OSError, a full disk say; then nothing or a part of them was stored."""
-        remaining = memoryview(data)
-        file = self._file(execution, attempt)
+    def append(self, execution: str, attempt: int, offset: int, data: bytes, limit: int) -> int:
+        """Store bytes that the stream has from `offset` on, keeping `limit` bytes at most; the stream's length then.
+
+        Those before its end are there already; if they begin behind it, nothing is stored. Raises OSError, a full disk
+        say; then nothing or a part of them was stored.
+        """
+        pieces = self._pieces(execution, attempt)
+        end = pieces[-1].end
+        remaining = memoryview(data)[end - offset :] if offset <= end else memoryview(b"")
         while remaining:
-            remaining = remaining[os.write(file, remaining) :]
+            here = place(pieces, limit)
+            for piece in here.leaving:
+                os.unlink(self._path(execution, attempt, piece.begin))
+            written = _append(self._path(execution, attempt, here.begin), remaining[: here.room])
+            remaining, end = remaining[written:], end + written
+            staying = [piece for piece in pieces if piece.begin != here.begin and piece not in here.leaving]
+            pieces = [*staying, Piece(here.begin, end)]
+        return end
 
-    def read(self, execution: str, attempt: int, offset: int, most: int) -> bytes:
-        """Up to `most` bytes from `offset`; fewer at the end."""
-        if (execution, attempt) not in self._open and not self._path(execution, attempt).exists():
-            return b""
-        return os.pread(self._file(execution, attempt), most, offset)
+    def read(self, execution: str, attempt: int, offset: int, most: int) -> tuple[int, bytes]:
+        """Up to `most` bytes from `offset` on, or from the first behind it that is kept: (their offset, bytes).
+
+        Fewer before bytes that are not kept, and at the end.
+        """
+        while True:
+            parts = kept(self._pieces(execution, attempt), offset, most)
+            try:
+                data = [
+                    _read(self._path(execution, attempt, piece.begin), part.begin - piece.begin, part.length)
+                    for piece, part in parts
+                ]
+            except FileNotFoundError:
+                continue  # another controller has removed it since
+            return parts[0][1].begin if parts else offset, b"".join(data)
 
     def sync(self, execution: str, attempt: int) -> None:
         """Make what is stored survive a power cut. Slow, and safe to call from another thread."""
+        for piece in self._pieces(execution, attempt):
+            with suppress(FileNotFoundError):  # it printed nothing
+                file = os.open(self._path(execution, attempt, piece.begin), os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    os.fdatasync(file)
+                finally:
+                    os.close(file)
+
+    def _pieces(self, execution: str, attempt: int) -> list[Piece]:
+        """The head, which may be empty, and the segments, as they are on the disk now."""
+        pieces = [Piece(0, 0)]
         try:
-            file = os.open(self._path(execution, attempt), os.O_RDWR | os.O_CLOEXEC)
+            pieces = [Piece(0, os.stat(self._path(execution, attempt, 0)).st_size)]
+            begins = sorted(map(int, os.listdir(self._tail(execution, attempt))))
         except FileNotFoundError:
-            return  # it printed nothing
-        try:
-            os.fdatasync(file)
-        finally:
-            os.close(file)
+            return pieces
+        for begin in begins:
+            with suppress(FileNotFoundError):  # another controller has removed it since
+                pieces.append(Piece(begin, begin + os.stat(self._path(execution, attempt, begin)).st_size))
+        return pieces
 
-    def close(self) -> None:
-        while self._open:
-            os.close(self._open.popitem()[1])
+    def _path(self, execution: str, attempt: int, begin: int) -> str:
+        return f"{self._tail(execution, attempt)}/{begin}" if begin else self._head(execution, attempt)
 
-    def _file(self, execution: str, attempt: int) -> int:
-        key = execution, attempt
-        if key in self._open:
-            self._open.move_to_end(key)
-            return self._open[key]
-        if len(self._open) >= OPEN_FILES:
-            os.close(self._open.popitem(last=False)[1])
-        path = self._path(execution, attempt)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._open[key] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        return self._open[key]
+    def _head(self, execution: str, attempt: int) -> str:
+        return f"{self._folder}/{execution[:2]}/{execution}.{attempt}"
 
-    def _path(self, execution: str, attempt: int) -> Path:
-        return self._folder / execution[:2] / f"{execution}.{attempt}"
+    def _tail(self, execution: str, attempt: int) -> str:
+        return f"{self._head(execution, attempt)}.tail"
+
+
+def _append(path: str, data: memoryview) -> int:
+    """How many of the bytes the file took. Raises OSError when it took none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        file = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), 0o700)
+        file = os.open(path, flags, 0o600)
+    try:
+        return os.write(file, data)
+    finally:
+        os.close(file)
+
+
+def _read(path: str, offset: int, length: int) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(file, length, offset)
+    finally:
+        os.close(file)

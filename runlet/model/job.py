@@ -9,6 +9,7 @@ from typing import Any
 
 from runlet.model import duration
 from runlet.model.declaration import Declaration, Kind, digest
+from runlet.model.logs import Logs
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
@@ -38,6 +39,7 @@ class Job:
     vars: Mapping[str, Any] = field(default_factory=dict)  # for its template and its program
     env: dict[str, str] = field(default_factory=dict)  # variables of the program's environment, as they are
     timeout: timedelta | None = None  # how long the program may run
+    logs: Logs = field(default_factory=Logs)
 
     @property
     def every(self) -> str | None:
@@ -76,6 +78,7 @@ class Job:
             "vars": dict(self.vars),
             "env": dict(self.env),
             "timeout": None if self.timeout is None else duration.text(self.timeout),
+            "logs": None if self.logs == Logs() else self.logs.to_mapping(),
         }
         return {"name": self.name, "script": self.script} | {key: value for key, value in content.items() if value}
 
@@ -104,4 +107,5 @@ class Job:
             vars=dict(given("vars", {})),
             env=dict(given("env", {})),
             timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
+            logs=Logs.from_mapping(given("logs", {})),
         )

@@ -1,8 +1,8 @@
 """Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
 
     console -> controller     Attach first and once; then Resize, and Chunk for typed bytes
-    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, Notice, Drained, and Chunk for
-                              output; Settled last, then the controller closes the WebSocket with code 1000
+    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, Notice, Gap, Drained, and Chunk
+                              for output; Settled last, then the controller closes the WebSocket with code 1000
 
 A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
 """
@@ -109,6 +109,23 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Of an attempt's output, `length` bytes from `offset` on are not kept; the next Chunk begins behind them."""
+
+    TYPE: ClassVar[str] = "gap"
+
+    execution: str
+    attempt: int
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> Position:
+        """Where output goes on."""
+        return Position(self.attempt, self.offset + self.length)
+
+
+@dataclass(frozen=True, slots=True)
 class Drained:
     """This attempt has ended and its last byte of output has been sent; `is_over` when no other attempt follows it.
 
@@ -131,7 +148,7 @@ class Settled:
 
 
 ConsoleFrame = Attach | Resize
-ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | Notice | Drained | Settled
+ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | Notice | Gap | Drained | Settled
 Frame = ConsoleFrame | ControllerFrame
 
 _FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}

@@ -19,6 +19,7 @@ from runlet.errors import ProtocolError
 from runlet.model import environment, facts
 from runlet.model.execution import Event
 from runlet.model.facts import FactValue
+from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
@@ -65,12 +66,15 @@ class Execute:
     term: str  # TERM
     environment: dict[str, str] = field(default_factory=dict)  # what the controller sets for the program
     timeout: float | None = None  # seconds the program may run, by the device's monotonic clock
+    logs: Logs = field(default_factory=Logs)  # what becomes of a program that prints more than is kept
 
     def __post_init__(self) -> None:
         if mistake := environment.mistake(self.environment):
             raise ProtocolError(mistake)
         if self.timeout is not None and not 0 < self.timeout <= MAX_COUNT:
             raise ProtocolError("a timeout is out of range")
+        if not LEAST_LIMIT <= self.logs.limit <= MOST_LIMIT:
+            raise ProtocolError("a limit of output is out of range")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ by offset and applying idempotently follows sshx's session.
 
 from __future__ import annotations
 
+import sys
+
 from runlet.errors import ProtocolError
 
 # What one execution may have in flight: 1 MiB at the 20 ms round trip of a LAN broker allows 50 MB/s.
@@ -17,10 +19,16 @@ OUTPUT_LIMIT_BYTES = 1024 * 1024
 
 
 class OutputBuffer:
-    """Bytes of one stream from `acknowledged` to `end`. Offsets count bytes from the start of the stream."""
+    """Bytes of one stream from `acknowledged` to `end`. Offsets count bytes from the start of the stream.
 
-    def __init__(self, limit: int = OUTPUT_LIMIT_BYTES, start: int = 0, kept: bytes = b"") -> None:
+    A stream of `most` bytes takes no more of them, whatever is acknowledged.
+    """
+
+    def __init__(
+        self, limit: int = OUTPUT_LIMIT_BYTES, start: int = 0, kept: bytes = b"", most: int = sys.maxsize
+    ) -> None:
         self._limit = limit
+        self._most = most
         self._bytes = bytearray(kept)
         self.acknowledged = start
         self.sent = start
@@ -32,7 +40,12 @@ class OutputBuffer:
     @property
     def room(self) -> int:
         """How many bytes may be appended; zero means: stop reading the terminal."""
-        return max(0, self._limit - len(self._bytes))
+        return max(0, min(self._limit - len(self._bytes), self.rest))
+
+    @property
+    def rest(self) -> int:
+        """How many bytes the stream may ever take from here on."""
+        return self._most - self.end
 
     @property
     def unsent(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
+from runlet.model.logs import DEFAULT_LIMIT
 from runlet.model.release import WaitsFor
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Target, Where
@@ -44,9 +45,10 @@ class ExecutionView:
     started_at: datetime | None
     ended_at: datetime | None
     seconds: float | None  # how long the program ran
-    output_length: int  # bytes
+    output_length: int  # bytes, with those that are not kept
     released_at: datetime | None = None  # None: it waits for its turn in the rollout
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
+    output_limit: int = DEFAULT_LIMIT  # of which so many are kept
 
     @property
     def is_over(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a schema cannot say of a job's `rollout`, `abort`, `retry` and `concurrency`, each mistake at its place."""
+"""What a schema cannot say of a job's `rollout`, `retry` and `logs`, each mistake at its place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from runlet.errors import InvalidInput
-from runlet.model import duration
+from runlet.model import duration, size
+from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT
 from runlet.model.rollout import Delays
 from runlet.spec.document import Address
 
@@ -16,6 +17,7 @@ MAX_WAIT = timedelta(days=366)
 
 _FROM: Address = ("retry", "backoff", "from")
 _TO: Address = ("retry", "backoff", "to")
+_LIMIT: Address = ("logs", "limit")
 _DURATIONS: tuple[Address, ...] = (("rollout", "pause"), _FROM, _TO)
 
 
@@ -38,6 +40,17 @@ def mistakes(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
     first = read.get(_FROM, Delays().first)
     if longest is not None and first > longest:
         yield _TO, f"the longest delay is shorter than the first, {duration.text(first)}"
+    yield from _in_limit(_at(job, _LIMIT))
+
+
+def _in_limit(written: Any) -> Iterator[tuple[Address, str]]:
+    if isinstance(written, str):
+        try:
+            limit = size.parse(written)
+        except InvalidInput:
+            return  # the schema tells
+        if not LEAST_LIMIT <= limit <= MOST_LIMIT:
+            yield _LIMIT, f"this is not between {size.text(LEAST_LIMIT)} and {size.text(MOST_LIMIT)}"
 
 
 def _at(value: Any, address: Address) -> Any:

@@ -83,7 +83,6 @@ async def collecting(store: Store, tmp_path: Path) -> AsyncIterator[Collecting]:
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    made.transcripts.close()
 
 
 async def test_an_execution_whose_launch_was_committed_unheard_is_followed_to_its_end(
@@ -96,7 +95,7 @@ async def test_an_execution_whose_launch_was_committed_unheard_is_followed_to_it
     collecting.print(run, b"hello")
     await collecting.deliver([report(view, Event.SUCCEED, 2, output_length=5)])
     await collecting.settled()
-    assert collecting.transcripts.read(view.id, view.attempt, 0, 100) == b"hello"
+    assert collecting.transcripts.read(view.id, view.attempt, 0, 100) == (0, b"hello")
 
 
 async def test_an_outcome_whose_commit_was_not_confirmed_is_settled_all_the_same(store: Store, collecting: Collecting):

@@ -34,6 +34,7 @@ def test_the_lines_that_follow_a_run_are_those_of_the_printer() -> None:
     one = execution("pi-1")
     printer = JsonlPrinter(run(one))
     text = printer.run(run(one)) + printer.changed(one) + printer.output(one.id, b"x\r\n")
+    text += printer.gap(one.id, 1)
     text += printer.rollout(views.RolloutView(1, 2, None, None, None, None))
     printed = [json.loads(line) for line in text.splitlines()]
     assert rows("## Following a run") == {line["type"]: list(line) for line in printed}

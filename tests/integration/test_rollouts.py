@@ -60,7 +60,9 @@ async def test_the_second_attempt_succeeds_and_both_transcripts_are_kept(fleet: 
         await late.rest()
     assert late.seen[ended.id] == b"st\r\nsecond\r\n", "a console that was away comes back to where it was"
     with fleet.api() as api:
-        transcripts = [b"".join(api.transcript(run.id, "pi-1", attempt=attempt)) for attempt in (None, 1, 2)]
+        transcripts = [
+            b"".join(page.data for page in api.transcript(run.id, "pi-1", attempt=attempt)) for attempt in (None, 1, 2)
+        ]
         with pytest.raises(UnknownName, match="has had 2 attempts on 'pi-1', not 3"):
             list(api.transcript(run.id, "pi-1", attempt=3))
     assert transcripts == [b"second\r\n", b"first\r\n", b"second\r\n"]

@@ -41,3 +41,21 @@ def test_each_event_is_one_json_object() -> None:
     events = [json.loads(line) for line in text.splitlines()]
     assert [event["type"] for event in events] == ["run", "execution", "output"]
     assert events[2] == {"type": "output", "execution": ONE.id, "device": "pi-1", "line": "a"}
+
+
+def test_a_gap_ends_the_line_before_it_and_what_follows_begins_anew() -> None:
+    cut = b"\x1b[3"  # within a sequence
+    told = "[runlet: 12,345,678 bytes left out]\n"
+    lines = LinePrinter(run(ONE, TWO), colours=False, prefixed=True)
+    lines.output(ONE.id, b"unfinished" + cut)
+    assert lines.gap(ONE.id, 12_345_678) == f"pi-1  | unfinished\npi-1  | {told}"
+    assert lines.output(ONE.id, b"1m rest\nnext\n") == "pi-1  | 1m rest\npi-1  | next\n"
+    inert = InertPrinter(terminal=True, colours=True)
+    inert.output(ONE.id, b"unfinished" + cut)
+    assert inert.gap(ONE.id, 12_345_678) == f"\n{told}"
+    assert inert.output(ONE.id, b"1m rest\n") == "1m rest\n"
+    events = JsonlPrinter(run(ONE))
+    events.output(ONE.id, b"unfinished" + cut)
+    line, gap = (json.loads(text) for text in events.gap(ONE.id, 12_345_678).splitlines())
+    assert line["line"] == "unfinished"
+    assert gap == {"type": "gap", "execution": ONE.id, "device": "pi-1", "bytes": 12_345_678}

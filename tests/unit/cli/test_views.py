@@ -10,7 +10,7 @@ from runlet.cli.views import LinesView, RawView, Switch
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Drained, ExecutionChanged, Notice, Position, RunSnapshot
+from runlet.protocol.frames import Drained, ExecutionChanged, Gap, Notice, Position, RunSnapshot
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import RunView
 from tests.unit.cli.runs import execution, run
@@ -99,6 +99,21 @@ def test_each_attempt_is_told_from_the_next() -> None:
     raw = raw_view()
     assert raw.take(ended, 0.0) == b"[runlet] Attempt 1 has ended; attempt 2 follows\r\n"
     assert raw.take(Chunk(ONE.id, 2, 0, b"again"), 0.0) == b"again"
+
+
+def test_a_gap_is_told_and_shown_on_from_a_safe_place() -> None:
+    picture, lines = lines_view(run(ONE, TWO))
+    take(picture, lines, Chunk(ONE.id, 1, 0, b"unfinished"))
+    shown = take(picture, lines, Gap(ONE.id, 1, 10, 1_000))
+    assert shown.index("pi-1 | unfinished") < shown.index("1,000 bytes left out")
+    shown = take(picture, lines, Chunk(ONE.id, 1, 1_010, b"rest of a line\nnext\n"))
+    assert "pi-1 | next" in shown
+    assert "rest of a line" not in shown
+    assert lines.request(SIZE).positions == {ONE.id: Position(1, 1_030)}
+    raw = raw_view()
+    raw.take(Chunk(ONE.id, 1, 0, b"unfinished"), 0.0)
+    assert raw.take(Gap(ONE.id, 1, 10, 1_000), 0.0) == b"\r\n[runlet] 1,000 bytes left out\r\n"
+    assert raw.take(Chunk(ONE.id, 1, 1_010, b"1mrest\r\nnext"), 0.0) == b"next"
 
 
 def test_a_lost_connection_is_told() -> None:

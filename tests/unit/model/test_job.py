@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from runlet.model.job import Job
+from runlet.model.logs import Logs, Overflow
 from runlet.model.rollout import Abort, Amount, Concurrency, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
@@ -27,6 +28,7 @@ FULL = Job(
     vars={"port": 80},
     env={"LANG": "C.UTF-8"},
     timeout=timedelta(minutes=90),
+    logs=Logs(64 * 1024, Overflow.BLOCK),
 )
 
 CHANGES = {
@@ -46,6 +48,7 @@ CHANGES = {
     "vars": {"port": 81},
     "env": {"LANG": "C"},
     "timeout": timedelta(hours=1),
+    "logs": Logs(10_000_000, Overflow.STOP),
 }
 
 

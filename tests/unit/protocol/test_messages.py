@@ -94,6 +94,8 @@ def test_unknown_fields_are_ignored() -> None:
         ({"type": "facts.v1", "facts": {"A": 1}}, "the name of a fact"),
         ({"type": "facts.v1", "facts": {"a": 10**400}}, "out of range"),
         ({**EXECUTE, "timeout": 0}, "out of range"),
+        ({**EXECUTE, "logs": {"limit": 1000}}, "a limit of output is out of range"),
+        ({**EXECUTE, "logs": {"overflow": "drop"}}, "overflow: 'drop' is no overflow"),
         ({**EXECUTE, "timeout": float("inf")}, "out of range"),
         ({**EXECUTE, "timeout": float("nan")}, "out of range"),
         ({**EXECUTE, "timeout": True}, "timeout must be float"),

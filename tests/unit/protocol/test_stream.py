@@ -67,3 +67,15 @@ TestOutputBuffer = Buffer.TestCase
 
 def test_a_journal_larger_than_the_bound_leaves_no_room() -> None:
     assert OutputBuffer(limit=3, kept=b"12345").room == 0
+
+
+def test_a_stream_of_so_many_bytes_takes_no_more_whatever_is_acknowledged() -> None:
+    buffer = OutputBuffer(limit=4, most=6)
+    assert buffer.room == 4
+    buffer.append(b"1234")
+    assert (buffer.room, buffer.rest) == (0, 2)
+    buffer.acknowledge(4)
+    assert buffer.room == 2
+    buffer.append(b"56")
+    buffer.acknowledge(6)
+    assert (buffer.room, buffer.rest) == (0, 0)

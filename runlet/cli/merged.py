@@ -72,7 +72,7 @@ class MergedView:
         return self._paint([self._prefixes.line(execution, line) for line in [*last, *map(_dim, told)]])
 
     def begin_again(self, execution: str, told: list[str]) -> str:
-        """Its program is started anew; `told` is said between the two."""
+        """What follows is no continuation, but a new start or behind a gap; `told` is said between the two."""
         last = self._stream(execution).assembler.finish()
         self._streams[execution] = _Stream()
         return self._paint([self._prefixes.line(execution, line) for line in [*last, *map(_dim, told)]])

@@ -14,8 +14,9 @@ from runlet.errors import Conflict, UnknownName
 from runlet.model.declaration import ChangeKind
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
+from runlet.model.logs import Logs, Overflow
 from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Report, Stored
-from runlet.protocol.views import Presence
+from runlet.protocol.views import Presence, RunView
 from tests.contract.operations import NOON, apply, connect, launched, record, report, request, shown
 
 NAMES = ["pi-1", "pi-2", "pi-3"]
@@ -146,6 +147,41 @@ async def test_settled_executions_are_forgotten_by_those_who_wait(store: Store):
     ] == [second.id]
     again = await record(store, report(first, Event.SUCCEED, 1, output_length=3))
     assert (again.open, again.settled) == ([], [("pi-1", Stored(first.id, 1, 5, settled=True))])
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+async def test_a_program_that_waits_at_its_limit_says_so_until_its_outcome(store: Store, overflow: Overflow):
+    def work(session: Session) -> RunView:
+        connect(session, "pi-1", "pi-2")
+        apply(session, Job("chatty", "yes", logs=Logs(64 * 1024, overflow)))
+        return runs.launch(session, request("pi-1,pi-2", "chatty"), NOON).run
+
+    run = await store.transact(work)
+    first, second = run.executions
+    assert first.output_limit == 64 * 1024
+    await record(store, report(second, Event.SUCCEED, 1))
+    blocked = await store.transact(lambda session: executions.block(session, [first.id, second.id]))
+    words = "printed 64KiB, all that its job keeps; waits until it is cancelled" if overflow is Overflow.BLOCK else ""
+    assert [view.detail for view in blocked] == ([words] if words else [])
+    await record(store, report(first, Event.START, 1))  # overtaken by its output
+    assert [view.detail for view in (await shown(store, run)).executions] == [words, ""]
+    await record(store, report(first, Event.CANCEL, 2, detail="ended"))
+    assert [view.detail for view in (await shown(store, run)).executions] == ["ended", ""]
+
+
+async def test_a_run_again_keeps_as_much_as_the_first(store: Store):
+    def work(session: Session) -> RunView:
+        connect(session, "pi-1")
+        apply(session, Job("short", "yes", logs=Logs(64 * 1024, Overflow.STOP)))
+        return runs.launch(session, request("pi-1", "short"), NOON).run
+
+    run = await store.transact(work)
+    await record(store, report(run.executions[0], Event.FAIL, 1))
+    again = await store.transact(lambda session: runs.rerun(session, run.id, None, NOON))
+    assert again.run.executions[0].output_limit == 64 * 1024
+    [command] = [one.message for one in again.outgoing]
+    assert isinstance(command, Execute)
+    assert command.logs == Logs(64 * 1024, Overflow.STOP)
 
 
 async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):

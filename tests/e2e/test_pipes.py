@@ -212,3 +212,33 @@ def test_a_controller_that_does_not_answer_completes_nothing_and_says_nothing(
 ) -> None:
     assert completed(operator, "run", "ask-n", **changed) == []
     assert completed(operator, "att", **changed) == ["attach"]
+
+
+def test_every_reader_is_told_once_of_what_is_left_out(operator: Operator, tmp_path: Path) -> None:
+    limit, count = 64 * 1024, 40_000
+    file = tmp_path / "endless.yaml"
+    file.write_text(
+        f"numbers-left-out:\n  script: stty -onlcr; seq -w {count}\n  logs: {{limit: 64KiB}}\n  where: local\n"
+    )
+    operator.succeed("apply", str(file), "--source", "left-out")
+    report = tmp_path / "report.xml"
+    done = operator.runlet("run", "numbers-left-out", "--on", "pi-1", "--wait", "--junit", str(report))
+    assert done.returncode == 0, done.stderr
+    whole = "".join(f"{number:05}\n" for number in range(1, count + 1)).encode()
+    raw = operator.runlet_bytes("logs", "--raw")
+    [(told, missing)] = re.findall(r"^(([\d,]+) bytes left out)\n", raw.stderr.decode())
+    assert len(raw.stdout) + int(missing.replace(",", "")) == len(whole)
+    assert len(raw.stdout) <= limit
+    head, tail = raw.stdout[: limit // 2], raw.stdout[limit // 2 :]
+    assert whole.startswith(head)
+    assert whole.endswith(tail)
+    for command in (["logs"], ["logs", "-f"]):
+        assert operator.succeed(*command).count(f"[runlet: {told}]\n") == 1
+        events = [json.loads(line) for line in operator.succeed(*command, "--output", "jsonl").splitlines()]
+        [gap] = [event for event in events if event["type"] == "gap"]
+        assert (gap["device"], gap["bytes"]) == ("pi-1", int(missing.replace(",", "")))
+    [output] = parse(report).iter("system-out")
+    assert output.text is not None
+    first, *lines = output.text.splitlines()
+    assert re.fullmatch(r"\[the first \d+ bytes are left out\]", first)
+    assert "\n".join(lines).encode() + b"\n" == tail[-len("\n".join(lines)) - 1 :]

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup rabbitmq postgres test-tools migration migration-again demo check test test-unit bench clean
+.PHONY: help setup rabbitmq postgres test-tools migration migration-again demo check test test-unit test-faults bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,6 +44,9 @@ test: setup rabbitmq postgres test-tools ## All tests, against a real RabbitMQ a
 
 test-unit: setup ## The tests that start nothing
 	$(BIN)/pytest tests/unit tests/cases
+
+test-faults: setup rabbitmq postgres test-tools ## The long fault tests, which `make test` leaves out
+	$(BIN)/pytest -m long tests/faults
 
 migration: setup ## A migration to what tables.py says now: make migration m="add facts"
 	@$(BIN)/python scripts/migration "$(or $(m),$(error say what changes: make migration m="add facts"))"

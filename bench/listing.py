@@ -39,7 +39,7 @@ PAGES = 50
 WIDE_RUNS, DEVICES, NARROW_RUNS = 1000, 1000, 1_000_000
 HOLD = 50.0  # milliseconds
 
-_NO_BROKER = "amqp://127.0.0.1:9/"
+_NO_BROKER = ["amqp://127.0.0.1:9/"]
 _WORKSPACE = "bench"
 # An id as long, and as far from its neighbours, as a UUID.
 _ID = {"sqlite": "lower(hex(randomblob(18)))", "postgresql": "CAST(gen_random_uuid() AS text)"}

@@ -43,7 +43,7 @@ DEVICES = 1000
 HOLD = 5000.0  # a second, on SQLite, as batches
 
 # What the broker would be asked to carry has nobody to take it here.
-_NO_BROKER = "amqp://127.0.0.1:9/"
+_NO_BROKER = ["amqp://127.0.0.1:9/"]
 _WORKSPACE = "bench"
 _EVENTS = (Event.ACCEPT, Event.START, Event.SUCCEED)
 # A commit each takes a flush of the disk each: fewer of them tell as much.

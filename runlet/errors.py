@@ -14,7 +14,8 @@
     ├── Unavailable             something we need does not answer; asking again later may help
     │   ├── ControllerUnavailable
     │   └── BrokerUnavailable
-    │       └── Unroutable      the broker has no queue for this message
+    │       ├── Unroutable      the broker has no queue for this message
+    │       └── ChannelRefused  the broker does not do what was asked on a channel
     ├── ProtocolError           the other side sent what the protocol does not allow
     └── LocalFleetError         `runlet up` and its companions cannot do what they were asked
 
@@ -171,6 +172,16 @@ class Unroutable(BrokerUnavailable):
     """The broker returned a mandatory message because no queue is bound to its routing key."""
 
     code = "unroutable"
+
+
+class ChannelRefused(BrokerUnavailable):
+    """The broker closed a channel for what was asked on it; `reply` is AMQP's number for the reason."""
+
+    code = "channel_refused"
+
+    def __init__(self, reply: int, message: str) -> None:
+        super().__init__(message)
+        self.reply = reply
 
 
 class ProtocolError(RunletError):

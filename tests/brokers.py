@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runlet.local.definitions import CONTROLLER_USER
+from runlet.amqp.definitions import CONTROLLER_USER
+from runlet.local import rabbitmq
 from runlet.local.ports import free_ports
 
 # Users are made at boot, so every device that a test may want is there from the beginning.
@@ -31,8 +33,8 @@ class PrivateBroker:
             "folder": str(self.folder),
             "port": self.port,
             "workspace": "default",
-            "controller_password": _password(CONTROLLER_USER),
-            "devices": {name: _password(name) for name in DEVICES},
+            "controller_password": password(CONTROLLER_USER),
+            "devices": {name: password(name) for name in DEVICES},
         }
         self._config.write_text(json.dumps(config))
 
@@ -45,7 +47,13 @@ class PrivateBroker:
         return self._url(name)
 
     def _url(self, user: str) -> str:
-        return f"amqp://{user}:{_password(user)}@127.0.0.1:{self.port}/%2F"
+        return f"amqp://{user}:{password(user)}@127.0.0.1:{self.port}/%2F"
+
+    def ctl(self, *arguments: str) -> str:
+        """What rabbitmqctl prints."""
+        [port] = re.findall(r"-port (\d+) ", (self.folder / "processes.json").read_text())
+        environment = rabbitmq.NodeFolder(self.folder).environment(rabbitmq.find(), self.port, 0, int(port))
+        return rabbitmqctl(environment, *arguments)
 
     def start(self) -> None:
         self.launch()
@@ -88,5 +96,15 @@ class PrivateBroker:
         return code
 
 
-def _password(user: str) -> str:
+def rabbitmqctl(environment: Mapping[str, str], *arguments: str) -> str:
+    """What it prints, of the node that `environment` is for."""
+    script = rabbitmq.find().server.with_name("rabbitmqctl")
+    done = subprocess.run(
+        [script, "--quiet", *arguments], env=environment, cwd=environment["HOME"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def password(user: str) -> str:
     return f"password-of-{user}"

@@ -40,6 +40,16 @@ def idle_again(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def device(fleet: Fleet) -> Iterator[str]:
     """An enrolled device that no other test uses; its agent is not started."""
+    yield from _lend(fleet)
+
+
+@pytest.fixture
+def other_device(fleet: Fleet) -> Iterator[str]:
+    """One more."""
+    yield from _lend(fleet)
+
+
+def _lend(fleet: Fleet) -> Iterator[str]:
     name = _SPARE[next(_next_spare)]
     yield name
     if name in fleet.agents:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from runlet.amqp.definitions import Replication
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, attach
 from runlet.controller.migrations.migrate import migrate
@@ -36,9 +37,10 @@ Within = Callable[[list[str]], list[str]]
 class Broker(Protocol):
     """What the tests need of a broker: addresses with the rights that production gives."""
 
-    controller_url: str
+    @property
+    def controller_url(self) -> str | list[str]: ...
 
-    def device_url(self, name: str) -> str: ...
+    def device_url(self, name: str) -> str | list[str]: ...
 
 
 def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE_SECONDS) -> T:
@@ -83,6 +85,7 @@ class Fleet:
     agents: dict[str, Process] = field(default_factory=dict)
     url: str = ""
     database: str = ""  # SQLite in the home, if nothing else is said
+    replication: Replication | None = None  # the controller's default, if nothing else is said
 
     def __post_init__(self) -> None:
         self.database = self.database or f"sqlite:///{self.home}/controller.db"
@@ -104,6 +107,8 @@ class Fleet:
             "token": TOKEN,
             "devices": self.devices + self.enrolled,
         }
+        if self.replication:
+            config["replication"] = self.replication
         self.controller, ready = self._start("controller", "runlet.controller", config)
         self.url = ready["url"]
 

@@ -29,6 +29,8 @@ from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import (
     HEARTBEAT_SECONDS,
+    UNANSWERED_HEARTBEATS,
+    Alive,
     Cancel,
     Execute,
     Goodbye,
@@ -76,6 +78,7 @@ class Agent:
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello
         self._welcomed = asyncio.Event()
+        self._unanswered = 0  # heartbeats since the last answer
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
         """Work until `stop` is set, then leave in order. `on_ready` is called at the controller's first welcome.
@@ -126,6 +129,7 @@ class Agent:
             case Welcome() if message.hello == self._hello:
                 self._executions.go_on()
                 self._welcomed.set()
+                self._unanswered = 0
                 self._observer.wanted.set()
             case Welcome():
                 pass  # answers a Hello of an earlier connection
@@ -147,6 +151,8 @@ class Agent:
         match message:
             case Cancel():
                 self._executions.cancel(message)
+            case Alive():
+                self._unanswered = 0
             case Resize() | Watch() | Stored():
                 self._executions.control(message)
             case _:
@@ -205,10 +211,20 @@ class Agent:
         """A sign of life at an interval, and with it every outcome that is not settled yet."""
         await asyncio.sleep(random.uniform(0, HEARTBEAT_SECONDS))  # noqa: S311 - a fleet must not speak at once
         while True:
-            self._tell(Heartbeat(), names.HEARTBEAT)
+            self._check_answers()
+            if self._tell(Heartbeat(), names.HEARTBEAT):
+                self._unanswered += 1
             for report in self._executions.reports(outcomes_only=True):
                 self._reporter.report(report)
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def _check_answers(self) -> None:
+        """Connections that look whole may lead nowhere: only an answer tells. Once for each welcome, for it may be the
+        controller that is away; then Hello is repeated until it is back."""
+        if self._welcomed.is_set() and self._unanswered >= UNANSWERED_HEARTBEATS:
+            self._welcomed.clear()
+            for link in (self._publisher, self._consumer):
+                link.renew(f"{self._unanswered} heartbeats were not answered")
 
     async def _publish_event(self, body: bytes) -> None:
         await self._publisher.publish(names.key(self._device, names.EVENT), body)
@@ -216,6 +232,6 @@ class Agent:
     async def _post_output(self, body: bytes) -> None:
         await self._publisher.post(names.key(self._device, names.OUTPUT), body)
 
-    def _tell(self, message: Message, lane: str = names.EVENT) -> None:
-        """Something that is not worth repeating."""
-        self._publisher.offer(names.key(self._device, lane), encode(message))
+    def _tell(self, message: Message, lane: str = names.EVENT) -> bool:
+        """Something that is not worth repeating; whether it is on its way."""
+        return self._publisher.offer(names.key(self._device, lane), encode(message))

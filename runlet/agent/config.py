@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from runlet.amqp.link import addresses
 from runlet.errors import InvalidInput
 from runlet.protocol import names
 
@@ -15,11 +16,14 @@ DEFAULT_PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """`broker` is an amqp:// URL with password; `state` holds the journal and scripts; `parallel` counts programs."""
+    """`broker` has the amqp:// URL of each node, with password; `state` holds the journal and scripts.
+
+    `parallel` counts programs.
+    """
 
     device: str
     workspace: str
-    broker: str
+    broker: tuple[str, ...]
     state: Path
     parallel: int = DEFAULT_PARALLEL
 
@@ -31,12 +35,14 @@ class AgentConfig:
             config = cls(
                 device=names.check_device_name(content["device"]),
                 workspace=content["workspace"],
-                broker=content["broker"],
+                broker=addresses(content["broker"]),
                 state=Path(content["state"]),
                 parallel=int(content.get("parallel", DEFAULT_PARALLEL)),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
+        except InvalidInput as error:
+            raise InvalidInput(f"{path}: {error.message}", error.hint) from None
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"{path}: not an agent's configuration: {error}") from None
         except KeyError as error:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.spec import Basic
 
-from runlet.amqp.link import GONE, Link, Replies
-from runlet.errors import BrokerUnavailable
+from runlet.amqp.link import BODY_HEADER, GONE, Link, Replies, open_channel
+from runlet.errors import BrokerUnavailable, ChannelRefused
+
+# Declared at once, in one round trip. One that is refused closes their channel, and those behind it are declared again.
+DECLARE_BATCH = 64
+# AMQP's numbers for refusals.
+_NOT_FOUND = 404
+_INEQUIVALENT = 406
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,11 @@ class Subscription:
 
 @dataclass(slots=True)
 class Topology:
-    """What one side declares whenever it connects. A device declares nothing: it has no right to."""
+    """What one side declares whenever it connects. A device declares nothing: it has no right to.
+
+    A queue whose only node is down cannot be declared, and the others are. One that was declared with other arguments
+    is deleted and declared anew: what a queue holds is sent again by whoever must not lose it.
+    """
 
     exchange: str
     queues: list[Queue] = field(default_factory=list)
@@ -63,12 +77,12 @@ class Topology:
 class Consumer(Link):
     """A link that declares a topology and consumes."""
 
-    def __init__(self, url: str, name: str, topology: Topology | None = None) -> None:
-        super().__init__(url, name)
+    def __init__(self, broker: Sequence[str], name: str, topology: Topology | None = None) -> None:
+        super().__init__(broker, name)
         self._subscriptions: list[Subscription] = []
         self._topology = topology
         self._channel: Channel | None = None
-        self._replies: Replies | None = None
+        self._declaring = asyncio.Lock()  # a lost node can make a thousand messages unroutable at once
 
     def subscribe(self, subscription: Subscription) -> None:
         """Consume from one more queue, from the next connect on: called before `run`."""
@@ -76,9 +90,10 @@ class Consumer(Link):
 
     async def declare(self, topology: Topology) -> None:
         """Declare now, beside what is declared at each connect; raises BrokerUnavailable."""
-        if self._channel is None or self._replies is None:
-            raise BrokerUnavailable("not connected to the broker")
-        await _declare(self._channel, self._replies, topology)
+        async with self._declaring:
+            if self._channel is None or self._lost_with is None:
+                raise BrokerUnavailable("not connected to the broker")
+            await _declare(self._channel.connection, self._lost_with, topology)
 
     async def _set_up(self, channel: Channel, lost: asyncio.Future[BrokerUnavailable]) -> None:
         def on_cancel(_frame: object) -> None:
@@ -89,7 +104,7 @@ class Consumer(Link):
         channel.add_on_cancel_callback(on_cancel)
         replies = Replies(lost)
         if self._topology:
-            await _declare(channel, replies, self._topology)
+            await _declare(channel.connection, lost, self._topology)
         for subscription in self._subscriptions:
             # A prefetch counts for the consumers opened after it: each queue gets its own.
             await replies.to(channel.basic_qos, prefetch_count=subscription.prefetch)
@@ -99,16 +114,57 @@ class Consumer(Link):
                 _on_message(subscription),
                 auto_ack=subscription.prefetch == 0,
             )
-        self._channel, self._replies = channel, replies
+        self._channel = channel
 
     def _lost(self) -> None:
-        self._channel = self._replies = None
+        self._channel = None
 
 
-async def _declare(channel: Channel, replies: Replies, topology: Topology) -> None:
-    await replies.to(channel.exchange_declare, topology.exchange, exchange_type="topic", durable=True)
-    # Sent all at once: one round trip for a fleet's queues instead of two a device.
-    await asyncio.gather(*(_declare_queue(channel, replies, topology.exchange, queue) for queue in topology.queues))
+async def _declare(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], topology: Topology) -> None:
+    """On channels of their own: a refusal closes the channel, and must not end the consuming."""
+    waiting = list(topology.queues)
+    while True:
+        ended: asyncio.Future[BrokerUnavailable] = asyncio.get_running_loop().create_future()
+        channel = await open_channel(connection, lost, ended)
+        replies = Replies(ended)
+        await replies.to(channel.exchange_declare, topology.exchange, exchange_type="topic", durable=True)
+        try:
+            while waiting:
+                await _declare_batch(channel, replies, topology.exchange, waiting)
+        except ChannelRefused as refusal:
+            queue = waiting[0]
+            if refusal.reply == _INEQUIVALENT:
+                log.warning("%s has other arguments than are wanted: it is deleted and declared anew", queue.name)
+                await _delete(connection, lost, queue)
+            elif refusal.reply == _NOT_FOUND:
+                log.warning("%s is not there now: %s", queue.name, refusal)
+                del waiting[0]
+            else:
+                raise
+        else:
+            with suppress(*GONE):
+                channel.close()
+            return
+
+
+async def _declare_batch(channel: Channel, replies: Replies, exchange: str, waiting: list[Queue]) -> None:
+    """Declare the first of those that wait; what is declared waits no more, so a refusal was for the first then."""
+    declared = await asyncio.gather(
+        *(_declare_queue(channel, replies, exchange, queue) for queue in waiting[:DECLARE_BATCH]),
+        return_exceptions=True,
+    )
+    refusals = [result for result in declared if result is not None]
+    del waiting[: next((number for number, result in enumerate(declared) if result is not None), len(declared))]
+    if refusals:
+        raise refusals[0]
+
+
+async def _delete(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], queue: Queue) -> None:
+    ended: asyncio.Future[BrokerUnavailable] = asyncio.get_running_loop().create_future()
+    channel = await open_channel(connection, lost, ended)
+    await Replies(ended).to(channel.queue_delete, queue.name)
+    with suppress(*GONE):
+        channel.close()
 
 
 async def _declare_queue(channel: Channel, replies: Replies, exchange: str, queue: Queue) -> None:
@@ -132,7 +188,10 @@ def _on_message(
 ) -> Callable[[Channel, Basic.Deliver, pika.BasicProperties, bytes], None]:
     loop = asyncio.get_running_loop()
 
-    def on_message(channel: Channel, method: Basic.Deliver, _properties: object, body: bytes) -> None:
+    def on_message(channel: Channel, method: Basic.Deliver, properties: pika.BasicProperties, body: bytes) -> None:
+        if not body and isinstance(carried := (properties.headers or {}).get(BODY_HEADER), str | bytes):
+            body = carried.encode() if isinstance(carried, str) else carried
+
         def ack() -> None:
             if subscription.prefetch and channel.is_open:
                 with suppress(*GONE):  # the broker delivers it again on the next connection, and the handler dedupes

@@ -1,5 +1,8 @@
 """One connection to the broker that heals itself: opened, set up, watched, and opened again with full jitter.
 
+A broker may have several nodes. A link tries them in an order of its own, drawn anew for each round, so that a fleet
+spreads over them; one round ends with the first node that takes it. It pauses between rounds, never within one.
+
 pika speaks AMQP and calls back; this file turns its callbacks into one loop that cannot return. What a connection is
 for is decided by the two kinds of link: Publisher and Consumer. They never share a connection, because a broker alarm
 blocks connections that publish, and a cancel must still arrive on the one that consumes.
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -16,10 +20,10 @@ from urllib.parse import urlsplit
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosed, ChannelWrongStateError, ConnectionWrongStateError
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ChannelWrongStateError, ConnectionWrongStateError
 
 from runlet.backoff import Backoff
-from runlet.errors import BrokerUnavailable, InvalidInput
+from runlet.errors import BrokerUnavailable, ChannelRefused, InvalidInput
 
 # The broker and we declare each other dead after two missed AMQP heartbeats. RabbitMQ's documentation calls 5 to 20 s
 # optimal; its default of 60 s leaves a half-open connection unnoticed for two minutes.
@@ -30,6 +34,10 @@ OPEN_SECONDS = 10.0
 BLOCKED_SECONDS = 60.0
 # How long an orderly close may take before the socket is left to the kernel.
 CLOSE_SECONDS = 2.0
+
+# Where a message without a body has it: see Publisher.publish_urgently.
+BODY_HEADER = "runlet-body"
+_WRONG_ADDRESS = "broker is not amqp://user:password@host:port/vhost, or a list with one for each node"
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +54,11 @@ class _Connection(AsyncioConnection):  # type: ignore[misc]  # pika has no py.ty
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         super()._output_marshaled_frames([b"".join(marshaled_frames)])
 
+    def abort(self) -> None:
+        """Cut the connection: it is of no more use, and an orderly close would wait for a broker that does not read."""
+        if self._transport:
+            self._transport.abort()
+
     @property
     def buffered(self) -> int:
         """Bytes that the kernel has not taken yet. pika keeps any number of them: whoever publishes must look."""
@@ -55,10 +68,13 @@ class _Connection(AsyncioConnection):  # type: ignore[misc]  # pika has no py.ty
 class Link:
     """A healing connection with one channel. Subclasses say how the channel is set up and what its loss means."""
 
-    def __init__(self, url: str, name: str) -> None:
-        """`url` is amqp://user:password@host:port/vhost; `name` is shown in the broker's list of connections."""
-        self._parameters = _parameters(url, name)
+    def __init__(self, broker: Sequence[str], name: str) -> None:
+        """`broker` has the address of each node (see `addresses`); `name` is shown in its list of connections."""
+        self._nodes = [_parameters(url, name) for url in broker]
         self._name = name
+        self._left: pika.ConnectionParameters | None = None  # the node that we lost last
+        self._node: pika.ConnectionParameters | None = None  # the one that we are connected to
+        self._lost_with: asyncio.Future[BrokerUnavailable] | None = None
         self.connected = asyncio.Event()
         self.on_connecting: Callable[[], None] = lambda: None  # before anything can be delivered
         self.on_connected: Callable[[], None] = lambda: None
@@ -67,26 +83,46 @@ class Link:
         """Keep the link up until cancelled; on cancellation the connection is closed in order."""
         backoff = Backoff()
         while True:
-            try:
-                await self._live(backoff)
-            except BrokerUnavailable as error:
-                delay = backoff.next()
-                log.warning("%s: %s; next try in %.1f s", self._name, error, delay)
-                await asyncio.sleep(delay)
+            # What we have just lost comes last: it may not answer, and each silent node costs OPEN_SECONDS.
+            self._nodes.sort(key=lambda node: (node is self._left, random.random()))  # noqa: S311 - no secret
+            reason = await self._round(backoff)
+            delay = backoff.next()
+            log.warning("%s: %s; next try in %.1f s", self._name, reason, delay)
+            await asyncio.sleep(delay)
 
-    async def _live(self, backoff: Backoff) -> NoReturn:
-        """One connection's life; raises BrokerUnavailable with the reason of its end."""
-        connection, lost = await _open(self._parameters)
+    def renew(self, reason: str) -> None:
+        """Give up the connection, which is there and does not do what it is for; the next one may."""
+        if self._lost_with and not self._lost_with.done():
+            self._lost_with.set_result(BrokerUnavailable(reason))
+
+    async def _round(self, backoff: Backoff) -> str:
+        """Try each node once, up to the first that takes us, and live there; why that ended, or why none took us."""
+        refusals = []
+        for node in self._nodes:
+            try:
+                error = await self._live(node, backoff)
+            except BrokerUnavailable as refusal:
+                refusals.append(f"{_address(node)}: {refusal}")
+            else:
+                self._left = node
+                return f"{_address(node)}: {error}"
+        return "; ".join(refusals)
+
+    async def _live(self, node: pika.ConnectionParameters, backoff: Backoff) -> BrokerUnavailable:
+        """One connection's life; the reason of its end. Raises BrokerUnavailable when it never came to life."""
+        connection, lost = await open_connection(node)
+        self._node, self._lost_with = node, lost
         try:
             channel = await open_channel(connection, lost)
             self.on_connecting()
             await self._set_up(channel, lost)
             backoff.reset()
             self.connected.set()
-            log.info("%s: connected", self._name)
+            log.info("%s: connected to %s", self._name, _address(node))
             self.on_connected()
-            raise await lost
+            return await lost
         finally:
+            self._node = self._lost_with = None
             self.connected.clear()
             self._lost()
             await _close(connection, lost)
@@ -124,10 +160,31 @@ class Replies:
             raise self._lost.result()
 
 
+def addresses(value: object) -> tuple[str, ...]:
+    """What a configuration says about the broker: one address, or a list with that of each node.
+
+    Raises InvalidInput for anything else, without the password that may be in it.
+    """
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not listed:
+        raise InvalidInput(_WRONG_ADDRESS)
+    for url in listed:
+        try:
+            parts = urlsplit(url if isinstance(url, str) else "")
+            well_formed = parts.scheme in ("amqp", "amqps") and parts.hostname and parts.port != 0
+        except ValueError:
+            well_formed = False
+        if not well_formed:
+            raise InvalidInput(_WRONG_ADDRESS)
+    return tuple(dict.fromkeys(listed))
+
+
+def vhost(url: str) -> str:
+    """The virtual host in an address."""
+    return str(pika.URLParameters(url).virtual_host)
+
+
 def _parameters(url: str, name: str) -> pika.ConnectionParameters:
-    parts = urlsplit(url)
-    if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
-        raise InvalidInput("the broker's address is not amqp://user:password@host:port/vhost")
     parameters = pika.URLParameters(url)
     parameters.heartbeat = AMQP_HEARTBEAT_SECONDS
     parameters.connection_attempts = 1  # trying again is run()'s business
@@ -138,9 +195,9 @@ def _parameters(url: str, name: str) -> pika.ConnectionParameters:
     return parameters
 
 
-async def _open(
+async def open_connection(
     parameters: pika.ConnectionParameters,
-) -> tuple[AsyncioConnection, asyncio.Future[BrokerUnavailable]]:
+) -> tuple[_Connection, asyncio.Future[BrokerUnavailable]]:
     """An open connection, and a future that holds the reason once it is lost."""
     loop = asyncio.get_running_loop()
     opened: asyncio.Future[None] = loop.create_future()
@@ -152,7 +209,7 @@ async def _open(
 
     def on_end(_connection: object, error: BaseException) -> None:
         if not lost.done():
-            lost.set_result(BrokerUnavailable(_reason(error, parameters)))
+            lost.set_result(BrokerUnavailable(_reason(error)))
 
     connection = _Connection(
         parameters, on_open_callback=on_open, on_open_error_callback=on_end, on_close_callback=on_end
@@ -168,18 +225,32 @@ async def _open(
     return connection, lost
 
 
-def _reason(error: BaseException, parameters: pika.ConnectionParameters) -> str:
+def _reason(error: BaseException) -> str:
     """What ended a connection, in words: pika's own text for a refused port is empty."""
-    inner = getattr(error, "exceptions", None)
-    while inner:
+    while inner := [*getattr(error, "exceptions", ()), *_exceptions(getattr(error, "exception", None), *error.args)]:
         error = inner[-1]
-        inner = getattr(error, "exceptions", None) or ([error.exception] if hasattr(error, "exception") else None)
-    return f"broker {parameters.host}:{parameters.port}: {str(error) or repr(error)}"
+    return str(error) or repr(error)
 
 
-async def open_channel(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable]) -> Channel:
-    """A channel whose loss counts as the loss of the connection: a half-dead link would go unnoticed."""
+def _exceptions(*values: object) -> list[BaseException]:
+    return [value for value in values if isinstance(value, BaseException)]
+
+
+def _address(node: pika.ConnectionParameters) -> str:
+    return f"broker {node.host}:{node.port}"
+
+
+async def open_channel(
+    connection: AsyncioConnection,
+    lost: asyncio.Future[BrokerUnavailable],
+    ended: asyncio.Future[BrokerUnavailable] | None = None,
+) -> Channel:
+    """A channel. Its loss counts as the loss of the connection, for a half-dead link would go unnoticed.
+
+    With `ended`, what its loss is for is whoever awaits that.
+    """
     opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+    end = ended or lost
 
     def on_open(channel: Channel) -> None:
         channel.add_on_close_callback(on_close)
@@ -187,9 +258,13 @@ async def open_channel(connection: AsyncioConnection, lost: asyncio.Future[Broke
             opened.set_result(channel)
 
     def on_close(_channel: object, error: BaseException) -> None:
-        if not lost.done():
-            code = f" ({error.reply_code})" if isinstance(error, ChannelClosed) else ""
-            lost.set_result(BrokerUnavailable(f"the broker closed the channel{code}: {error}"))
+        if end.done():
+            return
+        if isinstance(error, ChannelClosedByBroker):
+            words = f"the broker closed the channel ({error.reply_code}): {error.reply_text}"
+            end.set_result(ChannelRefused(error.reply_code, words))
+        else:
+            end.set_result(BrokerUnavailable(f"the channel ended: {error}"))
 
     try:
         connection.channel(on_open_callback=on_open)

@@ -20,12 +20,13 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
 @click.command(context_settings=_PASS_ALL, add_help_option=False)
 @click.pass_context
 def controller(context: click.Context) -> None:
-    """Run a controller, or bring its database to this version's schema.
+    """Run a controller, bring its database to this version's schema, or print what its broker must be told.
 
     \b
     Examples:
       runlet controller --config controller.json
       runlet controller migrate --config controller.json
+      runlet controller policies --config controller.json | rabbitmqctl import_definitions
     """
     _become("runlet.controller", context.args)
 

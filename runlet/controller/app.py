@@ -63,10 +63,9 @@ class Controller:
         enrolled = await self._store.transact(lambda session: devices.enroll(session, config.devices))
         publisher = Publisher(config.broker, "controller publishes", names.exchange(config.workspace))
         telling = Telling(publisher)
-        consumer = Consumer(
-            config.broker, "controller consumes", for_workspace(config.workspace, telling.origin, enrolled)
-        )
-        dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace)
+        topology = for_workspace(config.workspace, telling.origin, enrolled, config.replication)
+        consumer = Consumer(config.broker, "controller consumes", topology)
+        dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace, config.replication)
         streams = Streams(self._transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell, telling)
         hearing = Hearing(self._store, hub, telling)

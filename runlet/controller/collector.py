@@ -162,9 +162,12 @@ class Collector:
         self._releaser.carry_out(effects.released)  # after that: another attempt may follow what is settled
         for device, answer in effects.already_settled:
             self._dispatcher.tell(device, answer)
-        for _, message in messages:
-            if isinstance(message, InputRefused):
-                self._hub.on_refused(message)
+        for device, message in messages:
+            match message:
+                case InputRefused():
+                    self._hub.on_refused(message)
+                case Heartbeat():
+                    self._dispatcher.answer(device)
         for welcome in effects.welcomes:
             self._dispatcher.welcome(*welcome)
 

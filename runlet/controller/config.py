@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from runlet.amqp.definitions import Replication
+from runlet.amqp.link import addresses
 from runlet.errors import InvalidInput
 from runlet.protocol import names
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerConfig:
-    """`database` is a URL for database.py; `broker` an amqp:// URL; port 0 lets the system choose one."""
+    """`database` is a URL for database.py; `broker` the amqp:// URL of each node; port 0 lets the system choose one."""
 
     workspace: str
     host: str
     port: int
     database: str
     transcripts: Path
-    broker: str
+    broker: tuple[str, ...]
     token: str
     devices: tuple[str, ...]
+    replication: Replication
 
     @classmethod
     def read(cls, path: Path) -> ControllerConfig:
@@ -34,12 +38,15 @@ class ControllerConfig:
                 port=int(content["listen"]["port"]),
                 database=content["database"],
                 transcripts=Path(content["transcripts"]),
-                broker=content["broker"],
+                broker=addresses(content["broker"]),
                 token=content["token"],
                 devices=tuple(names.check_device_name(name) for name in content["devices"]),
+                replication=_replication(content),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
+        except InvalidInput as error:
+            raise InvalidInput(f"{path}: {error.message}", error.hint) from None
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"{path}: not a controller's configuration: {error}") from None
         except KeyError as error:
@@ -47,3 +54,13 @@ class ControllerConfig:
         if not config.token:
             raise InvalidInput(f"{path}: the token is empty", "an empty token would let anyone in")
         return config
+
+
+def _replication(content: dict[str, Any]) -> Replication:
+    """With several addresses there is a cluster, whose loss of a node must not stop the whole fleet."""
+    is_cluster = isinstance(content["broker"], list) and len(content["broker"]) > 1
+    default = Replication.UP if is_cluster else Replication.NONE
+    wanted = content.get("replication", default)
+    if wanted not in list(Replication):
+        raise InvalidInput(f"replication is one of {', '.join(Replication)}, not {wanted!r}")
+    return Replication(wanted)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from runlet.amqp.consumer import Consumer
+from runlet.amqp.definitions import Replication
 from runlet.amqp.publisher import Publisher
 from runlet.controller import outbox
 from runlet.controller.outbox import Outgoing
@@ -16,7 +17,7 @@ from runlet.controller.topology import for_devices
 from runlet.errors import BrokerUnavailable, ProtocolError, Unavailable, Unroutable
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Cancel, Message, Welcome, encode
+from runlet.protocol.messages import Alive, Cancel, Message, Welcome, encode
 
 # How often the outbox is searched for commands that were not answered in time.
 SWEEP_SECONDS = 1.0
@@ -30,22 +31,36 @@ log = logging.getLogger(__name__)
 class Dispatcher:
     """The controller's voice."""
 
-    def __init__(self, store: Store, publisher: Publisher, consumer: Consumer, workspace: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher,
+        consumer: Consumer,
+        workspace: str,
+        replication: Replication = Replication.NONE,
+    ) -> None:
         self._store = store
         self._publisher = publisher
         self._consumer = consumer
         self._workspace = workspace
+        self._replication = replication
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
         self._tasks = asyncio.TaskGroup()
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         """Publish commands as soon as the broker takes them. What fails stays in the outbox and is due again."""
         for one in outgoing:
+            self._hurry(one)
             self._outgoing.put_nowait(one)
 
     def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
         """Everything a device must know, and then its welcome."""
         self._tasks.create_task(self._welcome(device, hello, list(outgoing)))
+
+    def answer(self, device: str) -> None:
+        """Answer a heartbeat: the device hears us. Confirmed, so that a device without queues is given them again."""
+        if self._publisher.has_room:  # those that a broker takes slowly must not pile up here
+            self._tasks.create_task(self._publish(device, Alive(), names.CONTROL, persistent=False))
 
     def tell(self, device: str, message: Message) -> None:
         """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
@@ -85,25 +100,38 @@ class Dispatcher:
 
     async def _welcome(self, device: str, hello: str, outgoing: list[Outgoing]) -> None:
         # The welcome says that nothing is missing. When something is, the agent asks again.
+        for one in outgoing:
+            self._hurry(one)
         if all(await asyncio.gather(*(self._send_one(one) for one in outgoing))):
             await self._publish(device, Welcome(hello))
 
     async def _send_one(self, one: Outgoing) -> bool:
-        if isinstance(one.message, Cancel):
-            self.tell(one.device, one.message)  # the durable lane may be long; this one is not
         return await self._publish(one.device, one.message)
 
-    async def _publish(self, device: str, message: Message) -> bool:
+    def _hurry(self, one: Outgoing) -> None:
+        """A cancel goes over the control lane too: the durable one may be long, or blocked by an alarm."""
+        if isinstance(one.message, Cancel) and self._publisher.connected.is_set():
+            self._tasks.create_task(self._publish_urgently(one.device, one.message))
+
+    async def _publish_urgently(self, device: str, message: Cancel) -> None:
+        try:
+            await self._publisher.publish_urgently(names.key(device, names.CONTROL), encode(message))
+        except BrokerUnavailable as error:
+            log.info("%s for %s not sent urgently: %s", message.TYPE, device, error)
+
+    async def _publish(
+        self, device: str, message: Message, lane: str = names.COMMAND, *, persistent: bool = True
+    ) -> bool:
         """Whether the broker has it."""
-        key = names.key(device, names.COMMAND)
+        key = names.key(device, lane)
         try:
             body = encode(message)
             try:
-                await self._publisher.publish(key, body)
+                await self._publisher.publish(key, body, persistent=persistent)
             except Unroutable:
                 # The broker lost its queues, or the device is new since we connected.
-                await self._consumer.declare(for_devices(self._workspace, [device]))
-                await self._publisher.publish(key, body)
+                await self._consumer.declare(for_devices(self._workspace, [device], self._replication))
+                await self._publisher.publish(key, body, persistent=persistent)
         except BrokerUnavailable as error:
             log.warning("%s for %s not sent: %s", message.TYPE, device, error)
             return False

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runlet import program
+from runlet.amqp.definitions import definitions
 from runlet.errors import InvalidInput, LocalFleetError
 from runlet.local import processes, rabbitmq
-from runlet.local.definitions import definitions
 from runlet.local.files import FolderLock, last_lines, make_private
 from runlet.local.ports import LOOPBACK, broker_answers, check_free, free_ports
 from runlet.local.processes import Process

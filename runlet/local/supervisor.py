@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from runlet.amqp.definitions import CONTROLLER_USER
 from runlet.backoff import Backoff
 from runlet.errors import LocalFleetError
 from runlet.local import broker, processes, rabbitmq
 from runlet.local.child import Child, Program
-from runlet.local.definitions import CONTROLLER_USER
 from runlet.local.home import Endpoint, Home, Up
 from runlet.local.ports import LOOPBACK, check_free, free_ports
 

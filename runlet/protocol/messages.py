@@ -108,6 +108,17 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """Answer to Heartbeat: the controller hears this agent, and the agent hears it. Twice or late, it says the same.
+
+    An agent that was welcomed and gets none for UNANSWERED_HEARTBEATS connects anew, once: its connections look whole
+    and lead nowhere, or the controller is away.
+    """
+
+    TYPE: ClassVar[str] = "alive.v1"
+
+
+@dataclass(frozen=True, slots=True)
 class Resize:
     """The console's window changed, or a console attached: set the size and make the program redraw."""
 
@@ -214,7 +225,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A sign of life, every HEARTBEAT_SECONDS."""
+    """A sign of life, every HEARTBEAT_SECONDS; the controller answers each with Alive."""
 
     TYPE: ClassVar[str] = "heartbeat.v1"
 
@@ -238,7 +249,7 @@ class InputRefused:
     reason: str
 
 
-Command = Execute | Cancel | Welcome | Resize | Watch | Stored
+Command = Execute | Cancel | Welcome | Alive | Resize | Watch | Stored
 AgentEvent = Report | Hello | Facts | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 
@@ -252,6 +263,7 @@ _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Messa
 HEARTBEAT_SECONDS = 15.0  # three of them within OFFLINE_SECONDS
 STALE_SECONDS = 2 * HEARTBEAT_SECONDS  # one heartbeat was missed: shown as stale
 OFFLINE_SECONDS = 3 * HEARTBEAT_SECONDS  # two were missed: shown as offline
+UNANSWERED_HEARTBEATS = 3  # in a row, before an agent connects anew
 CONTROL_TTL_SECONDS = 10.0  # input and control older than this are dropped by the broker
 WATCH_SECONDS = 60.0  # a Watch lapses after this
 WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often

@@ -8,11 +8,13 @@
     device.<device>.io.input.v1      -> the same, so that typing and resizing keep their order
     device.<device>.event.v1         -> runlet.<workspace>.events                   quorum: states of executions
     device.<device>.heartbeat.v1     -> the same
-    device.<device>.io.output.v1     -> runlet.<workspace>.output                   classic: bytes, apart from states
+    device.<device>.io.output.v1     -> runlet.<workspace>.output                   bytes, apart from states
     controller.news.v1               -> runlet.<workspace>.controller.<id>          one of each controller, gone with it
+    dead.v1                          -> runlet.<workspace>.dead                     quorum: what its readers never took
 
-The output queue is classic and its messages are not persistent: an agent keeps every byte until the controller says
-that it stored it, so the broker's copy is disposable, and a quorum queue would put an fsync between a key and its echo.
+On one node the output queue is classic and its messages are not persistent: an agent keeps every byte until the
+controller says that it stored it, so the broker's copy is disposable, and a quorum queue would put an fsync between a
+key and its echo. On a cluster that is the price of going on without a node.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ EVENT = "event"
 HEARTBEAT = "heartbeat"
 OUTPUT = "io.output"
 NEWS_KEY = "controller.news.v1"
+
+# Under which the broker puts what it dead-letters; no device may publish under it.
+DEAD_KEY = "dead.v1"
 
 
 def check_device_name(name: str) -> str:
@@ -65,6 +70,10 @@ def output_queue(workspace: str) -> str:
 
 def news_queue(workspace: str, controller: str) -> str:
     return f"runlet.{workspace}.controller.{controller}"
+
+
+def dead_queue(workspace: str) -> str:
+    return f"runlet.{workspace}.dead"
 
 
 def key(device: str, lane: str) -> str:

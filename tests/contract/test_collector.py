@@ -31,7 +31,7 @@ from tests.contract.operations import launched, record, report, shown
 from tests.harness import PATIENCE_SECONDS
 
 # Nobody listens there: what is published is dropped or stays in the outbox.
-NO_BROKER = "amqp://127.0.0.1:9/"
+NO_BROKER = ["amqp://127.0.0.1:9/"]
 
 
 class Collecting:

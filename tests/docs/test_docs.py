@@ -19,13 +19,13 @@ import yaml
 from sqlalchemy import make_url
 
 from runlet.agent.config import AgentConfig
+from runlet.amqp.definitions import definitions
 from runlet.cli.keys import HELP
 from runlet.cli.main import ABSENT, ALIASES, COMMANDS, cli
 from runlet.cli.options import Options
 from runlet.controller.config import ControllerConfig
 from runlet.controller.migrations.migrate import migrate
 from runlet.errors import Rule
-from runlet.local.definitions import definitions
 from runlet.model.declaration import Change
 from runlet.model.execution import Event, State
 from runlet.model.run import ExitCode
@@ -161,6 +161,7 @@ def test_timing_is_the_code_s() -> None:
     for row in (
         f"| heartbeat | {messages.HEARTBEAT_SECONDS:g}, ",
         f"| a device is stale, offline, after | {messages.STALE_SECONDS:g}, {messages.OFFLINE_SECONDS:g} |",
+        f"| heartbeats without an answer before an agent connects anew | {messages.UNANSWERED_HEARTBEATS} of them |",
         f"| input and control are dropped after | {messages.CONTROL_TTL_SECONDS:g} |",
         f"| a watch lapses, is repeated | {messages.WATCH_SECONDS:g}, {messages.WATCH_REPEAT_SECONDS:g} |",
     ):
@@ -172,10 +173,16 @@ LIMITS = {
     "body of a request": ("runlet.controller.gate.MAX_BODY_BYTES", 16 * 1024**2),
     "output that the controller has not stored": ("runlet.protocol.stream.OUTPUT_LIMIT_BYTES", 1024**2),
     "typed and not read": ("runlet.agent.session.INPUT_LIMIT_BYTES", 64 * 1024),
-    "unanswered commands on the broker": ("runlet.local.definitions.DEVICE_QUEUE_MESSAGES", 10_000),
-    "input and control on the broker": ("runlet.local.definitions.CONTROL_QUEUE_MESSAGES", 1_000),
-    "output on the broker": ("runlet.local.definitions.OUTPUT_QUEUE_BYTES", 256 * 1024**2),
-    "news on the broker": ("runlet.local.definitions.NEWS_QUEUE_MESSAGES", 1_000),
+    "unanswered commands on the broker": ("runlet.amqp.definitions.DEVICE_QUEUE_MESSAGES", 10_000),
+    "input and control on the broker": ("runlet.amqp.definitions.CONTROL_QUEUE_MESSAGES", 1_000),
+    "output on the broker": ("runlet.amqp.definitions.OUTPUT_QUEUE_BYTES", 256 * 1024**2),
+    "news on the broker": ("runlet.amqp.definitions.NEWS_QUEUE_MESSAGES", 1_000),
+    "events on the broker": ("runlet.amqp.definitions.EVENT_QUEUE_MESSAGES", 500_000),
+    "deliveries of a message": ("runlet.amqp.definitions.DELIVERIES", 20),
+    "dead events": ("runlet.amqp.definitions.DEAD_QUEUE_MESSAGES", 1_000),
+    "how long a command waits on the broker": ("runlet.amqp.definitions.COMMAND_TTL_SECONDS", 3600),
+    "how long dead events are kept": ("runlet.amqp.definitions.DEAD_SECONDS", 7 * 24 * 3600),
+    "queues of a device that is away": ("runlet.amqp.definitions.DEVICE_QUEUE_EXPIRES_SECONDS", 30 * 24 * 3600),
     "settled executions that an agent remembers": ("runlet.agent.journal.REMEMBERED_SETTLED", 20_000),
     "programs at once": ("runlet.agent.config.DEFAULT_PARALLEL", 4),
     "the writer's lease": ("runlet.agent.session.WRITER_SECONDS", 3.0),
@@ -338,10 +345,20 @@ def test_the_rights_of_a_device_are_those_that_up_gives() -> None:
     for right in real["topic_permissions"]:
         wanted = [right["user"], right["exchange"], right["write"], right["read"]]
         assert ["rabbitmqctl", "set_topic_permissions", "-p", "runlet", *wanted] in calls
-    told = {call[6]: (call[7], json.loads(call[8])) for call in calls if call[1] == "set_policy"}
-    assert told == {policy["name"]: (policy["pattern"], policy["definition"]) for policy in real["policies"]}
     (limits,) = [json.loads(call[3]) for call in calls if call[1] == "set_user_limits"]
     assert limits == real["users"][1]["limits"]
+
+
+def test_the_policies_that_the_how_to_imports_are_those_that_up_sets(tmp_path: Path) -> None:
+    page = pages.read("docs/how-to/run-an-agent-on-another-machine.md")
+    [command] = re.findall(r"^(runlet controller policies --config \S+) \| rabbitmqctl import_def", page, re.MULTILINE)
+    [config] = [block.text for block in pages.blocks(page) if block.language == "json" and "listen" in block.text]
+    path = tmp_path / "controller.json"
+    path.write_text(config)
+    arguments = [sys.executable, "-m", "runlet.cli", *command.split()[1:-1], str(path)]
+    told = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    real = definitions("default", "", {})["policies"]
+    assert told == {"policies": [{**policy, "vhost": "runlet"} for policy in real]}
 
 
 def test_the_database_of_the_how_to_is_made_and_migrated_as_it_says(postgres: PrivatePostgres):

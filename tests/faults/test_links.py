@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import select
-import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,77 +18,7 @@ from runlet.protocol.messages import Cancel, encode
 from tests.brokers import PrivateBroker
 from tests.faults.test_faults import command, publish
 from tests.harness import Broker, Fleet, wait_until
-
-
-class Wire:
-    """A TCP relay in front of a broker that can be cut and mended."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        host, port = broker.controller_url.rpartition("@")[2].partition("/")[0].split(":")
-        self._to = host, int(port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._whole = True
-        self._closed = False
-        self._thread = threading.Thread(target=self._relay)
-        self._thread.start()
-
-    @property
-    def controller_url(self) -> str:
-        return self._through(self._broker.controller_url)
-
-    def device_url(self, name: str) -> str:
-        return self._through(self._broker.device_url(name))
-
-    def cut(self) -> None:
-        self._whole = False
-
-    def mend(self) -> None:
-        self._whole = True
-
-    def close(self) -> None:
-        self._closed = True
-        self._thread.join()
-
-    def _through(self, url: str) -> str:
-        return url.replace(f":{self._to[1]}/", f":{self._listener.getsockname()[1]}/")
-
-    def _relay(self) -> None:
-        while not self._closed:
-            if not self._whole:
-                self._hang_up()
-            sockets = {end: other for pair in self._pairs for end, other in (pair, pair[::-1])}
-            for readable in select.select([self._listener, *sockets], [], [], 0.02)[0]:
-                if readable is self._listener:
-                    self._accept()
-                elif readable in sockets:
-                    self._pass_on(readable, sockets[readable])
-        self._hang_up()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        near = self._listener.accept()[0]
-        if self._whole:
-            self._pairs.append((near, socket.create_connection(self._to)))
-        else:
-            near.close()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            data = source.recv(65536)
-            target.sendall(data)
-        except OSError:
-            data = b""
-        if not data:
-            self._pairs = [pair for pair in self._pairs if source not in pair]
-            source.close()
-            target.close()
-
-    def _hang_up(self) -> None:
-        for end in [end for pair in self._pairs for end in pair]:
-            end.close()
-        self._pairs = []
+from tests.proxy import Wire
 
 
 @pytest.fixture
@@ -106,6 +33,15 @@ def test_an_agent_whose_queue_was_deleted_consumes_again(fleet: Fleet, device: s
     fleet.settled(fleet.exec(["true"], on=device))
     connection = pika.BlockingConnection(pika.URLParameters(fleet.broker.controller_url))
     connection.channel().queue_delete(names.device_queue("default", device))
+    connection.close()
+    assert fleet.settled(fleet.exec(["true"], on=device)).state is State.SUCCEEDED
+
+
+def test_an_agent_whose_control_queue_was_deleted_hears_again(fleet: Fleet, device: str):
+    """Commands still find their queue: only an answer that finds none tells the controller."""
+    fleet.start_agent(device)
+    connection = pika.BlockingConnection(pika.URLParameters(fleet.broker.controller_url))
+    connection.channel().queue_delete(names.control_queue("default", device))
     connection.close()
     assert fleet.settled(fleet.exec(["true"], on=device)).state is State.SUCCEEDED
 

@@ -14,7 +14,7 @@ import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from runlet.local.definitions import CONTROL_QUEUE_MESSAGES, DEVICE_CONNECTIONS
+from runlet.amqp.definitions import CONTROL_QUEUE_MESSAGES, DEVICE_CONNECTIONS
 from runlet.protocol import names
 from tests.brokers import PrivateBroker
 from tests.harness import processes_marked, wait_until

@@ -1,0 +1,56 @@
+"""The broker is killed under load and everything that it has is deleted: users, rights, policies, queues, messages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runlet.model.execution import State
+from runlet.protocol.views import Presence
+from tests.brokers import PrivateBroker
+from tests.faults.load import Load
+from tests.harness import Fleet, wait_until
+
+pytestmark = pytest.mark.timeout(300)
+# Within which, after the broker's return, both sides must agree again about all that is under way.
+CONSISTENT_SECONDS = 60.0
+RUNS = 70
+SETTLE_SECONDS = 120.0
+
+
+@pytest.fixture
+def disposable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateBroker, Fleet]]:
+    broker = PrivateBroker(tmp_path_factory.mktemp("disposable"))
+    broker.start()
+    fleet = Fleet(tmp_path_factory.mktemp("disposable-fleet"), broker, ["pi-1", "pi-2", "pi-3"]).start()
+    yield broker, fleet
+    fleet.stop()
+    broker.stop()
+
+
+def test_a_deleted_broker_takes_nothing_with_it(disposable: tuple[PrivateBroker, Fleet], tmp_path: Path):
+    broker, fleet = disposable
+    load = Load(fleet, tmp_path)
+    load.until_printing(load.launch(3, gated=True))  # of the four that each device runs at once
+    load.launch(RUNS)
+    os.kill(int((broker.folder / "node.pid").read_text()), signal.SIGKILL)
+    broker.join()
+    shutil.rmtree(broker.folder)
+    during = load.launch(5)
+    broker.start()
+
+    def consistent() -> bool:
+        """Everyone is there, and what was launched meanwhile is with its devices."""
+        with fleet.api() as api:
+            online = all(device.presence is Presence.ONLINE for device in api.devices())
+            last = [execution.state for run in during for execution in api.run(run.id).executions]
+        return online and State.QUEUED not in last
+
+    wait_until(consistent, "both sides to agree", CONSISTENT_SECONDS)
+    load.open_gate()
+    load.verify(SETTLE_SECONDS)

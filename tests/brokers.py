@@ -49,11 +49,11 @@ class PrivateBroker:
     def _url(self, user: str) -> str:
         return f"amqp://{user}:{password(user)}@127.0.0.1:{self.port}/%2F"
 
-    def ctl(self, *arguments: str) -> str:
+    def ctl(self, *arguments: str, stdin: str | None = None) -> str:
         """What rabbitmqctl prints."""
         [port] = re.findall(r"-port (\d+) ", (self.folder / "processes.json").read_text())
         environment = rabbitmq.NodeFolder(self.folder).environment(rabbitmq.find(), self.port, 0, int(port))
-        return rabbitmqctl(environment, *arguments)
+        return rabbitmqctl(environment, *arguments, stdin=stdin)
 
     def start(self) -> None:
         self.launch()
@@ -96,11 +96,16 @@ class PrivateBroker:
         return code
 
 
-def rabbitmqctl(environment: Mapping[str, str], *arguments: str) -> str:
+def rabbitmqctl(environment: Mapping[str, str], *arguments: str, stdin: str | None = None) -> str:
     """What it prints, of the node that `environment` is for."""
     script = rabbitmq.find().server.with_name("rabbitmqctl")
     done = subprocess.run(
-        [script, "--quiet", *arguments], env=environment, cwd=environment["HOME"], capture_output=True, text=True
+        [script, "--quiet", *arguments],
+        input=stdin,
+        env=environment,
+        cwd=environment["HOME"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout

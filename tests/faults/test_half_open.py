@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,3 +76,27 @@ def test_a_half_open_device_is_shown_offline_in_time_and_comes_back(
     finally:
         for agent in far.agents.values():
             agent.stop()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_an_agent_that_is_not_answered_connects_anew_once(tmp_path: Path):
+    """The controller is stopped in its tracks, as behind a connection that leads nowhere: its connections stay up."""
+    private = PrivateBroker(tmp_path)
+    private.start()
+    fleet = Fleet(tmp_path, private, ["pi-1"]).start()
+    log = tmp_path / "pi-1.log"
+    try:
+        assert fleet.controller
+        os.kill(fleet.controller.popen.pid, signal.SIGSTOP)
+        wait_until(lambda: "heartbeats were not answered" in log.read_text(), "a new connection", 90)
+        begin = time.monotonic()
+        wait_until(lambda: time.monotonic() > begin + 2 * OFFLINE_SECONDS, "no other one", 3 * OFFLINE_SECONDS)
+        assert log.read_text().count("heartbeats were not answered") == 2  # it has two connections
+        os.kill(fleet.controller.popen.pid, signal.SIGCONT)
+        with fleet.api() as api:
+            run = fleet.exec(["true"])
+            wait_until(lambda: api.run(run.id).settled, "the agent to be welcomed", 100)
+    finally:
+        fleet.stop()
+        private.stop()

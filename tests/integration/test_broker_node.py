@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,10 +16,10 @@ import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from runlet.amqp.definitions import CONTROL_QUEUE_MESSAGES, DEVICE_CONNECTIONS
+from runlet.amqp.definitions import CONTROL_QUEUE_MESSAGES, DEVICE_CONNECTIONS, Replication
 from runlet.protocol import names
 from tests.brokers import PrivateBroker
-from tests.harness import processes_marked, wait_until
+from tests.harness import Fleet, processes_marked, wait_until
 
 
 @pytest.fixture
@@ -121,6 +123,7 @@ def test_a_missing_rabbitmq_comes_with_the_command_that_installs_it(tmp_path: Pa
 
 # --- rights ------------------------------------------------------------------------------------------------------
 
+COLUMNS = ("name", "type", "policy")
 MINE, OTHER = "dev-59", "dev-60"
 
 
@@ -224,3 +227,31 @@ def test_a_full_control_queue_drops_its_oldest(topology: BlockingChannel) -> Non
     _, _, oldest = topology.basic_get(queue, auto_ack=True)
     assert oldest == b"1"
     topology.queue_purge(queue)
+
+
+def test_changed_replication_replaces_queues_and_each_keeps_a_policy(private: PrivateBroker, tmp_path: Path) -> None:
+    private.start()
+    fleet = Fleet(tmp_path, private, [], enrolled=["pi-1"])
+
+    def queues() -> dict[str, list[str]]:
+        rows = [row.split("\t") for row in private.ctl("list_queues", "--no-table-headers", *COLUMNS).splitlines()]
+        return {name.removeprefix("runlet.default."): [kind, policy] for name, kind, policy in rows}
+
+    for wanted in (Replication.NONE, Replication.ALL):
+        fleet.replication = wanted
+        fleet.start_controller()
+        fleet.stop()
+        config = str(tmp_path / "controller.json")
+        command = [sys.executable, "-m", "runlet.controller", "policies", "--config", config]
+        policies = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        private.ctl("import_definitions", stdin=policies)
+        device = "quorum" if wanted is Replication.ALL else "classic"
+        output = "classic" if wanted is Replication.NONE else "quorum"
+        expected = {
+            "dead": ["quorum", "runlet.default.dead"],
+            "device.pi-1": [device, "runlet.default.device"],
+            "device.pi-1.control": [device, "runlet.default.control"],
+            "events": ["quorum", "runlet.default.events"],
+            "output": [output, "runlet.default.output"],
+        }
+        wait_until(lambda expected=expected: queues() == expected, f"the queues of replication {wanted}")

@@ -70,7 +70,7 @@ def channel_of(broker: PrivateBroker) -> BlockingChannel:
 
 
 class Repeater:
-    """Hears everything on the exchange and says it again, four times, in any order.
+    """Hears what agents and the controller tell each other and says it again, four times, in any order.
 
     But for typed bytes: they are published once, unconfirmed, to a reader that acknowledges nothing, so nothing and
     nobody repeats them.
@@ -81,7 +81,7 @@ class Repeater:
     def __init__(self, broker: PrivateBroker) -> None:
         self._channel = channel_of(broker)
         self._channel.queue_declare("runlet.repeater", exclusive=True)
-        self._channel.queue_bind("runlet.repeater", EXCHANGE, "#")
+        self._channel.queue_bind("runlet.repeater", EXCHANGE, "device.#")
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._repeat)
         self.lanes: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -204,7 +205,7 @@ def gate(options: Options, run: RunId, steering: str | None, reason: str | None)
         raise InvalidInput("--reason is for --pause")
     with options.endpoint().api() as api:
         found = api.steer(run, Steering(steering), reason)
-    click.echo(f"run {found.id}: {standing(found)}")
+    click.echo(f"run {found.id}: {standing(found, datetime.now(UTC))}")
     if words := details(found):
         click.echo(words)
 

@@ -91,19 +91,19 @@ class Dispatcher:
     async def _send_one(self, one: Outgoing) -> bool:
         if isinstance(one.message, Cancel):
             self.tell(one.device, one.message)  # the durable lane may be long; this one is not
-        return await self._publish(one.device, one.message)
+        return await self._publish(one.device, one.message, one.until)
 
-    async def _publish(self, device: str, message: Message) -> bool:
-        """Whether the broker has it."""
+    async def _publish(self, device: str, message: Message, until: datetime | None = None) -> bool:
+        """Whether the broker has it; it keeps it until then."""
         key = names.key(device, names.COMMAND)
         try:
             body = encode(message)
             try:
-                await self._publisher.publish(key, body)
+                await self._publisher.publish(key, body, until=until)
             except Unroutable:
                 # The broker lost its queues, or the device is new since we connected.
                 await self._consumer.declare(for_devices(self._workspace, [device]))
-                await self._publisher.publish(key, body)
+                await self._publisher.publish(key, body, until=until)
         except BrokerUnavailable as error:
             log.warning("%s for %s not sent: %s", message.TYPE, device, error)
             return False

@@ -1,4 +1,4 @@
-"""What a schema cannot say of a job's `rollout`, `retry` and `logs`, each mistake at its place."""
+"""What a schema cannot say of how a job spreads over its devices, reaches them and is logged, each at its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MAX_WAIT = timedelta(days=366)
 _FROM: Address = ("retry", "backoff", "from")
 _TO: Address = ("retry", "backoff", "to")
 _LIMIT: Address = ("logs", "limit")
-_DURATIONS: tuple[Address, ...] = (("rollout", "pause"), _FROM, _TO)
+_WITHIN: Address = ("delivery", "deliverWithin")
+_DURATIONS: tuple[Address, ...] = (("rollout", "pause"), _FROM, _TO, _WITHIN)
 
 
 def mistakes(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
@@ -36,6 +37,8 @@ def mistakes(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
             continue
         if read[address] > MAX_WAIT:
             yield address, f"this is longer than {MAX_WAIT.days} days"
+        if address == _WITHIN and not read[address]:
+            yield address, "nothing is delivered within no time; offline: fail waits for no device"
     longest = read.get(_TO)
     first = read.get(_FROM, Delays().first)
     if longest is not None and first > longest:

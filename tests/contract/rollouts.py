@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from runlet.controller import devices, executions, outbox, releases, runs
-from runlet.controller.releases import Effects
+from runlet.controller import deliveries, devices, executions, outbox, releases, runs
+from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
+from runlet.model.delivery import Delivery
 from runlet.model.execution import Event
 from runlet.model.job import Job
 from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
@@ -31,6 +32,7 @@ def job(name: str = "upgrade", **content: object) -> Job:
         "aborts": lambda rules: tuple(Abort.from_mapping(rule) for rule in rules),
         "retry": Retry.from_mapping,
         "concurrency": Concurrency.from_mapping,
+        "delivery": Delivery.from_mapping,
     }
     return Job(name, "true", target=target, **{key: readers[key](value) for key, value in content.items()})  # type: ignore[arg-type]
 
@@ -76,7 +78,7 @@ class Rolling:
     async def pass_time(self, **time: float) -> None:
         """The clock goes on, and the releaser looks."""
         self.now += timedelta(**time)
-        self._take(await self.ask(lambda session: releases.advance(session, releases.due(session, self.now), self.now)))
+        self._take(await self.ask(lambda session: releases.look(session, self.now)))
 
     async def happen(self, run: int, device: str, *events: Event, settle: bool = True) -> None:
         """A device reports, and if its program ended the last of its output is stored."""
@@ -95,7 +97,7 @@ class Rolling:
             ended = [view.id for view in recorded.open if view.state.is_outcome]
             taken = [view.id for view in recorded.open]
             outbox.answered(session, taken=taken, ended=ended)
-            releases.spare(session, [view.id for view in recorded.open if view.cancel_requested and _runs(view)])
+            deliveries.spare(session, [view.id for view in recorded.open if view.cancel_requested and _runs(view)])
             concerned = releases.concerned(session, ended=ended, settled=(), moved=())
             return recorded, releases.advance(session, concerned, self.now)
 
@@ -118,6 +120,12 @@ class Rolling:
         cancelled = await self.ask(lambda session: runs.cancel(session, run, names or None, self.now))
         self._take(cancelled.effects)
 
+    async def hello(self, device: str) -> list[Execute | Cancel]:
+        """A device connects: the commands that precede its Welcome."""
+        await self.come(device)
+        sent = await self.ask(lambda session: outbox.for_device(session, device, self.now))
+        return [one.message for one in sent]
+
     async def view(self, run: int) -> RunView:
         return await self.ask(lambda session: runs.view(session, run, self.now))
 
@@ -133,15 +141,16 @@ class Rolling:
 
     async def _presence(self, names: tuple[str, ...], *, connected: bool) -> None:
         def work(session: Session) -> Effects:
-            moved = []
+            moved, effects = [], Effects()
             for name in names:
                 before = devices.is_reachable(session, name, self.now)
                 devices.seen(session, name, self.now, connected=connected)
                 if connected:
-                    runs.assign_waiting(session, name, self.now)
+                    runs.assign_waiting(session, name, self.now, effects)
                 moved += [name] if before != connected else []
             concerned = releases.concerned(session, ended=(), settled=(), moved=moved)
-            return releases.advance(session, concerned, self.now)
+            effects.add(releases.advance(session, concerned, self.now))
+            return effects
 
         self._take(await self.ask(work))
 

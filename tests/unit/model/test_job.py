@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from runlet.model.delivery import Delivery, Offline
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
 from runlet.model.rollout import Abort, Amount, Concurrency, Retry, Rollout
@@ -25,6 +26,7 @@ FULL = Job(
     aborts=(Abort(Amount(3)),),
     retry=Retry(max=2),
     concurrency=Concurrency(max=20),
+    delivery=Delivery(Offline.FAIL, timedelta(hours=12), supersede=True),
     vars={"port": 80},
     env={"LANG": "C.UTF-8"},
     timeout=timedelta(minutes=90),
@@ -45,6 +47,7 @@ CHANGES = {
     "aborts": (),
     "retry": Retry(max=3),
     "concurrency": Concurrency(max=20, group="apt"),
+    "delivery": Delivery(),
     "vars": {"port": 81},
     "env": {"LANG": "C"},
     "timeout": timedelta(hours=1),

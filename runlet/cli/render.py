@@ -118,6 +118,8 @@ def print_run(run: RunView, now: datetime) -> None:
     print(f"state {standing(run, now)}")
     if words := details(run):
         print(f"rollout {words}")
+    if any(_is_undecided(execution) for execution in run.executions):
+        print(f"interrupted: begin it again with runlet gate {run.id} --rerun, or leave it with runlet cancel {run.id}")
     print()
     table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
     for execution in run.executions:
@@ -316,7 +318,13 @@ def size(length: int) -> str:
     return f"{amount:.1f} GiB"
 
 
+def _is_undecided(execution: ExecutionView) -> bool:
+    return execution.counts_as is State.AWAITING_INPUT
+
+
 def _state_words(execution: ExecutionView, now: datetime) -> str:
+    if _is_undecided(execution):
+        return "interrupted, undecided"
     if execution.counts_as is not None:
         return f"{execution.counts_as.value.replace('_', ' ')}, not confirmed"
     words = execution.state.value.replace("_", " ")

@@ -225,17 +225,16 @@ class Collector:
         if not reports:
             return
         recorded = executions.record(session, reports, now)
-        effects.reported, effects.already_settled = recorded.open, recorded.settled
+        effects.already_settled = recorded.settled
+        spared = deliveries.spare(session, recorded.open)  # first: an end takes all that was asked out of the outbox
+        effects.reported = [
+            replace(view, cancel_requested=False) if view.id in spared else view for view in recorded.open
+        ]
         outbox.answered(
             session,
             taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
             ended=[view.id for view in effects.reported if view.state.is_outcome],
         )
-        started = (view for view in effects.reported if view.state in (State.RUNNING, State.AWAITING_INPUT))
-        spared = deliveries.spare(session, [view.id for view in started if view.cancel_requested])
-        effects.reported = [
-            replace(view, cancel_requested=False) if view.id in spared else view for view in effects.reported
-        ]
 
 
 def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:

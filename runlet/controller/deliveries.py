@@ -20,7 +20,7 @@ from runlet.controller import devices, executions, outbox
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Outbox, Run
 from runlet.model.delivery import Delivery, Offline
-from runlet.model.execution import Event, State
+from runlet.model.execution import RETRYABLE, Event, State
 from runlet.model.execution import advance as advanced
 from runlet.protocol.views import ExecutionView, RolloutView
 
@@ -30,6 +30,10 @@ EXPIRE_LIMIT = 1000
 EXPIRED = "not delivered before its deadline"
 NOT_THERE = "its device was not connected when it was released"
 NOBODY_THERE = "no device was connected when it was released"
+
+
+# What an agent reports of programs that it has started, and that went their own way.
+_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT, State.SUCCEEDED} | RETRYABLE)
 
 
 @dataclass(slots=True)
@@ -154,13 +158,13 @@ def supersede(session: Session, run: Run, device: str | None, now: datetime, eff
     return {row.run for row in rows}
 
 
-def spare(session: Session, started: Collection[str]) -> set[str]:
-    """These programs run, so that a withdrawal came too late: those that nobody else has cancelled go on."""
+def spare(session: Session, reported: Collection[ExecutionView]) -> set[str]:
+    """Of those reported, a withdrawal came too late for what has started: what nobody else has cancelled goes on."""
+    started = {view.id for view in reported if view.cancel_requested and view.state in _STARTED}
     if not started:
         return set()
     session.execute(delete(Outbox).where(col(Outbox.execution).in_(started), col(Outbox.kind) == outbox.WITHDRAW))
-    asked = set(session.scalars(select(col(Outbox.execution)).where(col(Outbox.execution).in_(started))))
-    spared = set(started) - asked
+    spared = started - outbox.cancelling(session, started)
     session.execute(update(Execution).where(col(Execution.id).in_(spared)).values(cancel_requested=False))
     return spared
 

@@ -44,6 +44,7 @@ class _Facts:
 
     member: Member
     settled: bool
+    undecided: bool  # a person was asked whether it is begun again
 
 
 def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
@@ -85,7 +86,10 @@ def concerned(
 
 
 def steer(session: Session, run_id: int, action: Steering, reason: str, now: datetime) -> Effects:
-    """A person approves, pauses or resumes a run. Raises UnknownName, or Conflict when that means nothing now."""
+    """A person approves, pauses or resumes a run, or has what was interrupted begun again.
+
+    Raises UnknownName, or Conflict when that means nothing now.
+    """
     run = session.get(Run, run_id)
     if run is None:
         raise UnknownName(f"there is no run {run_id}", "see them with: runlet ps")
@@ -104,9 +108,21 @@ def steer(session: Session, run_id: int, action: Steering, reason: str, now: dat
             state = rollout_state.pause(state, reason)
         case Steering.RESUME:
             state = rollout_state.resume(state)
+        case Steering.RERUN:
+            _begin_again(session, run_id, now)
     run.rollout_state = state.to_mapping()
     session.flush()
     return advance(session, [run_id], now)
+
+
+def _begin_again(session: Session, run: int, now: datetime) -> None:
+    """A person decides so of everything that waits for that."""
+    undecided = and_(col(Execution.state) == State.INTERRUPTED, col(Execution.counts_as).is_not(None))
+    rows = list(session.scalars(select(Execution).where(col(Execution.run) == run, undecided)))
+    if not rows:
+        raise Conflict(f"nothing of run {run} waits for a decision")
+    for row in rows:
+        row.retry_at, row.counts_as = now, None
 
 
 def view(run: Run, total: int) -> RolloutView | None:
@@ -172,14 +188,30 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             col(Execution.released_at),
             col(Execution.ended_at),
             col(Execution.retry_at),
+            col(Execution.interruptions),
             col(Execution.settled),
+            col(Execution.counts_as),
         )
         .join(Device, col(Device.name) == col(Execution.device), isouter=True)
         .where(col(Execution.run) == run)
         .order_by(col(Execution.position), col(Execution.device))
     )
     found: dict[str, _Facts] = {}
-    for id_, device, state, attempt, said, seen, cancelling, released, ended, retry, settled in session.execute(query):
+    for (
+        id_,
+        device,
+        state,
+        attempt,
+        said,
+        seen,
+        cancelling,
+        released,
+        ended,
+        retry,
+        interruptions,
+        *rest,
+    ) in session.execute(query):
+        settled, counts_as = rest
         connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
         member = Member(
             id_,
@@ -191,8 +223,9 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             released_at=released,
             ended_at=ended,
             retry_at=retry,
+            interruptions=interruptions,
         )
-        found[id_] = _Facts(member, settled)
+        found[id_] = _Facts(member, settled, undecided=state is State.INTERRUPTED and counts_as is not None)
     return found
 
 
@@ -245,9 +278,10 @@ def _write_down(
         for one in facts.values()
         if one.member.state.is_outcome and one.member.retry_at != retry.get(one.member.id)
     }
+    asked = {one.member.id for one in facts.values() if one.undecided is not (one.member.id in decision.undecided)}
     begun = {execution for execution in retry if facts[execution].settled}
     released = [execution for execution in decision.release if execution not in retry or execution in begun]
-    touched = told | begun | set(released) | set(decision.cancel)
+    touched = told | asked | begun | set(released) | set(decision.cancel)
     if not touched:
         return
     query = select(Execution).where(col(Execution.run) == run.id, col(Execution.id).in_(touched))
@@ -259,8 +293,10 @@ def _write_down(
             _try_again(row)
         row.retry_at = retry.get(execution)
     reachable = {facts[execution].member.device or "": facts[execution].member.connected for execution in released}
+    for execution in asked:
+        rows[execution].counts_as = State.AWAITING_INPUT if execution in decision.undecided else None
     deliveries.release(session, run, [rows[execution] for execution in released], reachable, now, effects)
-    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | begun | set(released))]
+    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | asked | begun | set(released))]
     if decision.cancel:
         session.flush()
         deliveries.stop(session, [rows[execution] for execution in decision.cancel], _ABORTED, now, effects)
@@ -268,6 +304,7 @@ def _write_down(
 
 def _try_again(row: Execution) -> None:
     """The next attempt, of which nothing is known yet."""
+    row.interruptions += row.state is State.INTERRUPTED
     row.state, row.attempt = retried(row.state, row.attempt)
     row.version, row.detail, row.output_length = 0, "", 0
     row.exit_code = row.signal = row.seconds = None

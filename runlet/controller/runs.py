@@ -312,13 +312,15 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
     rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
     chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
-    not_again = [execution for execution in chosen if execution.state.is_outcome and execution.retry_at is not None]
+    not_again = [
+        execution for execution in chosen if execution.state.is_outcome and not executions.view(execution).is_over
+    ]
     if not still_open and not not_again:
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
     effects = Effects()
     deliveries.stop(session, still_open, _CANCELLED, now, effects)
     for execution in not_again:
-        execution.retry_at, execution.cancel_requested = None, True
+        execution.retry_at, execution.counts_as, execution.cancel_requested = None, None, True
         effects.changed.append(executions.view(execution))
     session.flush()
     effects.add(releases.advance(session, [run_id], now))

@@ -181,6 +181,7 @@ class Execution(SQLModel, table=True):
     released_at: datetime | None = _instant(nullable=True)  # None: the command may not leave yet
     retry_at: datetime | None = _instant(nullable=True)  # with an outcome: another attempt follows; queued: due then
     expires_at: datetime | None = _instant(nullable=True)  # with released_at: not accepted by then, it never starts
+    interruptions: int = 0  # of the attempts before, how many were interrupted
     counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 

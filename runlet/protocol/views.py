@@ -50,7 +50,8 @@ class ExecutionView:
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
     output_limit: int = DEFAULT_LIMIT  # of which so many are kept
     expires_at: datetime | None = None  # released: not accepted by then, it never starts
-    # Asked back from its device, which may have started it meanwhile: what it is for its run until the device answers.
+    # For its run, when that is not its state. An outcome: it was asked back from its device, which may have started it
+    # meanwhile and has not answered. AWAITING_INPUT: it was interrupted, and a person decides whether it goes on.
     counts_as: State | None = None
 
     @property
@@ -67,11 +68,12 @@ class ExecutionView:
 
 
 class Steering(StrEnum):
-    """What a person may do to a run that rolls out."""
+    """What a person may decide of a run."""
 
     APPROVE = "approve"  # the finished batch: let the next begin
     PAUSE = "pause"  # release nothing more
     RESUME = "resume"
+    RERUN = "rerun"  # begin again what was interrupted and waits for that
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from runlet.controller.store import Store
 from runlet.model.delivery import Delivery
 from runlet.model.execution import Event
 from runlet.model.job import Job
-from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
+from runlet.model.rollout import Abort, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.target import Target, Where
 from runlet.protocol.messages import Cancel, Execute, Report, Stored
 from runlet.protocol.views import ExecutionView, RunView, Steering
@@ -33,6 +33,7 @@ def job(name: str = "upgrade", **content: object) -> Job:
         "retry": Retry.from_mapping,
         "concurrency": Concurrency.from_mapping,
         "delivery": Delivery.from_mapping,
+        "on_interrupted": OnInterrupted,
     }
     return Job(name, "true", target=target, **{key: readers[key](value) for key, value in content.items()})  # type: ignore[arg-type]
 
@@ -96,8 +97,8 @@ class Rolling:
             recorded = executions.record(session, reports, self.now)
             ended = [view.id for view in recorded.open if view.state.is_outcome]
             taken = [view.id for view in recorded.open]
+            deliveries.spare(session, recorded.open)
             outbox.answered(session, taken=taken, ended=ended)
-            deliveries.spare(session, [view.id for view in recorded.open if view.cancel_requested and _runs(view)])
             concerned = releases.concerned(session, ended=ended, settled=(), moved=())
             return recorded, releases.advance(session, concerned, self.now)
 
@@ -164,7 +165,3 @@ class Rolling:
 
 def _fields(asked: runs.Request) -> dict[str, object]:
     return {name: getattr(asked, name) for name in asked.__dataclass_fields__}
-
-
-def _runs(view: ExecutionView) -> bool:
-    return view.state in ("running", "awaiting_input")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from runlet.controller import deliveries, firings, runs
+from sqlalchemy import select
+from sqlmodel import Session
+
+from runlet.controller import deliveries, executions, runs
 from runlet.controller.deliveries import Effects
 from runlet.model.delivery import DELIVER_WITHIN
 from runlet.model.execution import Event, State
@@ -178,7 +181,6 @@ async def test_lists_count_what_was_asked_back_as_the_run_does(rolling: Rolling)
     [listed] = await rolling.ask(lambda session: runs.summaries(session, 10, rolling.now))
     assert listed.counts == {State.SUCCEEDED: 1, State.EXPIRED: 1}
     assert (listed.state, listed.settled, listed.away, listed.expires_at) == (State.EXPIRED, True, {}, None)
-    assert await rolling.ask(lambda session: firings._open_runs(session, "upgrade", "UTC")) == []
 
 
 async def test_what_expired_can_be_run_again(rolling: Rolling):
@@ -191,6 +193,26 @@ async def test_what_expired_can_be_run_again(rolling: Rolling):
     assert [(one.device, one.expires_at) for one in again.run.executions] == [
         ("pi-1", rolling.now + timedelta(minutes=10))
     ]
+
+
+async def test_the_database_and_the_views_agree_on_what_is_open(rolling: Rolling):
+    names = ["accepted", "ended", "lost", "never-sent", "retried", "undecided"]
+    await rolling.enroll(*names)
+    await rolling.go("never-sent")
+    one = job(delivery=SOON, retry={"max": 1, "on": ["failed"]}, on_interrupted="ask")
+    run = await rolling.launch(one)
+    await rolling.happen(run, "accepted", E.ACCEPT)
+    await rolling.happen(run, "ended", E.SUCCEED)
+    await rolling.happen(run, "undecided", E.INTERRUPT)
+    await rolling.pass_time(minutes=10)
+    await rolling.happen(run, "retried", E.START, E.FAIL, settle=False)
+
+    def open_devices(session: Session) -> set[str | None]:
+        return set(session.scalars(select(executions.TABLE.c.device).where(executions.IS_OPEN)))
+
+    views = (await rolling.view(run)).executions
+    assert await rolling.ask(open_devices) == {view.device for view in views if not view.is_over}
+    assert {view.device for view in views if view.is_over} == {"ended", "lost", "never-sent"}
 
 
 # --- offline: fail ----------------------------------------------------------------------------------------------------

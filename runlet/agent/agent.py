@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 import signal
+import time
 import uuid
 from collections.abc import Callable
 
@@ -29,6 +30,7 @@ from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import (
     HEARTBEAT_SECONDS,
+    STALE_SECONDS,
     UNANSWERED_HEARTBEATS,
     Alive,
     Cancel,
@@ -77,6 +79,7 @@ class Agent:
         self._publisher.on_connected = self._consumer.on_connected = self._greet.set
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello
+        self._awake_at = _clock()  # when we last looked
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
 
@@ -123,6 +126,7 @@ class Agent:
             return
         match message:
             case Execute():
+                self._look_at_clock()
                 self._executions.accept(message)
             case Cancel():
                 self._executions.cancel(message)
@@ -136,6 +140,15 @@ class Agent:
             case _:
                 log.warning("dropped a %s in the command lane", message.TYPE)
         delivery.ack()
+
+    def _look_at_clock(self) -> None:
+        """After a sleep, the device's or our own, ask anew: what lay in a socket meanwhile may be wanted no more."""
+        before, self._awake_at = self._awake_at, _clock()
+        if self._awake_at - before > STALE_SECONDS:
+            log.info("slept for %.0f s: nothing is started before the controller's welcome", self._awake_at - before)
+            self._executions.hold_back()
+            self._hello = ""  # its Welcome knew nothing of that
+            self._greet.set()
 
     def _on_control(self, delivery: Delivery) -> None:
         """Control and input: for a live terminal, or for nothing."""
@@ -211,6 +224,7 @@ class Agent:
         """A sign of life at an interval, and with it every outcome that is not settled yet."""
         await asyncio.sleep(random.uniform(0, HEARTBEAT_SECONDS))  # noqa: S311 - a fleet must not speak at once
         while True:
+            self._look_at_clock()
             self._check_answers()
             if self._tell(Heartbeat(), names.HEARTBEAT):
                 self._unanswered += 1
@@ -235,3 +249,8 @@ class Agent:
     def _tell(self, message: Message, lane: str = names.EVENT) -> bool:
         """Something that is not worth repeating; whether it is on its way."""
         return self._publisher.offer(names.key(self._device, lane), encode(message))
+
+
+def _clock() -> float:
+    """Seconds that nobody sets, a sleep of the device included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pika
 from pika.channel import Channel
@@ -54,6 +55,8 @@ MAX_URGENT_BYTES = 4 * 1024
 URGENT_AT_ONCE = 8
 # Well within which a broker on the same network confirms.
 URGENT_SECONDS = 5.0
+# RabbitMQ refuses a message that is to be kept longer than 2^32 - 1 ms; it is sent again long before.
+LONGEST_EXPIRATION = 2**32 - 1
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,16 @@ class _Outstanding:
     size: int
     confirmed: asyncio.Future[None]
     returned: str | None = None
+
+
+def _expiration(until: datetime | None) -> str | None:
+    """How many milliseconds the broker may keep a message, by its own clock; raises BrokerUnavailable when none."""
+    if until is None:
+        return None
+    left = int((until - datetime.now(UTC)).total_seconds() * 1000)
+    if left <= 0:  # with 0, the broker would still deliver it at once
+        raise BrokerUnavailable("its deadline passed before the broker could take it")
+    return str(min(left, LONGEST_EXPIRATION))
 
 
 class Publisher(Link):
@@ -88,8 +101,8 @@ class Publisher(Link):
         self._room = asyncio.Event()
         self._urgent = asyncio.Semaphore(URGENT_AT_ONCE)
 
-    async def publish(self, key: str, body: bytes, *, persistent: bool = True) -> None:
-        """Publish and wait for the broker's confirm.
+    async def publish(self, key: str, body: bytes, *, persistent: bool = True, until: datetime | None = None) -> None:
+        """Publish and wait for the broker's confirm. The broker delivers it to nobody later than `until`.
 
         Raises Unroutable when no queue takes the message, BrokerUnavailable when it may not have arrived: whoever
         must not lose it publishes it again, and whoever receives it dedupes.
@@ -98,7 +111,7 @@ class Publisher(Link):
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         tag = self._next_tag
         mode = _PERSISTENT if persistent else _TRANSIENT
-        properties = pika.BasicProperties(delivery_mode=mode, message_id=str(tag))
+        properties = pika.BasicProperties(delivery_mode=mode, message_id=str(tag), expiration=_expiration(until))
         self._send(self._channel, key, body, properties, mandatory=True)
         self._next_tag += 1
         self._outstanding[tag] = _Outstanding(len(body), confirmed)

@@ -52,7 +52,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def report(run: RunView, output: Mapping[str, str]) -> bytes:
     """The XML document; `output` holds the end of each transcript, by execution."""
-    kinds = [kind_of(execution.state) for execution in run.executions]
+    kinds = [kind_of(execution.standing) for execution in run.executions]
     totals = {
         "tests": str(len(kinds)),
         "failures": str(kinds.count(_FAILURE)),
@@ -79,7 +79,7 @@ def report(run: RunView, output: Mapping[str, str]) -> bytes:
         )
         if kind is not None:
             message = _clean("; ".join(_words(execution)))
-            SubElement(case, kind, {"type": execution.state.value, "message": message}).text = message
+            SubElement(case, kind, {"type": execution.standing.value, "message": message}).text = message
         if text := output.get(execution.id):
             SubElement(case, "system-out").text = _clean(text)
     indent(root)
@@ -136,9 +136,9 @@ def write(path: Path, document: bytes) -> None:
 
 
 def _words(execution: ExecutionView) -> list[str]:
-    if execution.state.is_outcome:
+    if execution.standing.is_outcome:
         return trailer(execution, show_duration=False)
-    return [f"not ended: {execution.state.value.replace('_', ' ')} when the wait was given up"]
+    return [f"not ended: {execution.standing.value.replace('_', ' ')} when the wait was given up"]
 
 
 def _seconds(executions: Sequence[ExecutionView]) -> str:

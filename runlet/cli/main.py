@@ -47,7 +47,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "render": ("runlet.cli.runs:render", "Show a job's script as a device would run it."),
         "ps": ("runlet.cli.listings:ps", "List runs, the newest first."),
         "rerun": ("runlet.cli.runs:rerun", "Run again where a run did not succeed."),
-        "gate": ("runlet.cli.runs:gate", "Approve a batch of a run; pause or resume the run."),
+        "gate": ("runlet.cli.runs:gate", "Approve a batch of a run; pause, resume, begin again."),
         "show": ("runlet.cli.listings:show", "Show a run and its executions."),
         "attach": ("runlet.cli.consoles:attach", "Take the terminals of a run."),
         "logs": ("runlet.cli.consoles:logs", "Print what a run's programs wrote."),

@@ -22,6 +22,7 @@ from runlet.errors import InvalidInput
 from runlet.model.declaration import ChangeKind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
+from runlet.model.run import moment
 from runlet.model.target import Chosen
 from runlet.protocol.values import to_json
 from runlet.protocol.views import (
@@ -98,7 +99,7 @@ def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True
             _text(str(run.id), "bold"),
             _text(_short_title(run)),
             _text(str(run.target)),
-            _text(standing(run), _STATE_STYLES.get(run.state, "")),
+            _text(standing(run, now), _STATE_STYLES.get(run.state, "")),
             _text(age(run.created_at, now) + ("" if run.scheduled_for is None else ", by its schedule")),
         )
     _print(table)
@@ -114,15 +115,17 @@ def print_run(run: RunView, now: datetime) -> None:
         print(f"started by its schedule, for {_wall(run.scheduled_for, run.zone)}")
     if run.variables:
         print(f"variables {plain(shlex.join(f'{name}={value}' for name, value in run.variables.items()))}")
-    print(f"state {standing(run)}")
+    print(f"state {standing(run, now)}")
     if words := details(run):
         print(f"rollout {words}")
+    if any(_is_undecided(execution) for execution in run.executions):
+        print(f"interrupted: begin it again with runlet gate {run.id} --rerun, or leave it with runlet cancel {run.id}")
     print()
     table = _table("DEVICE", "STATE", "EXIT", "DURATION", "OUTPUT", "DETAIL")
     for execution in run.executions:
         table.add_row(
             _text(device_name(execution)),
-            _text(_state_words(execution), _STATE_STYLES.get(execution.state, "")),
+            _text(_state_words(execution, now), _STATE_STYLES.get(execution.standing, "")),
             _text(_exit_words(execution)),
             _text("" if execution.seconds is None else duration(execution.seconds)),
             _text(_output_words(execution)),
@@ -315,11 +318,23 @@ def size(length: int) -> str:
     return f"{amount:.1f} GiB"
 
 
-def _state_words(execution: ExecutionView) -> str:
+def _is_undecided(execution: ExecutionView) -> bool:
+    return execution.counts_as is State.AWAITING_INPUT
+
+
+def _state_words(execution: ExecutionView, now: datetime) -> str:
+    if _is_undecided(execution):
+        return "interrupted, undecided"
+    if execution.counts_as is not None:
+        return f"{execution.counts_as.value.replace('_', ' ')}, not confirmed"
     words = execution.state.value.replace("_", " ")
     if execution.attempt > 1:
         words += f", attempt {execution.attempt}"
-    return f"{words}, cancelling" if execution.cancel_requested and not execution.state.is_outcome else words
+    if execution.cancel_requested and not execution.state.is_outcome:
+        return f"{words}, cancelling"
+    if execution.state is State.QUEUED and execution.expires_at is not None:
+        return f"{words}, expires {moment(execution.expires_at, now.astimezone())}"
+    return words
 
 
 def _detail_words(execution: ExecutionView) -> str:

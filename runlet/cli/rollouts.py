@@ -8,7 +8,7 @@ from datetime import datetime
 from runlet.cli.inert import plain
 from runlet.model.execution import State
 from runlet.model.release import WaitsFor
-from runlet.model.run import progress
+from runlet.model.run import day, progress
 from runlet.protocol.views import ExecutionView, RolloutView, RunHead, RunSummary, RunView
 
 _WAITS = {
@@ -22,12 +22,13 @@ _WAITS = {
 _STOPS = frozenset({WaitsFor.GATE, WaitsFor.PAUSE})
 
 
-def standing(run: RunSummary | RunView) -> str:
-    """How a run's executions are, in one line: "487 done, 9 waiting to reconnect, 1 failed"."""
+def standing(run: RunSummary | RunView, now: datetime) -> str:
+    """How a run's executions are, in one line: "487 done, 9 waiting to reconnect until Friday, 1 failed"."""
     states = dict(run.counts) if isinstance(run, RunSummary) else _counted(run.executions)
     for state, count in run.away.items():
         states[state] = states.get(state, 0) - count
-    words = progress(states, run.away)
+    until = None if run.expires_at is None else day(run.expires_at, now.astimezone())
+    words = progress(states, run.away, until)
     rollout = run.rollout
     if rollout is None:
         return words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -187,24 +188,29 @@ def rerun(options: Options, staying: _Staying, run: RunId, only: tuple[State, ..
 @click.option("--approve", "steering", flag_value=Steering.APPROVE.value, help="Let the next batch begin.")
 @click.option("--pause", "steering", flag_value=Steering.PAUSE.value, help="Release nothing more; what runs goes on.")
 @click.option("--resume", "steering", flag_value=Steering.RESUME.value, help="Let a paused run go on.")
+@click.option("--rerun", "steering", flag_value=Steering.RERUN.value, help="Begin again what was interrupted.")
 @click.option("--reason", help="Why it is paused, for those who look.")
 @pass_options
 def gate(options: Options, run: RunId, steering: str | None, reason: str | None) -> None:
-    """Approve a batch of a run, or pause or resume the run.
+    """Approve a batch of a run, pause or resume the run, or begin again what was interrupted.
+
+    --rerun is for jobs with `onInterrupted: ask`: what was interrupted there waits for it. `runlet cancel` is the other
+    answer, also for single devices.
 
     \b
     Examples:
       runlet gate 12 --approve
       runlet gate 12 --pause --reason 'the mirror is down'
       runlet gate latest --resume
+      runlet gate 12 --rerun
     """
     if steering is None:
-        raise InvalidInput("nothing to do is given", "say one of --approve, --pause, --resume")
+        raise InvalidInput("nothing to do is given", "say one of --approve, --pause, --resume, --rerun")
     if reason is not None and steering != Steering.PAUSE:
         raise InvalidInput("--reason is for --pause")
     with options.endpoint().api() as api:
         found = api.steer(run, Steering(steering), reason)
-    click.echo(f"run {found.id}: {standing(found)}")
+    click.echo(f"run {found.id}: {standing(found, datetime.now(UTC))}")
     if words := details(found):
         click.echo(words)
 

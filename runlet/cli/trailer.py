@@ -18,9 +18,9 @@ def trailer(execution: ExecutionView, *, show_duration: bool) -> list[str]:
         lines.append(f"Exited with code: {code} signal: {signal_name(execution.signal)}")
         if show_duration and execution.seconds is not None:
             lines.append(f"Duration: {execution.seconds:.3f} s")
-    explained = execution.state in (State.SUCCEEDED, State.FAILED)
+    explained = execution.standing in (State.SUCCEEDED, State.FAILED)
     if not lines or not explained or execution.detail:
-        word = execution.state.value.replace("_", " ").capitalize()
+        word = execution.standing.value.replace("_", " ").capitalize()
         lines.insert(0, f"{word}: {plain(execution.detail)}" if execution.detail else word)
     return lines
 

@@ -98,4 +98,4 @@ def _tell_timeout(run: RunView, timeout: float | None) -> None:
 
 
 def _tell_summary(picture: Picture) -> None:
-    click.echo(f"run {picture.run.id}: {progress(one.state for one in picture.executions)}", err=True)
+    click.echo(f"run {picture.run.id}: {progress(one.standing for one in picture.executions)}", err=True)

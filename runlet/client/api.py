@@ -202,7 +202,7 @@ class Api:
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/cancel", content), "run")
 
     def steer(self, run: RunId, action: Steering, reason: str | None = None) -> RunView:
-        """Approve, pause or resume a run that rolls out."""
+        """Approve, pause or resume a run that rolls out, or have what was interrupted begun again."""
         content = {"action": action.value} | ({} if reason is None else {"reason": reason})
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/gate", content), "run")
 

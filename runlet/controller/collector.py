@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.backoff import Backoff
-from runlet.controller import devices, executions, outbox, releases, runs
+from runlet.controller import deliveries, devices, executions, outbox, releases, runs
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.executions import Attempt
 from runlet.controller.hub import Hub
@@ -48,7 +48,7 @@ class Effects:
     printing: list[ExecutionView] = field(default_factory=list)  # sent output before anything else was heard of them
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
-    released: releases.Effects = field(default_factory=releases.Effects)
+    released: deliveries.Effects = field(default_factory=deliveries.Effects)
 
 
 class Collector:
@@ -207,11 +207,11 @@ class Collector:
         concerned = releases.concerned(
             session,
             ended=[view.id for view in effects.reported if view.state.is_outcome]
-            + [one.id for one in effects.assigned],
+            + [one.id for one in effects.assigned + effects.released.changed + effects.released.ended],
             settled=[execution for execution, _ in completed],
             moved=[name for name, before in reachable.items() if devices.is_reachable(session, name, now) != before],
         )
-        effects.released = releases.advance(session, concerned, now)
+        effects.released.add(releases.advance(session, concerned, now))
         effects.printing = executions.unsettled(session, unknown) if unknown else []
         return effects
 
@@ -219,7 +219,7 @@ class Collector:
         if not devices.seen(session, device, now, version=hello.agent_version):
             log.warning("dropped a hello from %s, which is not enrolled", device)
             return
-        effects.assigned += runs.assign_waiting(session, device, now)
+        effects.assigned += runs.assign_waiting(session, device, now, effects.released)
         effects.welcomes.append((device, hello.id, outbox.for_device(session, device, now)))
 
     def _record_reports(
@@ -228,17 +228,16 @@ class Collector:
         if not reports:
             return
         recorded = executions.record(session, reports, now)
-        effects.reported, effects.already_settled = recorded.open, recorded.settled
+        effects.already_settled = recorded.settled
+        spared = deliveries.spare(session, recorded.open)  # first: an end takes all that was asked out of the outbox
+        effects.reported = [
+            replace(view, cancel_requested=False) if view.id in spared else view for view in recorded.open
+        ]
         outbox.answered(
             session,
             taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
             ended=[view.id for view in effects.reported if view.state.is_outcome],
         )
-        started = (view for view in effects.reported if view.state in (State.RUNNING, State.AWAITING_INPUT))
-        spared = releases.spare(session, [view.id for view in started if view.cancel_requested])
-        effects.reported = [
-            replace(view, cancel_requested=False) if view.id in spared else view for view in effects.reported
-        ]
 
 
 def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:

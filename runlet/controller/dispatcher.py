@@ -106,7 +106,7 @@ class Dispatcher:
             await self._publish(device, Welcome(hello))
 
     async def _send_one(self, one: Outgoing) -> bool:
-        return await self._publish(one.device, one.message)
+        return await self._publish(one.device, one.message, until=one.until)
 
     def _hurry(self, one: Outgoing) -> None:
         """A cancel goes over the control lane too: the durable one may be long, or blocked by an alarm."""
@@ -120,18 +120,24 @@ class Dispatcher:
             log.info("%s for %s not sent urgently: %s", message.TYPE, device, error)
 
     async def _publish(
-        self, device: str, message: Message, lane: str = names.COMMAND, *, persistent: bool = True
+        self,
+        device: str,
+        message: Message,
+        lane: str = names.COMMAND,
+        *,
+        persistent: bool = True,
+        until: datetime | None = None,
     ) -> bool:
-        """Whether the broker has it."""
+        """Whether the broker has it; it keeps it until then."""
         key = names.key(device, lane)
         try:
             body = encode(message)
             try:
-                await self._publisher.publish(key, body, persistent=persistent)
+                await self._publisher.publish(key, body, persistent=persistent, until=until)
             except Unroutable:
                 # The broker lost its queues, or the device is new since we connected.
                 await self._consumer.declare(for_devices(self._workspace, [device], self._replication))
-                await self._publisher.publish(key, body, persistent=persistent)
+                await self._publisher.publish(key, body, persistent=persistent, until=until)
         except BrokerUnavailable as error:
             log.warning("%s for %s not sent: %s", message.TYPE, device, error)
             return False

@@ -7,19 +7,20 @@ another. Between the two there are values only.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, not_, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
 from runlet.controller import devices
 from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import IllegalTransition, StaleUpdate
 from runlet.model import size
-from runlet.model.execution import OUTCOMES, RETRYABLE, State, advance
+from runlet.model.execution import OUTCOMES, RETRYABLE, Event, State, advance
 from runlet.model.logs import Overflow
 from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
@@ -34,13 +35,24 @@ TABLE = SQLModel.metadata.tables[str(Execution.__tablename__)]
 COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
 
 # Of the columns, those that a report moves.
-_MOVED = ("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at")
+_MOVED = (
+    *("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at"),
+    "counts_as",
+)
 _RECORD = update(TABLE).where(
     TABLE.c.id == bindparam("known"),
     TABLE.c.attempt == bindparam("known_attempt"),
     TABLE.c.version == bindparam("known_version"),
 )
 _EXPLAIN = update(TABLE).where(TABLE.c.id == bindparam("known"))
+# What an execution that was asked back becomes when its agent says that it has not started and never will.
+_GIVEN_BACK: dict[State | None, Event] = {State.EXPIRED: Event.EXPIRE, State.SKIPPED: Event.SKIP}
+# Executions that their runs wait for, as ExecutionView.is_over has it.
+_ENDS_BY_STATE = and_(TABLE.c.state.in_(OUTCOMES), TABLE.c.retry_at.is_(None))
+IS_OPEN = or_(
+    and_(TABLE.c.counts_as.is_(None), not_(_ENDS_BY_STATE)),
+    and_(TABLE.c.counts_as.is_not(None), TABLE.c.counts_as.not_in(OUTCOMES)),
+)
 _SETTLE = update(TABLE).where(TABLE.c.id == bindparam("known"), TABLE.c.attempt == bindparam("known_attempt"))
 
 
@@ -79,20 +91,28 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
     """The execution after the report; the very same when the report is late, or the table forbids it."""
     if report.version <= view.version:
         return view
+    given_back = view.counts_as is not None and report.event is Event.CANCEL and report.seconds is None
+    event = _GIVEN_BACK.get(view.counts_as, Event.CANCEL) if given_back else report.event
     try:
-        state = advance(view.state, report.event)
+        state = advance(view.state, event)
     except IllegalTransition as error:
         log.warning("%s on %s: %s", view.id, view.device, error)
         return view
     if not state.is_outcome:
         started_at = view.started_at or (now if state is State.RUNNING else None)
-        detail = report.detail or view.detail  # what is known of it may have overtaken the report of its start
-        return replace(view, state=state, version=report.version, detail=detail, started_at=started_at)
+        if view.counts_as is not None:  # it was asked back meanwhile: what was said of that holds until it starts
+            detail, counts_as = (view.detail, view.counts_as) if state is State.DELIVERED else (report.detail, None)
+        else:
+            detail, counts_as = report.detail or view.detail, None  # the latter may have overtaken its start's report
+        return replace(
+            view, state=state, version=report.version, detail=detail, started_at=started_at, counts_as=counts_as
+        )
     return replace(
         view,
         state=state,
         version=report.version,
-        detail=report.detail,
+        counts_as=None,
+        detail=view.detail if given_back else report.detail,
         exit_code=report.exit_code,
         signal=report.signal,
         seconds=report.seconds,
@@ -180,16 +200,42 @@ def to_be_tried_again(session: Session, runs: Collection[int]) -> dict[int, dict
     return found
 
 
-def away(session: Session, runs: Collection[int], now: datetime) -> dict[int, dict[State, int]]:
-    """How many executions of each of these runs have not started, on devices that are not connected."""
-    found: dict[int, dict[State, int]] = {run: {} for run in runs}
+@dataclass(slots=True)
+class Away:
+    """Executions of one run that have not started, on devices that are not connected; and the last deadline of them."""
+
+    counts: dict[State, int] = field(default_factory=dict)
+    expires_at: datetime | None = None
+
+
+def away(session: Session, runs: Collection[int], now: datetime) -> dict[int, Away]:
+    """What each of these runs has on devices that are not connected, and still waits for."""
+    found = {run: Away() for run in runs}
     if not runs:
         return found
     key = TABLE.c.run, TABLE.c.state
-    query = select(*key, func.count()).join(Device, col(Device.name) == TABLE.c.device).group_by(*key)
+    query = select(*key, func.count(), func.max(TABLE.c.expires_at, type_=TABLE.c.expires_at.type))
+    query = query.join(Device, col(Device.name) == TABLE.c.device).group_by(*key)
     query = query.where(TABLE.c.run.in_(runs), TABLE.c.state.in_((State.QUEUED, State.DELIVERED)))
-    for run, state, number in session.connection().execute(query.where(devices.is_away(now))):
-        found[run][state] = number
+    query = query.where(TABLE.c.counts_as.is_(None), devices.is_away(now))
+    for run, state, number, deadline in session.connection().execute(query):
+        found[run].counts[state] = number
+        if state is State.QUEUED:  # what its agent has accepted does not expire
+            found[run].expires_at = deadline
+    return found
+
+
+def apart(session: Session, runs: Collection[int]) -> dict[int, tuple[Counter[State], Counter[State]]]:
+    """Of those that `counts` tells by their states, which count otherwise: their states, and what they count as."""
+    if not runs:
+        return {}
+    key = TABLE.c.run, TABLE.c.state, TABLE.c.counts_as
+    query = select(*key, func.count()).where(TABLE.c.run.in_(runs), TABLE.c.counts_as.is_not(None)).group_by(*key)
+    found: dict[int, tuple[Counter[State], Counter[State]]] = {}
+    for run, state, counts_as, number in session.connection().execute(query):
+        states, standings = found.setdefault(run, (Counter(), Counter()))
+        states[state] += number
+        standings[counts_as] += number
     return found
 
 

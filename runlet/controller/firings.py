@@ -18,11 +18,10 @@ from sqlalchemy import exists, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, and_, col, delete, or_, select
 
-from runlet.controller import devices, jobs, runs, schedules, tables
+from runlet.controller import devices, executions, jobs, runs, schedules, tables
 from runlet.controller.runs import Cancelled, FireTime, Launched
 from runlet.controller.tables import Execution, Firing
 from runlet.errors import RunletError
-from runlet.model.execution import OUTCOMES, State
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE, FiringOutcome, Overlap, Schedule
 from runlet.timetable.due import GRACE, MOST_TOLD, Due, due, may_start
@@ -35,8 +34,6 @@ FIRE_LIMIT = 50
 # After an outage one call starts so many of the runs that are late, and the next call comes a second later: launches
 # and what they send must leave room for what is on time, and for people. A schedule's own runs are not divided.
 LATE_STARTS = 10
-
-_OPEN = [state for state in State if state not in OUTCOMES]
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +177,7 @@ def _launch(session: Session, job: Job, zone: str, at: datetime, now: datetime) 
 
 def _open_runs(session: Session, job: str, zone: str) -> list[int]:
     """The runs of earlier fire times that are not settled, in order."""
-    is_open = exists().where(col(Execution.run) == Firing.run, col(Execution.state).in_(_OPEN))
+    is_open = exists().where(col(Execution.run) == Firing.run, executions.IS_OPEN)
     launched = select(Firing.run).where(Firing.job == job, Firing.zone == zone)
     found = session.exec(launched.where(Firing.outcome == FiringOutcome.LAUNCHED, is_open))
     return sorted(run for run in found if run is not None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, delete, or_, select
+from sqlmodel import Session, and_, col, delete, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from runlet.controller import devices, renderings
@@ -37,34 +37,41 @@ class Outgoing:
 
     device: str
     message: Execute | Cancel
+    until: datetime | None = None  # it is worth nothing later
 
 
 def enqueue(
     session: Session,
-    kind: str,
     execution: Execution,
     run: Run,
     now: datetime,
     connected: bool,
 ) -> list[Outgoing]:
-    """Put a command into the outbox; it comes back to be sent at once when its device is connected.
+    """Put an execution into the outbox; it comes back to be sent at once when its device is connected.
 
     A command that a schedule spreads over the fleet leaves when its time has come.
     """
     assert execution.device is not None
-    row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
-    if kind == EXECUTE and (first := _splayed(execution, run)) is not None and first > now:
+    row = Outbox(execution=execution.id, device=execution.device, kind=EXECUTE, due_at=now)
+    if (first := splayed(execution, run)) is not None and first > now:
         row.due_at = row.not_before = first
     session.add(row)
     return [_send(session, row, execution, run, now)] if connected and row.not_before is None else []
 
 
-def _splayed(execution: Execution, run: Run) -> datetime | None:
+def ask(session: Session, kind: str, execution: Execution, now: datetime, connected: bool) -> list[Outgoing]:
+    """Ask a device for the end of an execution; comes back as from `enqueue`."""
+    assert execution.device is not None
+    row = Outbox(execution=execution.id, device=execution.device, kind=kind, due_at=now)
+    session.add(row)
+    return [_send(session, row, execution, None, now)] if connected else []
+
+
+def splayed(execution: Execution, run: Run) -> datetime | None:
     """From when on an execution's command may leave, in a run that a schedule spreads over the fleet."""
-    if run.splay is None or run.scheduled_for is None:
+    if run.splay is None or run.scheduled_for is None or execution.device is None:
         return None
     assert run.job is not None, "what a schedule starts is a job"
-    assert execution.device is not None
     splay = timedelta(seconds=run.splay)
     return begins(run.scheduled_for, run.created_at) + delay(splay, run.job, execution.device)
 
@@ -85,20 +92,25 @@ def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
 
 
 def _waiting(now: datetime) -> SelectOfScalar[Outbox]:
-    """What may go by now. Executions wait while their device takes no part; what it has already can be cancelled."""
-    takes_part = or_(Outbox.kind != EXECUTE, devices.TAKES_PART)
-    return select(Outbox).join(Device, col(Device.name) == col(Outbox.device)).where(_may_go(now), takes_part)
+    """What may go by now. Executions wait while their device takes no part; what it has already can be cancelled.
+
+    One whose deadline has passed goes no more, though it is still to be found expired.
+    """
+    has_time = or_(col(Execution.expires_at).is_(None), col(Execution.expires_at) > now)
+    may_start = or_(Outbox.kind != EXECUTE, and_(devices.TAKES_PART, has_time))
+    query = select(Outbox).join(Device, col(Device.name) == col(Outbox.device))
+    return query.join(Execution, col(Execution.id) == col(Outbox.execution)).where(_may_go(now), may_start)
 
 
-def unsent(session: Session, run: int) -> set[str]:
-    """Those of a run's executions whose command still waits here, never having left the controller."""
-    rows = select(Outbox.execution).join(Execution).where(Execution.run == run)
+def unsent(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of these executions whose command still waits here, never having left the controller."""
+    rows = select(Outbox.execution).where(col(Outbox.execution).in_(ids))
     return set(session.exec(rows.where(Outbox.kind == EXECUTE, Outbox.tries == 0)))
 
 
-def cancelling(session: Session, run: int) -> set[str]:
-    """Those of a run's executions whose programs were asked to end, started or not."""
-    rows = select(Outbox.execution).join(Execution).where(Execution.run == run)
+def cancelling(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of these executions whose programs were asked to end, started or not."""
+    rows = select(Outbox.execution).where(col(Outbox.execution).in_(ids))
     return set(session.exec(rows.where(Outbox.kind == CANCEL)))
 
 
@@ -122,13 +134,14 @@ def _send_rows(session: Session, rows: Iterable[Outbox], now: datetime) -> list[
     return outgoing
 
 
-def _send(session: Session, row: Outbox, execution: Execution, run: Run, now: datetime) -> Outgoing:
+def _send(session: Session, row: Outbox, execution: Execution, run: Run | None, now: datetime) -> Outgoing:
     delay = RESEND_SECONDS[min(row.tries, len(RESEND_SECONDS) - 1)]
     row.tries += 1
     row.due_at = now + timedelta(seconds=delay)
     if row.kind != EXECUTE:
         withdrawn = row.kind == WITHDRAW
         return Outgoing(row.device, Cancel(execution.id, execution.attempt, unless_started=withdrawn))
+    assert run is not None
     assert run.id is not None
     return Outgoing(
         row.device,
@@ -147,4 +160,5 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run, now: da
             timeout=run.timeout,
             logs=Logs(run.output_limit, run.overflow),
         ),
+        execution.expires_at,
     )

@@ -1,4 +1,4 @@
-"""What decisions on runs mean outside the database, and judging runs again when their time has come."""
+"""What decisions on runs mean outside the database, and looking for what time has brought."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import logging
 from datetime import UTC, datetime
 
 from runlet.controller import releases
+from runlet.controller.deliveries import Effects
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
-from runlet.controller.releases import Effects
 from runlet.controller.store import Store
 from runlet.errors import Unavailable
 
-# How late a pause or a retry may end.
+# How late a pause or a retry may end, and an execution be found expired.
 SWEEP_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Releaser:
-    """Carries out what was decided, and looks for runs that are due."""
+    """Carries out what was decided, and looks for what has expired and for runs that are due."""
 
     def __init__(self, store: Store, dispatcher: Dispatcher, hub: Hub) -> None:
         self._store = store
@@ -43,9 +43,7 @@ class Releaser:
             now = datetime.now(UTC)
             try:
                 self.carry_out(
-                    await self._store.transact(
-                        lambda session, now=now: releases.advance(session, releases.due(session, now), now)  # type: ignore[misc]
-                    )
+                    await self._store.transact(lambda session, now=now: releases.look(session, now))  # type: ignore[misc]
                 )
             except Unavailable as error:
-                log.warning("runs that are due were not judged: %s", error)
+                log.warning("what is due was not looked at: %s", error)

@@ -10,49 +10,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlmodel import Session, col
 
-from runlet.controller import attempts, devices, executions, outbox
-from runlet.controller.outbox import Outgoing
-from runlet.controller.tables import Device, Execution, Outbox, Run
+from runlet.controller import attempts, deliveries, devices, executions, outbox
+from runlet.controller.deliveries import Effects, End
+from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import Conflict, UnknownName
 from runlet.model import rollout_state
-from runlet.model.execution import OUTCOMES, Event, State, retried
-from runlet.model.execution import advance as advanced
+from runlet.model.execution import Event, State, retried
 from runlet.model.release import Decision, Elsewhere, Member, RunPlan, WaitsFor, decide
 from runlet.model.rollout_state import RolloutState
 from runlet.protocol.messages import OFFLINE_SECONDS
-from runlet.protocol.views import ExecutionView, Presence, RolloutView, Steering
+from runlet.protocol.views import Presence, RolloutView, Steering
 
 # A device that falls silent says no goodbye, and keeps its place until somebody looks whether it is still there.
 LOOK_AGAIN = timedelta(seconds=OFFLINE_SECONDS)
 _WAITS_FOR_OTHERS = frozenset({WaitsFor.BATCH, WaitsFor.SLOT})
 _STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
 _OPEN = tuple(state for state in State if not state.is_outcome)
+_ABORTED = End(Event.CANCEL, outbox.WITHDRAW, "not started: the run was aborted")
 # One sweep judges at most this many runs, so that a morning's firings do not stop everything else.
 SWEEP_LIMIT = 100
-
-
-@dataclass(slots=True)
-class Effects:
-    """What committed decisions mean for the world outside the database."""
-
-    changed: list[ExecutionView] = field(default_factory=list)
-    ended: list[ExecutionView] = field(default_factory=list)  # cancelled before they left the controller
-    outgoing: list[Outgoing] = field(default_factory=list)
-    rollouts: list[tuple[int, RolloutView]] = field(default_factory=list)  # runs that came further
-
-    def add(self, more: Effects) -> None:
-        """What comes of later decisions."""
-        self.changed += more.changed
-        self.ended += more.ended
-        self.outgoing += more.outgoing
-        self.rollouts += more.rollouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +44,7 @@ class _Facts:
 
     member: Member
     settled: bool
+    undecided: bool  # a person was asked whether it is begun again
 
 
 def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
@@ -68,6 +52,14 @@ def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
     effects = Effects()
     for run in _to_judge(session, runs):
         _judge(session, run, now, effects)
+    return effects
+
+
+def look(session: Session, now: datetime) -> Effects:
+    """Do what time has brought: what was not delivered expires, and runs that asked for it are judged."""
+    effects = Effects()
+    expired = deliveries.expire(session, now, effects)
+    effects.add(advance(session, {*expired, *due(session, now)}, now))
     return effects
 
 
@@ -94,13 +86,17 @@ def concerned(
 
 
 def steer(session: Session, run_id: int, action: Steering, reason: str, now: datetime) -> Effects:
-    """A person approves, pauses or resumes a run. Raises UnknownName, or Conflict when that means nothing now."""
+    """A person approves, pauses or resumes a run, or has what was interrupted begun again.
+
+    Raises UnknownName, or Conflict when that means nothing now.
+    """
     run = session.get(Run, run_id)
     if run is None:
         raise UnknownName(f"there is no run {run_id}", "see them with: runlet ps")
     if run.plan is None:
         raise Conflict(f"run {run_id} does not roll out: all of it was released at its launch")
-    if not session.scalars(select(col(Execution.id)).where(_is_open_in(run_id)).limit(1)).first():
+    is_open = select(col(Execution.id)).where(col(Execution.run) == run_id, executions.IS_OPEN)
+    if not session.scalars(is_open.limit(1)).first():
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
     plan, state = RunPlan.from_mapping(str(run_id), run.plan), _state(run)
     match action:
@@ -112,41 +108,21 @@ def steer(session: Session, run_id: int, action: Steering, reason: str, now: dat
             state = rollout_state.pause(state, reason)
         case Steering.RESUME:
             state = rollout_state.resume(state)
+        case Steering.RERUN:
+            _begin_again(session, run_id, now)
     run.rollout_state = state.to_mapping()
     session.flush()
     return advance(session, [run_id], now)
 
 
-def stop(
-    session: Session, run: Run, rows: Iterable[Execution], kind: str, detail: str, now: datetime, effects: Effects
-) -> None:
-    """End open executions: what never left the controller at once; of the rest the agent is asked, by `kind`."""
-    assert run.id is not None
-    reachable, unsent = devices.connected(session, now), outbox.unsent(session, run.id)
-    asked = outbox.cancelling(session, run.id)
-    ended = []
+def _begin_again(session: Session, run: int, now: datetime) -> None:
+    """A person decides so of everything that waits for that."""
+    undecided = and_(col(Execution.state) == State.INTERRUPTED, col(Execution.counts_as).is_not(None))
+    rows = list(session.scalars(select(Execution).where(col(Execution.run) == run, undecided)))
+    if not rows:
+        raise Conflict(f"nothing of run {run} waits for a decision")
     for row in rows:
-        if row.device is None or row.released_at is None or (row.state is State.QUEUED and row.id in unsent):
-            row.state = advanced(row.state, Event.CANCEL)
-            row.detail, row.ended_at, row.retry_at, row.settled = detail, now, None, True
-            ended.append(executions.view(row))
-        elif row.id not in asked:
-            row.cancel_requested = True
-            effects.outgoing += outbox.enqueue(session, kind, row, run, now, reachable.get(row.device, False))
-            effects.changed.append(executions.view(row))
-    outbox.answered(session, taken=(), ended=[view.id for view in ended])
-    effects.ended += ended
-
-
-def spare(session: Session, started: Collection[str]) -> set[str]:
-    """These programs run, so that a withdrawal came too late: those that nobody else has cancelled go on."""
-    if not started:
-        return set()
-    session.execute(delete(Outbox).where(col(Outbox.execution).in_(started), col(Outbox.kind) == outbox.WITHDRAW))
-    asked = set(session.scalars(select(col(Outbox.execution)).where(col(Outbox.execution).in_(started))))
-    spared = set(started) - asked
-    session.execute(update(Execution).where(col(Execution.id).in_(spared)).values(cancel_requested=False))
-    return spared
+        row.retry_at, row.counts_as = now, None
 
 
 def view(run: Run, total: int) -> RolloutView | None:
@@ -198,11 +174,6 @@ def _state(run: Run) -> RolloutState:
     return RolloutState() if run.rollout_state is None else RolloutState.from_mapping(run.rollout_state)
 
 
-def _is_open_in(run: int) -> ColumnElement[bool]:
-    is_over = and_(col(Execution.state).in_(OUTCOMES), col(Execution.retry_at).is_(None))
-    return and_(col(Execution.run) == run, ~is_over)
-
-
 def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
     """The run's executions, in the order of the inventory."""
     query = (
@@ -217,14 +188,30 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             col(Execution.released_at),
             col(Execution.ended_at),
             col(Execution.retry_at),
+            col(Execution.interruptions),
             col(Execution.settled),
+            col(Execution.counts_as),
         )
         .join(Device, col(Device.name) == col(Execution.device), isouter=True)
         .where(col(Execution.run) == run)
         .order_by(col(Execution.position), col(Execution.device))
     )
     found: dict[str, _Facts] = {}
-    for id_, device, state, attempt, said, seen, cancelling, released, ended, retry, settled in session.execute(query):
+    for (
+        id_,
+        device,
+        state,
+        attempt,
+        said,
+        seen,
+        cancelling,
+        released,
+        ended,
+        retry,
+        interruptions,
+        *rest,
+    ) in session.execute(query):
+        settled, counts_as = rest
         connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
         member = Member(
             id_,
@@ -236,8 +223,9 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             released_at=released,
             ended_at=ended,
             retry_at=retry,
+            interruptions=interruptions,
         )
-        found[id_] = _Facts(member, settled)
+        found[id_] = _Facts(member, settled, undecided=state is State.INTERRUPTED and counts_as is not None)
     return found
 
 
@@ -290,9 +278,10 @@ def _write_down(
         for one in facts.values()
         if one.member.state.is_outcome and one.member.retry_at != retry.get(one.member.id)
     }
+    asked = {one.member.id for one in facts.values() if one.undecided is not (one.member.id in decision.undecided)}
     begun = {execution for execution in retry if facts[execution].settled}
     released = [execution for execution in decision.release if execution not in retry or execution in begun]
-    touched = told | begun | set(released) | set(decision.cancel)
+    touched = told | asked | begun | set(released) | set(decision.cancel)
     if not touched:
         return
     query = select(Execution).where(col(Execution.run) == run.id, col(Execution.id).in_(touched))
@@ -303,24 +292,21 @@ def _write_down(
             attempts.keep(session, row)
             _try_again(row)
         row.retry_at = retry.get(execution)
-    for execution in released:
-        row = rows[execution]
-        row.released_at, row.retry_at = now, None
-        if row.device is not None:
-            connected = facts[execution].member.connected
-            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, row, run, now, connected)
-    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | begun | set(released))]
+    reachable = {facts[execution].member.device or "": facts[execution].member.connected for execution in released}
+    for execution in asked:
+        rows[execution].counts_as = State.AWAITING_INPUT if execution in decision.undecided else None
+    deliveries.release(session, run, [rows[execution] for execution in released], reachable, now, effects)
+    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | asked | begun | set(released))]
     if decision.cancel:
-        cancelled = [rows[execution] for execution in decision.cancel]
         session.flush()
-        why = "not started: the run was aborted"
-        stop(session, run, cancelled, outbox.WITHDRAW, why, now, effects)
+        deliveries.stop(session, [rows[execution] for execution in decision.cancel], _ABORTED, now, effects)
 
 
 def _try_again(row: Execution) -> None:
     """The next attempt, of which nothing is known yet."""
+    row.interruptions += row.state is State.INTERRUPTED
     row.state, row.attempt = retried(row.state, row.attempt)
     row.version, row.detail, row.output_length = 0, "", 0
     row.exit_code = row.signal = row.seconds = None
-    row.started_at = row.ended_at = row.released_at = None
-    row.settled = False
+    row.started_at = row.ended_at = row.released_at = row.expires_at = None
+    row.settled, row.counts_as = False, None

@@ -13,6 +13,7 @@ from runlet.controller import bodies, declarations, devices, jobs, releases, run
 from runlet.controller.answers import answer
 from runlet.controller.attach import Attaching
 from runlet.controller.bodies import CancelBody, GateBody, RenderBody, RerunBody, RollbackBody, RunBody, SubmissionBody
+from runlet.controller.deliveries import Effects
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -153,7 +154,7 @@ def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter
     async def steer(run: str, body: GateBody) -> dict[str, Any]:
         now = datetime.now(UTC)
 
-        def work(session: Session) -> tuple[releases.Effects, RunView]:
+        def work(session: Session) -> tuple[Effects, RunView]:
             number = runs.number(session, run)
             effects = releases.steer(session, number, body.action, body.reason, now)
             return effects, runs.view(session, number, now)

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
-from runlet.controller import attempts, devices, executions, inventories, jobs, outbox, releases, renderings
+from runlet.controller import attempts, deliveries, devices, executions, inventories, jobs, outbox, releases, renderings
+from runlet.controller.deliveries import Effects, End
 from runlet.controller.outbox import Outgoing
-from runlet.controller.releases import Effects
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.execution import OUTCOMES, Event, State, advance
@@ -27,6 +27,7 @@ from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView, Rendering, RunSummary, RunView
 
 LATEST = "latest"
+_CANCELLED = End(Event.CANCEL, outbox.CANCEL, "cancelled before it was sent")
 # Linux takes no single argument longer than this; together they keep a command below the size of a message.
 MAX_ARGUMENTS_BYTES = 128 * 1024
 # What a program is told when nobody's own terminal is known.
@@ -108,20 +109,14 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
     """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
     assert run.id is not None
-    if run.plan is None:
-        for execution in rows:
-            execution.released_at = now
     session.add_all(rows)
     session.flush()  # the outbox refers to them
-    if run.plan is not None:
-        effects = releases.advance(session, [run.id], now)
-        return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
-    effects, reachable = Effects(), devices.connected(session, now)
-    for execution in rows:
-        if execution.device is not None:
-            connected = reachable.get(execution.device, False)
-            effects.outgoing += outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected)
+    effects = Effects()
+    superseded = deliveries.supersede(session, run, None, now, effects)
+    if run.plan is None:
+        deliveries.release(session, run, rows, devices.connected(session, now), now, effects)
     session.flush()
+    effects.add(releases.advance(session, {run.id, *superseded}, now))
     return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
 
 
@@ -149,7 +144,7 @@ def rerun(session: Session, run_id: int, only: Collection[State] | None, now: da
     """
     old = _find(session, run_id)
     wanted = OUTCOMES - {State.SUCCEEDED} if only is None else only
-    chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.state in wanted]
+    chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.standing in wanted]
     if not chosen:
         words = "not succeeded" if only is None else " or ".join(sorted(state.replace("_", " ") for state in only))
         raise Conflict(f"no execution of run {run_id} has ended {words}", f"see how with: runlet show {run_id}")
@@ -237,6 +232,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         rows=request.terminal.rows,
         term=request.term,
         created_at=now,
+        delivery=job.delivery.to_mapping() if job else {},
         plan=plan or None,
         concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,
     )
@@ -261,12 +257,13 @@ def _check_texts(texts: Sequence[str]) -> None:
         )
 
 
-def assign_waiting(session: Session, device: str, now: datetime) -> list[ExecutionView]:
+def assign_waiting(session: Session, device: str, now: datetime, effects: Effects) -> list[ExecutionView]:
     """A device connected: give it the executions that wait for any device."""
+    has_time = or_(col(Execution.expires_at).is_(None), col(Execution.expires_at) > now)
     rows = session.exec(
         select(Execution, Run)
         .join(Run)
-        .where(col(Execution.device).is_(None), Execution.state == State.QUEUED)
+        .where(col(Execution.device).is_(None), Execution.state == State.QUEUED, has_time)
         .order_by(col(Execution.run))
     )
     waiting = [(execution, run) for execution, run in rows if _may_take(run, device)]
@@ -288,7 +285,9 @@ def assign_waiting(session: Session, device: str, now: datetime) -> list[Executi
             continue
         if execution.released_at is not None:
             # Its Hello, which brought us here, sends everything in the outbox.
-            outbox.enqueue(session, outbox.EXECUTE, execution, run, now, connected=False)
+            outbox.enqueue(session, execution, run, now, connected=False)
+        session.flush()
+        deliveries.supersede(session, run, device, now, effects)
     return [executions.view(execution) for execution, _ in waiting]
 
 
@@ -313,13 +312,15 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
     rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
     chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
-    not_again = [execution for execution in chosen if execution.state.is_outcome and execution.retry_at is not None]
+    not_again = [
+        execution for execution in chosen if execution.state.is_outcome and not executions.view(execution).is_over
+    ]
     if not still_open and not not_again:
         raise Conflict(f"run {run_id} has ended already", f"see how with: runlet show {run_id}")
     effects = Effects()
-    releases.stop(session, run, still_open, outbox.CANCEL, "cancelled before it was sent", now, effects)
+    deliveries.stop(session, still_open, _CANCELLED, now, effects)
     for execution in not_again:
-        execution.retry_at, execution.cancel_requested = None, True
+        execution.retry_at, execution.counts_as, execution.cancel_requested = None, None, True
         effects.changed.append(executions.view(execution))
     session.flush()
     effects.add(releases.advance(session, [run_id], now))
@@ -387,6 +388,8 @@ def summaries(session: Session, limit: int, now: datetime, before: int | None = 
     planned = [number for number, run in runs.items() if run.plan is not None]
     for number, again in executions.to_be_tried_again(session, planned).items():
         counts[number] = dict(Counter(counts[number]) - Counter(again) + Counter({State.QUEUED: sum(again.values())}))
+    for number, (states, standings) in executions.apart(session, runs).items():
+        counts[number] = dict(Counter(counts[number]) - states + standings)
     return [
         RunSummary(**_head(run, counts[number], away[number]), counts=counts[number]) for number, run in runs.items()
     ]
@@ -408,7 +411,7 @@ def _view(session: Session, run: Run, views: Sequence[ExecutionView], now: datet
     return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given)
 
 
-def _head(run: Run, states: Mapping[State, int], away: dict[State, int]) -> dict[str, Any]:
+def _head(run: Run, states: Mapping[State, int], away: executions.Away) -> dict[str, Any]:
     """The fields that a view of it and a summary share."""
     return {
         "id": run.id,
@@ -424,7 +427,8 @@ def _head(run: Run, states: Mapping[State, int], away: dict[State, int]) -> dict
         "zone": run.zone,
         "state": derived_state(states),
         "settled": is_settled(states),
-        "away": away,
+        "away": away.counts,
+        "expires_at": away.expires_at,
         "rollout": releases.view(run, sum(states.values())),
         "rerun_of": run.rerun_of,
     }

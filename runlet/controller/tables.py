@@ -49,12 +49,12 @@ def _instant(*, nullable: bool = False) -> Any:
     return Field(default=None, sa_column=Column(UtcDateTime, nullable=nullable))
 
 
-def _enum(kind: type[StrEnum], *, primary_key: bool = False, **options: Any) -> Any:
+def _enum(kind: type[StrEnum], *, primary_key: bool = False, nullable: bool = False, **options: Any) -> Any:
     """Kept as its value in a text column: a new member needs no change of the table."""
     values = Enum(
         kind, native_enum=False, length=32, values_callable=lambda members: [member.value for member in members]
     )
-    return Field(sa_column=Column(values, nullable=False, primary_key=primary_key), **options)
+    return Field(sa_column=Column(values, nullable=nullable, primary_key=primary_key), **options)
 
 
 class Device(SQLModel, table=True):
@@ -136,6 +136,7 @@ class Run(SQLModel, table=True):
     splay: float | None = None  # seconds over which a fire time's commands are spread
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
     rerun_of: int | None = Field(default=None, sa_type=BigInteger)
+    delivery: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # model.Delivery
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # release.RunPlan
     concurrency_group: str | None = None
     rollout_state: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
@@ -179,12 +180,17 @@ class Execution(SQLModel, table=True):
     output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # its run's
     released_at: datetime | None = _instant(nullable=True)  # None: the command may not leave yet
     retry_at: datetime | None = _instant(nullable=True)  # with an outcome: another attempt follows; queued: due then
+    expires_at: datetime | None = _instant(nullable=True)  # with released_at: not accepted by then, it never starts
+    interruptions: int = 0  # of the attempts before, how many were interrupted
+    counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 
     __table_args__ = (
         Index("execution_unsettled", "settled", "device"),
         Index("execution_of_run", "run", "device", unique=True),  # a page of a run's executions, in order of device
         Index("execution_in_state", "run", "state", "device"),  # the counts of a page of runs, and a page of one state
+        Index("execution_apart", "run", "counts_as", "state"),  # the few that count otherwise
+        Index("execution_expiring", "state", "counts_as", "expires_at"),
     )
 
 

@@ -48,7 +48,7 @@ class Event(StrEnum):
     TIME_OUT = "time_out"  # the job's time limit passed
     CANCEL = "cancel"  # ended because an operator asked
     EXPIRE = "expire"  # the deadline passed undelivered
-    SKIP = "skip"  # overlap or superseded
+    SKIP = "skip"  # superseded
     INTERRUPT = "interrupt"  # reboot or agent lost: how much happened is not known
 
 
@@ -90,6 +90,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     },
     State.DELIVERED: {
         Event.REJECT: State.REJECTED,
+        Event.EXPIRE: State.EXPIRED,  # it was asked back when its acceptance was not known yet, and had not started
         Event.SKIP: State.SKIPPED,
         Event.START: State.RUNNING,
         Event.ASK: State.AWAITING_INPUT,

@@ -9,8 +9,9 @@ from typing import Any
 
 from runlet.model import duration
 from runlet.model.declaration import Declaration, Kind, digest
+from runlet.model.delivery import BY_DEFAULT, Delivery
 from runlet.model.logs import Logs
-from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
+from runlet.model.rollout import Abort, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
@@ -36,6 +37,8 @@ class Job:
     aborts: tuple[Abort, ...] = ()
     retry: Retry | None = None
     concurrency: Concurrency | None = None
+    delivery: Delivery = BY_DEFAULT
+    on_interrupted: OnInterrupted = OnInterrupted.FAIL
     vars: Mapping[str, Any] = field(default_factory=dict)  # for its template and its program
     env: dict[str, str] = field(default_factory=dict)  # variables of the program's environment, as they are
     timeout: timedelta | None = None  # how long the program may run
@@ -75,6 +78,8 @@ class Job:
             "abort": [rule.to_mapping() for rule in self.aborts],
             "retry": None if self.retry is None else self.retry.to_mapping(),
             "concurrency": None if self.concurrency is None else self.concurrency.to_mapping(),
+            "delivery": self.delivery.to_mapping(),
+            "onInterrupted": None if self.on_interrupted is OnInterrupted.FAIL else self.on_interrupted.value,
             "vars": dict(self.vars),
             "env": dict(self.env),
             "timeout": None if self.timeout is None else duration.text(self.timeout),
@@ -104,6 +109,8 @@ class Job:
             aborts=tuple(Abort.from_mapping(rule) for rule in given("abort", ())),
             retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
             concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else None,
+            delivery=Delivery.from_mapping(given("delivery", {})),
+            on_interrupted=OnInterrupted(given("onInterrupted", OnInterrupted.FAIL)),
             vars=dict(given("vars", {})),
             env=dict(given("env", {})),
             timeout=duration.parse(content["timeout"]) if "timeout" in content else None,

@@ -12,6 +12,9 @@
 - *Completed* are executions that succeeded, failed, timed out, were rejected or interrupted, with no retry to come.
   Abort thresholds are of all completed executions of the whole run so far. Cancelled, expired and skipped ones tell
   nothing of the job and count nowhere.
+- What an interruption is followed by is apart from retries: `rerun` begins the execution again, MOST_RERUNS times at
+  most, and `ask` leaves it undecided until a person says so. Neither uses up a retry. What is undecided is completed
+  for batches and thresholds: no device waits because a person was asked about another.
 - An abort that cancels is final: nothing is released or retried any more, everything not started (queued or delivered)
   is cancelled, what runs goes on to its end. A rule pauses a run once; who resumes has judged it.
 
@@ -30,7 +33,20 @@ from enum import StrEnum
 from typing import Any
 
 from runlet.model.execution import State, retried
-from runlet.model.rollout import ALL_AT_ONCE, UNLIMITED, Abort, Action, Concurrency, Failure, Order, Retry, Rollout
+from runlet.model.rollout import (
+    ALL_AT_ONCE,
+    MOST_RERUNS,
+    UNLIMITED,
+    Abort,
+    Action,
+    Concurrency,
+    Delays,
+    Failure,
+    OnInterrupted,
+    Order,
+    Retry,
+    Rollout,
+)
 from runlet.model.rollout_state import RolloutState, pause, waits_for_approval
 
 _BAD = frozenset({State.FAILED, State.TIMED_OUT, State.REJECTED, State.INTERRUPTED})
@@ -48,6 +64,7 @@ class RunPlan:
     aborts: tuple[Abort, ...] = ()
     retry: Retry | None = None
     concurrency: Concurrency = UNLIMITED
+    on_interrupted: OnInterrupted = OnInterrupted.FAIL
 
     @classmethod
     def from_mapping(cls, seed: str, content: Mapping[str, Any]) -> RunPlan:
@@ -58,11 +75,12 @@ class RunPlan:
             aborts=tuple(Abort.from_mapping(rule) for rule in content.get("abort", ())),
             retry=Retry.from_mapping(content["retry"]) if "retry" in content else None,
             concurrency=Concurrency.from_mapping(content["concurrency"]) if "concurrency" in content else UNLIMITED,
+            on_interrupted=OnInterrupted(content.get("onInterrupted", OnInterrupted.FAIL)),
         )
 
 
 # What of a job's mapping a plan is made from; a job that has none of them is released at once, and never judged.
-PLAN_KEYS = ("rollout", "abort", "retry", "concurrency")
+PLAN_KEYS = ("rollout", "abort", "retry", "concurrency", "onInterrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,7 @@ class Member:
     released_at: datetime | None = None
     ended_at: datetime | None = None
     retry_at: datetime | None = None  # not to be released before
+    interruptions: int = 0  # of the attempts before, how many were interrupted
 
     @property
     def is_completed(self) -> bool:
@@ -94,7 +113,14 @@ class Member:
         """The member in its next attempt, not released, due at `at`."""
         state, attempt = retried(self.state, self.attempt)
         return replace(
-            self, state=state, attempt=attempt, unanswered=False, released_at=None, ended_at=None, retry_at=at
+            self,
+            state=state,
+            attempt=attempt,
+            unanswered=False,
+            released_at=None,
+            ended_at=None,
+            retry_at=at,
+            interruptions=self.interruptions + (self.state is State.INTERRUPTED),
         )
 
 
@@ -126,6 +152,7 @@ class Decision:
     release: tuple[str, ...] = ()
     retry: tuple[tuple[str, datetime], ...] = ()  # the next attempt, and when it is due
     cancel: tuple[str, ...] = ()  # unless its program has started meanwhile
+    undecided: tuple[str, ...] = ()  # interrupted, and a person decides whether they are begun again
     pause: str | None = None  # why the run is paused from now on
     wake_at: datetime | None = None  # when to decide again if nothing happens before
     waits_for: WaitsFor | None = None
@@ -141,13 +168,21 @@ def decide(
     if judged.aborted_by:
         return Decision(judged, cancel=tuple(member.id for member in members if _is_cancellable(member)))
     retry = tuple(retries.items())
+    undecided = tuple(member.id for member in present if _is_undecided(plan, member))
     if judged.paused_by:
         newly = None if state.paused_by else judged.paused_by
         waits_for = WaitsFor.RESUME if any(_is_waiting(member) for member in present) else None
-        return Decision(judged, retry=retry, pause=newly, waits_for=waits_for)
+        return Decision(judged, retry=retry, undecided=undecided, pause=newly, waits_for=waits_for)
     places = _Places(plan, present, now, judged, elsewhere)
     places.hand_out()
-    return Decision(places.state, tuple(places.released), retry, wake_at=places.wake_at(), waits_for=places.waits_for())
+    return Decision(
+        places.state,
+        tuple(places.released),
+        retry,
+        undecided=undecided,
+        wake_at=places.wake_at(),
+        waits_for=places.waits_for(),
+    )
 
 
 def _is_waiting(member: Member) -> bool:
@@ -158,16 +193,33 @@ def _is_cancellable(member: Member) -> bool:
     return member.state in _NOT_STARTED and not member.cancel_requested
 
 
+def _is_undecided(plan: RunPlan, member: Member) -> bool:
+    asks = plan.on_interrupted is OnInterrupted.ASK and member.state is State.INTERRUPTED
+    return asks and not member.cancel_requested
+
+
 def _retries(plan: RunPlan, members: Iterable[Member], now: datetime) -> dict[str, datetime]:
     """The executions whose end is tried again, and when."""
-    retry = plan.retry
-    if retry is None:
+    if plan.retry is None and plan.on_interrupted is OnInterrupted.FAIL:
         return {}
-    return {
-        member.id: (member.ended_at or now) + retry.backoff.before(member.attempt + 1, _retry_seed(plan, member))
-        for member in members
-        if member.state in retry.on and member.attempt <= retry.max and not member.cancel_requested
-    }
+    found = {member.id: _next_attempt(plan, member, now) for member in members if not member.cancel_requested}
+    return {member: at for member, at in found.items() if at is not None}
+
+
+def _next_attempt(plan: RunPlan, member: Member, now: datetime) -> datetime | None:
+    """When an execution that has ended is tried again; None when it is not, or not by itself."""
+    if not member.state.is_outcome:
+        return None
+    backoff = Delays() if plan.retry is None else plan.retry.backoff
+    at = (member.ended_at or now) + backoff.before(member.attempt + 1, _retry_seed(plan, member))
+    if member.state is State.INTERRUPTED and plan.on_interrupted is not OnInterrupted.FAIL:
+        if plan.on_interrupted is OnInterrupted.ASK:
+            return member.retry_at  # as a person has said
+        return at if member.interruptions < MOST_RERUNS else None
+    if plan.retry is None or member.state not in plan.retry.on:
+        return None
+    apart = 0 if plan.on_interrupted is OnInterrupted.FAIL else member.interruptions
+    return at if member.attempt - apart <= plan.retry.max else None
 
 
 def _retry_seed(plan: RunPlan, member: Member) -> str:

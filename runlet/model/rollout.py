@@ -1,4 +1,4 @@
-"""What a job says of how its runs roll out: `rollout`, `abort`, `retry` and `concurrency`, as values.
+"""What a job says of how its runs roll out: `rollout`, `abort`, `retry`, `concurrency`, `onInterrupted`, as values.
 
 `from_mapping` reads what was checked against the playbook's schema (and raises InvalidInput for a duration that is
 none); `to_mapping` writes the same spelling, without the keys that say nothing. What the values mean for a run is
@@ -229,6 +229,19 @@ class Retry:
     def from_mapping(cls, content: Mapping[str, Any]) -> Retry:
         on = frozenset(State(value) for value in content.get("on", [State.FAILED, State.TIMED_OUT]))
         return cls(content["max"], on, Delays.from_mapping(content.get("backoff", {})))
+
+
+class OnInterrupted(StrEnum):
+    """What follows when an execution was interrupted: nobody knows how much of it happened."""
+
+    FAIL = "fail"  # nothing: it has ended badly
+    RERUN = "rerun"  # it is begun again, MOST_RERUNS times at most
+    ASK = "ask"  # a person decides whether it is begun again
+
+
+# A program that makes its device restart would be begun again for ever. Five times, with delays that double from a
+# minute on, bear with a flaky power supply for half an hour; what fails longer needs a person.
+MOST_RERUNS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ _TOLD_AFTER_AWAY = frozenset(WORDS) - {State.SUCCEEDED, State.RUNNING, State.DEL
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Later than this a weekday's name could mean two days.
 _WEEKDAY_IS_CLEAR_DAYS = 6
+_SHORT = 3  # letters of a weekday
 
 
 class ExitCode(IntEnum):
@@ -87,7 +88,7 @@ def exit_code(states: States, *, aborted: bool = False) -> ExitCode:
 def progress(states: States, away: States = (), until: str | None = None) -> str:
     """One line for people: "487 done, 9 waiting to reconnect until Friday, 3 need an answer, 1 failed".
 
-    `away` are the states on devices that are not connected; `until` says when the first deadline of those passes.
+    `away` are the states on devices that are not connected; `until` says when the last deadline of those passes.
     """
     elsewhere = Counter(away)
     waiting = sum(count for state, count in elsewhere.items() if not state.is_outcome)
@@ -104,7 +105,18 @@ def progress(states: States, away: States = (), until: str | None = None) -> str
 def day(deadline: datetime, now: datetime) -> str:
     """When `deadline` is, for people in the time zone of `now`: "18:00", "Friday", "2027-03-02"."""
     local = deadline.astimezone(now.tzinfo)
+    return f"{local:%H:%M}" if local.date() == now.date() else _date(local, now)
+
+
+def moment(deadline: datetime, now: datetime) -> str:
+    """The same to the minute: "18:00", "Fri 18:00", "2027-03-02 18:00"."""
+    local = deadline.astimezone(now.tzinfo)
+    before = "" if local.date() == now.date() else _date(local, now, _SHORT) + " "
+    return f"{before}{local:%H:%M}"
+
+
+def _date(local: datetime, now: datetime, letters: int | None = None) -> str:
+    """The weekday, of so many letters, while it is clear which one is meant."""
     days = (local.date() - now.date()).days
-    if days == 0:
-        return f"{local:%H:%M}"
-    return _WEEKDAYS[local.weekday()] if 0 < days <= _WEEKDAY_IS_CLEAR_DAYS else f"{local:%Y-%m-%d}"
+    clear = 0 < days <= _WEEKDAY_IS_CLEAR_DAYS
+    return _WEEKDAYS[local.weekday()][:letters] if clear else f"{local:%Y-%m-%d}"

@@ -82,7 +82,7 @@ class Cancel:
     """End this execution. Sent in the durable lane and in the control lane; idempotent.
 
     When it overtakes its Execute the agent keeps it, so that the execution is cancelled before it starts. With
-    `unless_started`, what an aborted run sends, a program that runs is left alone.
+    `unless_started`, what takes back an execution that is not wanted any more, a program that runs is left alone.
     """
 
     TYPE: ClassVar[str] = "cancel.v1"

@@ -49,24 +49,31 @@ class ExecutionView:
     released_at: datetime | None = None  # None: it waits for its turn in the rollout
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
     output_limit: int = DEFAULT_LIMIT  # of which so many are kept
+    expires_at: datetime | None = None  # released: not accepted by then, it never starts
+    # For its run, when that is not its state. An outcome: it was asked back from its device, which may have started it
+    # meanwhile and has not answered. AWAITING_INPUT: it was interrupted, and a person decides whether it goes on.
+    counts_as: State | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether it has an outcome, and no other attempt follows."""
-        return self.state.is_outcome and self.retry_at is None
+        """Whether its run waits for it no more."""
+        return self.standing.is_outcome
 
     @property
     def standing(self) -> State:
         """Where it stands for its run: what is tried again is queued."""
-        return State.QUEUED if self.state.is_outcome and not self.is_over else self.state
+        if self.counts_as is not None:
+            return self.counts_as
+        return State.QUEUED if self.state.is_outcome and self.retry_at is not None else self.state
 
 
 class Steering(StrEnum):
-    """What a person may do to a run that rolls out."""
+    """What a person may decide of a run."""
 
     APPROVE = "approve"  # the finished batch: let the next begin
     PAUSE = "pause"  # release nothing more
     RESUME = "resume"
+    RERUN = "rerun"  # begin again what was interrupted and waits for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class RunHead:
     state: State  # derived from the executions
     settled: bool
     away: dict[State, int]  # of the executions not started, those on devices that are not connected
+    expires_at: datetime | None  # the last deadline of those
     rollout: RolloutView | None  # None when the job has no rollout, abort, retry or concurrency
     rerun_of: int | None
 

@@ -10,6 +10,7 @@ import pytest
 
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.store import Store
+from tests.contract.rollouts import Rolling
 from tests.databases import PrivatePostgres
 
 NewDatabase = Callable[[], str]
@@ -56,3 +57,12 @@ async def store(url: str) -> AsyncIterator[Store]:
     await opened.open()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+async def rolling(url: str, store: Store) -> AsyncIterator[Rolling]:
+    """Two controllers on one database, who take turns."""
+    other = Store(url)
+    await other.open()
+    yield Rolling(store, other)
+    other.close()

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from runlet.controller import devices, executions, outbox, releases, runs
-from runlet.controller.releases import Effects
+from runlet.controller import deliveries, devices, executions, outbox, releases, runs
+from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
+from runlet.model.delivery import Delivery
 from runlet.model.execution import Event
 from runlet.model.job import Job
-from runlet.model.rollout import Abort, Concurrency, Retry, Rollout
+from runlet.model.rollout import Abort, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.target import Target, Where
 from runlet.protocol.messages import Cancel, Execute, Report, Stored
 from runlet.protocol.views import ExecutionView, RunView, Steering
@@ -31,6 +32,8 @@ def job(name: str = "upgrade", **content: object) -> Job:
         "aborts": lambda rules: tuple(Abort.from_mapping(rule) for rule in rules),
         "retry": Retry.from_mapping,
         "concurrency": Concurrency.from_mapping,
+        "delivery": Delivery.from_mapping,
+        "on_interrupted": OnInterrupted,
     }
     return Job(name, "true", target=target, **{key: readers[key](value) for key, value in content.items()})  # type: ignore[arg-type]
 
@@ -76,7 +79,7 @@ class Rolling:
     async def pass_time(self, **time: float) -> None:
         """The clock goes on, and the releaser looks."""
         self.now += timedelta(**time)
-        self._take(await self.ask(lambda session: releases.advance(session, releases.due(session, self.now), self.now)))
+        self._take(await self.ask(lambda session: releases.look(session, self.now)))
 
     async def happen(self, run: int, device: str, *events: Event, settle: bool = True) -> None:
         """A device reports, and if its program ended the last of its output is stored."""
@@ -94,8 +97,8 @@ class Rolling:
             recorded = executions.record(session, reports, self.now)
             ended = [view.id for view in recorded.open if view.state.is_outcome]
             taken = [view.id for view in recorded.open]
+            deliveries.spare(session, recorded.open)
             outbox.answered(session, taken=taken, ended=ended)
-            releases.spare(session, [view.id for view in recorded.open if view.cancel_requested and _runs(view)])
             concerned = releases.concerned(session, ended=ended, settled=(), moved=())
             return recorded, releases.advance(session, concerned, self.now)
 
@@ -118,6 +121,12 @@ class Rolling:
         cancelled = await self.ask(lambda session: runs.cancel(session, run, names or None, self.now))
         self._take(cancelled.effects)
 
+    async def hello(self, device: str) -> list[Execute | Cancel]:
+        """A device connects: the commands that precede its Welcome."""
+        await self.come(device)
+        sent = await self.ask(lambda session: outbox.for_device(session, device, self.now))
+        return [one.message for one in sent]
+
     async def view(self, run: int) -> RunView:
         return await self.ask(lambda session: runs.view(session, run, self.now))
 
@@ -133,15 +142,16 @@ class Rolling:
 
     async def _presence(self, names: tuple[str, ...], *, connected: bool) -> None:
         def work(session: Session) -> Effects:
-            moved = []
+            moved, effects = [], Effects()
             for name in names:
                 before = devices.is_reachable(session, name, self.now)
                 devices.seen(session, name, self.now, connected=connected)
                 if connected:
-                    runs.assign_waiting(session, name, self.now)
+                    runs.assign_waiting(session, name, self.now, effects)
                 moved += [name] if before != connected else []
             concerned = releases.concerned(session, ended=(), settled=(), moved=moved)
-            return releases.advance(session, concerned, self.now)
+            effects.add(releases.advance(session, concerned, self.now))
+            return effects
 
         self._take(await self.ask(work))
 
@@ -155,7 +165,3 @@ class Rolling:
 
 def _fields(asked: runs.Request) -> dict[str, object]:
     return {name: getattr(asked, name) for name in asked.__dataclass_fields__}
-
-
-def _runs(view: ExecutionView) -> bool:
-    return view.state in ("running", "awaiting_input")

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from runlet.controller import declarations, devices, inventories, outbox, renderings, runs
+from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
 from runlet.controller.tables import Script
 from runlet.errors import Conflict, InvalidDeclarations, InvalidInput, StalePlan, UnknownName
@@ -99,7 +100,7 @@ async def test_a_device_that_is_not_enabled_is_not_the_next_to_connect(store: St
         declare(session, INVENTORY)
         runs.launch(session, request("any"), NOON)
         connect(session, "pi-3", "pi-2")
-        return [len(runs.assign_waiting(session, name, NOON)) for name in ("pi-3", "pi-2")]
+        return [len(runs.assign_waiting(session, name, NOON, Effects())) for name in ("pi-3", "pi-2")]
 
     assert await store.transact(work) == [0, 1]
 
@@ -151,7 +152,7 @@ async def test_a_run_for_any_device_is_rendered_where_it_goes(store: Store):
             runs.launch(session, runs.Request(job=name), NOON)
         devices.enroll(session, ["stranger"])  # without port
         connect(session, "stranger")
-        _, rejected = runs.assign_waiting(session, "stranger", NOON)
+        _, rejected = runs.assign_waiting(session, "stranger", NOON, Effects())
         return rejected.device, rejected.state, rejected.detail
 
     assert await store.transact(work) == ("stranger", State.REJECTED, "on stranger: line 1: no variable is called port")
@@ -306,7 +307,7 @@ async def test_what_runs_on_a_deleted_device_can_be_cancelled_and_what_waits_sta
         declare(session, Inventory({"pi-3": Device("pi-3")}), prune=True)
         assert not devices.seen(session, "pi-2", NOON), "it is enrolled no more"
         assert outbox.for_device(session, "pi-2", NOON) == []
-        assert runs.assign_waiting(session, "pi-2", NOON) == []
+        assert runs.assign_waiting(session, "pi-2", NOON, Effects()) == []
         cancelled = runs.cancel(session, run.id, None, NOON)
         assert [view.device for view in cancelled.effects.ended] == ["pi-2"]
         assert [view.device for view in cancelled.run.executions if view.cancel_requested] == ["pi-1"]

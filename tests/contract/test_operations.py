@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import Session
 
 from runlet.controller import devices, executions, jobs, outbox, runs
+from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
 from runlet.errors import Conflict, UnknownName
 from runlet.model.declaration import ChangeKind
@@ -209,9 +210,9 @@ async def test_a_run_for_any_device_is_taken_by_the_first_to_come(store: Store):
     run = (await store.transact(lambda session: runs.launch(session, request("any"), NOON))).run
     assert [view.device for view in run.executions] == [None]
     assert await store.transact(lambda session: runs.page(session, run.id, 10)) == list(run.executions)
-    [taken] = await store.transact(lambda session: runs.assign_waiting(session, "pi-2", NOON))
+    [taken] = await store.transact(lambda session: runs.assign_waiting(session, "pi-2", NOON, Effects()))
     assert (taken.id, taken.device) == (run.executions[0].id, "pi-2")
-    assert await store.transact(lambda session: runs.assign_waiting(session, "pi-1", NOON)) == []
+    assert await store.transact(lambda session: runs.assign_waiting(session, "pi-1", NOON, Effects())) == []
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------

@@ -12,16 +12,20 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import executions, firings, outbox, releases, runs
+from runlet.controller import deliveries, executions, firings, outbox, releases, runs
+from runlet.controller.deliveries import Effects
 from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.store import Store
+from runlet.controller.tables import Run
 from runlet.errors import UnknownName
 from runlet.model.execution import Event, State
 from runlet.protocol.messages import Report
 from tests.contract.operations import NOON
 
 _ID = "00000000-0000-0000-0000-000000000000"
+
+SUPERSEDING = Run(id=2, job="job", delivery={"supersede": True})
 
 ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "runs": lambda session: runs.summaries(session, 20, NOON),
@@ -35,9 +39,9 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "what was told of": lambda session: executions.views(session, [_ID]),
     "reports": lambda session: executions.record(session, [("pi-1", Report(_ID, 1, 1, Event.START, 0.0))], NOON),
     "settling": lambda session: executions.settle(session, {(_ID, 1): 1}),
-    "waiting for any device": lambda session: runs.assign_waiting(session, "pi-1", NOON),
+    "waiting for any device": lambda session: runs.assign_waiting(session, "pi-1", NOON, Effects()),
     "commands for a device": lambda session: outbox.for_device(session, "pi-1", NOON),
-    "commands not sent": lambda session: outbox.unsent(session, 1),
+    "commands not sent": lambda session: outbox.unsent(session, [_ID]),
     "what is due to fire": lambda session: fire_due(session, NOON),
     "runs that a fire time may meet": lambda session: firings._open_runs(session, "job", "UTC"),
     "runs that are due": lambda session: releases.due(session, NOON),
@@ -45,6 +49,12 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "a run with a plan": lambda session: releases.advance(session, [1], NOON),
     "executions away": lambda session: executions.away(session, [1, 2], NOON),
     "attempts to come": lambda session: executions.to_be_tried_again(session, [1, 2]),
+    "executions that count otherwise": lambda session: executions.apart(session, [1, 2]),
+    "what has expired": lambda session: deliveries.expire(session, NOON, Effects()),
+    "what is superseded": lambda session: deliveries.supersede(session, SUPERSEDING, None, NOON, Effects()),
+    "what is superseded on one device": lambda session: deliveries.supersede(
+        session, SUPERSEDING, "pi-1", NOON, Effects()
+    ),
     "answers": lambda session: outbox.answered(session, taken=[_ID], ended=[_ID]),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -25,14 +24,6 @@ from tests.contract.rollouts import Rolling, job
 
 E = Event
 FIVE = ["pi-1", "pi-2", "pi-3", "pi-4", "pi-5"]
-
-
-@pytest.fixture
-async def rolling(url: str, store: Store) -> AsyncIterator[Rolling]:
-    other = Store(url)
-    await other.open()
-    yield Rolling(store, other)
-    other.close()
 
 
 async def waits_for(rolling: Rolling, run: int) -> WaitsFor | None:

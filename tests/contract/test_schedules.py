@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
 from runlet.controller import declarations, devices, executions, firings, outbox, releases, runs, schedules, tables
+from runlet.controller.deliveries import Effects
 from runlet.controller.firings import KEPT_FIRINGS, Fired, fire_due
 from runlet.controller.store import Store
 from runlet.controller.tables import Firing
@@ -406,8 +407,12 @@ async def test_any_waits_for_a_device_of_the_zone(store: Store):
     runs_of = {one.run.zone: one.run for one in (await fire(store, NOON + 3 * HOUR)).launched}
     [waiting] = runs_of["Europe/Zurich"].executions
     assert waiting.device is None
-    assert waiting.id not in [one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "other", NOON))]
-    assert waiting.id in [one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "zh", NOON))]
+    assert waiting.id not in [
+        one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "other", NOON, Effects()))
+    ]
+    assert waiting.id in [
+        one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "zh", NOON, Effects()))
+    ]
 
 
 # --- splay ----------------------------------------------------------------------------------------------------------

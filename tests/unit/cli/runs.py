@@ -61,6 +61,7 @@ def run(*executions: ExecutionView, **changes: Any) -> RunView:
         settled=is_settled(states),
         away={},
         rollout=None,
+        expires_at=None,
         rerun_of=None,
         executions=executions,
     )

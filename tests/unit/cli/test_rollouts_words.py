@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from runlet.cli.rollouts import Teller, details, standing
 from runlet.model.execution import State
 from runlet.model.release import WaitsFor
 from runlet.protocol.views import RolloutView
-from tests.unit.cli.runs import execution, run, summary
+from tests.unit.cli.runs import NOON, execution, run, summary
 
 S = State
 FIRST = RolloutView(batch=1, batches=3, waits_for=WaitsFor.BATCH, until=None, paused_by=None, aborted_by=None)
@@ -25,12 +25,24 @@ ABORTED = replace(SECOND, waits_for=None, aborted_by="2 of 2 failed")
 def test_devices_that_are_away_are_told_apart() -> None:
     states = [S.SUCCEEDED, S.QUEUED, S.QUEUED, S.DELIVERED, S.AWAITING_INPUT, S.FAILED]
     of_all = replace(summary(*states), away={S.QUEUED: 1, S.DELIVERED: 1})
-    assert standing(of_all) == "1 done, 1 queued, 2 waiting to reconnect, 1 needs an answer, 1 failed"
+    assert standing(of_all, NOON) == "1 done, 1 queued, 2 waiting to reconnect, 1 needs an answer, 1 failed"
+
+
+def test_who_is_away_is_told_the_last_deadline() -> None:
+    away = replace(summary(*[S.SUCCEEDED] * 487, *[S.QUEUED] * 9, S.FAILED), away={S.QUEUED: 9})
+    friday = NOON + timedelta(days=5)
+    assert standing(replace(away, expires_at=friday), NOON) == "487 done, 9 waiting to reconnect until Friday, 1 failed"
+
+
+def test_what_was_asked_back_counts_as_what_it_becomes() -> None:
+    lost = execution("pi-1", S.QUEUED, counts_as=S.EXPIRED)
+    assert lost.is_over
+    assert standing(run(lost, execution("pi-2", S.SUCCEEDED)), NOON) == "1 done, 1 expired"
 
 
 def test_what_is_tried_again_is_queued() -> None:
     failed = execution("pi-1", S.FAILED, retry_at=datetime(2026, 3, 1, tzinfo=UTC))
-    assert standing(run(failed, execution("pi-2", S.FAILED))) == "1 queued, 1 failed"
+    assert standing(run(failed, execution("pi-2", S.FAILED)), NOON) == "1 queued, 1 failed"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +62,7 @@ def test_what_is_tried_again_is_queued() -> None:
 )
 def test_where_a_run_stands(rollout: RolloutView | None, line: str, more: str | None) -> None:
     shown = run(execution("pi-1"), rollout=rollout)
-    assert standing(shown) == line
+    assert standing(shown, NOON) == line
     assert details(shown) == more
 
 

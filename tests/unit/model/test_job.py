@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from runlet.model.delivery import Delivery, Offline
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
-from runlet.model.rollout import Abort, Amount, Concurrency, Retry, Rollout
+from runlet.model.rollout import Abort, Amount, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
 
@@ -25,6 +26,8 @@ FULL = Job(
     aborts=(Abort(Amount(3)),),
     retry=Retry(max=2),
     concurrency=Concurrency(max=20),
+    on_interrupted=OnInterrupted.RERUN,
+    delivery=Delivery(Offline.FAIL, timedelta(hours=12), supersede=True),
     vars={"port": 80},
     env={"LANG": "C.UTF-8"},
     timeout=timedelta(minutes=90),
@@ -45,6 +48,8 @@ CHANGES = {
     "aborts": (),
     "retry": Retry(max=3),
     "concurrency": Concurrency(max=20, group="apt"),
+    "delivery": Delivery(),
+    "on_interrupted": OnInterrupted.FAIL,
     "vars": {"port": 81},
     "env": {"LANG": "C"},
     "timeout": timedelta(hours=1),

@@ -11,7 +11,21 @@ import pytest
 from runlet.errors import Conflict
 from runlet.model.execution import State
 from runlet.model.release import Decision, Elsewhere, Member, RunPlan, WaitsFor, decide
-from runlet.model.rollout import Abort, Action, Amount, Concurrency, Delays, Failure, Gate, Mode, Order, Retry, Rollout
+from runlet.model.rollout import (
+    MOST_RERUNS,
+    Abort,
+    Action,
+    Amount,
+    Concurrency,
+    Delays,
+    Failure,
+    Gate,
+    Mode,
+    OnInterrupted,
+    Order,
+    Retry,
+    Rollout,
+)
 from runlet.model.rollout_state import RolloutState, approve, pause, resume
 
 S = State
@@ -242,6 +256,58 @@ def test_a_retry_is_the_next_attempt_after_its_delay_and_there_are_no_more_than_
     run.end("a", S.FAILED)
     assert run.decide().retry == ()
     assert run.members["a"].attempt == 2
+
+
+def test_what_was_interrupted_is_begun_again_so_often_and_uses_up_no_retry() -> None:
+    run = Run("a", retry=RETRY, on_interrupted=OnInterrupted.RERUN)
+    for attempt in range(1, MOST_RERUNS + 1):
+        assert run.released() == "a"
+        run.end("a", S.INTERRUPTED)
+        [(_, run.now)] = run.decide().retry
+        assert run.members["a"].attempt == attempt + 1
+    assert run.released() == "a"
+    run.end("a", S.FAILED)
+    [(_, run.now)] = run.decide().retry
+    assert run.released() == "a", "the one retry is left"
+    run.end("a", S.FAILED)
+    assert run.decide().retry == ()
+
+
+def test_what_is_interrupted_each_time_is_given_up() -> None:
+    run = Run("a", on_interrupted=OnInterrupted.RERUN)
+    for _ in range(MOST_RERUNS):
+        run.decide()
+        run.end("a", S.INTERRUPTED)
+        [(_, run.now)] = run.decide().retry
+    assert run.released() == "a"
+    run.end("a", S.INTERRUPTED)
+    assert run.decide().retry == ()
+    assert run.members["a"].attempt == MOST_RERUNS + 1
+
+
+def test_a_person_is_asked_and_the_next_batch_does_not_wait_for_it() -> None:
+    run = Run("ab", rollout=batches(1), on_interrupted=OnInterrupted.ASK)
+    run.decide()
+    run.end("a", S.INTERRUPTED)
+    decision = run.decide()
+    assert (decision.undecided, decision.retry, decision.release) == (("a",), (), ("b",))
+    run.change("a", retry_at=run.now)  # a person says: again
+    decision = run.decide()
+    assert (decision.undecided, decision.retry) == ((), (("a", run.now),))
+
+
+def test_nobody_is_asked_about_what_was_cancelled_or_aborted() -> None:
+    run = Run("a", on_interrupted=OnInterrupted.ASK)
+    run.decide()
+    run.end("a", S.INTERRUPTED)
+    run.change("a", cancel_requested=True)
+    assert run.decide().undecided == ()
+    aborted = Run("a", aborts=(Abort(Amount(1)),), on_interrupted=OnInterrupted.ASK)
+    aborted.decide()
+    aborted.end("a", S.INTERRUPTED)
+    decision = aborted.decide()
+    assert decision.new_state.aborted_by
+    assert decision.undecided == ()
 
 
 def test_a_retry_that_is_due_already_is_released_by_the_same_decision() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.model.execution import State
-from runlet.model.run import WORDS, ExitCode, day, derived_state, exit_code, is_settled, progress
+from runlet.model.run import WORDS, ExitCode, day, derived_state, exit_code, is_settled, moment, progress
 
 S = State
 
@@ -78,6 +78,19 @@ def test_the_numbers_of_progress_add_up(states: list[State], away: list[State]) 
 def test_a_deadline_is_told_by_the_day_here(deadline: datetime, told: str) -> None:
     monday = datetime(2026, 3, 2, 10, tzinfo=timezone(timedelta(hours=2)))
     assert day(deadline, monday) == told
+
+
+@pytest.mark.parametrize(
+    ("deadline", "told"),
+    [
+        (datetime(2026, 3, 2, 20, 30, tzinfo=UTC), "22:30"),
+        (datetime(2026, 3, 6, 12, tzinfo=UTC), "Fri 14:00"),
+        (datetime(2026, 3, 9, 12, tzinfo=UTC), "2026-03-09 14:00"),
+    ],
+)
+def test_a_deadline_is_told_to_the_minute(deadline: datetime, told: str) -> None:
+    monday = datetime(2026, 3, 2, 10, tzinfo=timezone(timedelta(hours=2)))
+    assert moment(deadline, monday) == told
 
 
 @pytest.mark.parametrize(

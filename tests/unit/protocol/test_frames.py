@@ -34,6 +34,7 @@ EXECUTIONS = st.builds(
     ended_at=st.none() | INSTANTS,
     released_at=st.none() | INSTANTS,
     retry_at=st.none() | INSTANTS,
+    expires_at=st.none() | INSTANTS,
     seconds=SECONDS,
 )
 ROLLOUTS = st.builds(RolloutView, until=st.none() | INSTANTS)
@@ -41,6 +42,7 @@ RUNS = st.builds(
     RunView,
     created_at=INSTANTS,
     scheduled_for=st.none() | INSTANTS,
+    expires_at=st.none() | INSTANTS,
     rollout=st.none() | ROLLOUTS,
     executions=st.lists(EXECUTIONS, max_size=2).map(tuple),
 )

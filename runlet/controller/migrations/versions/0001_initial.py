@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("splay", sa.Float(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
         sa.Column("rerun_of", sa.BigInteger(), nullable=True),
+        sa.Column("delivery", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("concurrency_group", sa.String(), nullable=True),
         sa.Column("rollout_state", sa.JSON(none_as_null=True), nullable=True),
@@ -137,12 +138,17 @@ def upgrade() -> None:
         sa.Column("output_limit", sa.BigInteger(), nullable=False),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("interruptions", sa.Integer(), nullable=False),
+        sa.Column("counts_as", sa.String(32), nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
         sa.ForeignKeyConstraint(["script"], ["script.digest"], name=op.f("fk_execution_script_script")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution")),
     )
+    op.create_index("execution_apart", "execution", ["run", "counts_as", "state"], unique=False)
+    op.create_index("execution_expiring", "execution", ["state", "counts_as", "expires_at"], unique=False)
     op.create_index("execution_in_state", "execution", ["run", "state", "device"], unique=False)
     op.create_index("execution_of_run", "execution", ["run", "device"], unique=True)
     op.create_index("execution_unsettled", "execution", ["settled", "device"], unique=False)
@@ -203,6 +209,8 @@ def downgrade() -> None:
     op.drop_index("execution_unsettled", table_name="execution")
     op.drop_index("execution_of_run", table_name="execution")
     op.drop_index("execution_in_state", table_name="execution")
+    op.drop_index("execution_expiring", table_name="execution")
+    op.drop_index("execution_apart", table_name="execution")
     op.drop_table("execution")
     op.drop_index(op.f("ix_declared_owner"), table_name="declared")
     op.drop_table("declared")

@@ -107,12 +107,13 @@ class Fleet:
         self.controller, ready = self._start("controller", "runlet.controller", config)
         self.url = ready["url"]
 
-    def start_agent(self, device: str, within: Within = list) -> None:
+    def start_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:
         config = {
             "device": device,
             "workspace": "default",
             "broker": self.broker.device_url(device),
             "state": str(self.home / device),
+            "keep_programs": keep_programs,
         }
         self.agents[device], _ = self._start(device, "runlet.agent", config, within)
 

@@ -358,9 +358,9 @@ def test_a_start_that_cannot_be_written_down_is_none(tmp_path: Path, when: int) 
     program = "import socket, os, sys; from runlet.holder.holder import hold; os.chdir(sys.argv[1]); "
     program += "hold(sys.argv[2], socket.socket(fileno=int(sys.argv[3])))"
     inject = f"inject=fsync:error=EIO:when={when}"
+    traced = [sys.executable, "-c", program, str(tmp_path), name, str(theirs.fileno())]
     subprocess.run(
-        [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", inject]
-        + [sys.executable, "-c", program, str(tmp_path), name, str(theirs.fileno())],
+        [strace, "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", inject, *traced],
         pass_fds=[theirs.fileno()],
         check=True,
         timeout=PATIENCE_SECONDS,

@@ -162,7 +162,8 @@ class Agent:
     def _answer(self, piece: Input, delivery: Delivery, reason: str) -> None:
         if reason:
             self._tell(InputRefused(piece.execution, piece.attempt, piece.console, reason))
-        delivery.ack()
+        # The echo comes with the answer, and somebody waits for it: it goes first.
+        asyncio.get_running_loop().call_soon(delivery.ack)
 
     # --- what goes to the controller ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import struct
-import traceback
+import sys
 import warnings  # noqa: F401 - os.execvpe imports it: not after a fork, from files that may be another version's by then
 
 from runlet.holder import wire
@@ -60,7 +60,7 @@ def _become_holder(name: str, agent: socket.socket, connection: socket.socket) -
         hold(name, connection)
         status = 0
     except BaseException:  # noqa: BLE001 - the boundary of a process: its last words go into spawner.log
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())  # and not traceback's, which imports re
     finally:
         os._exit(status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pwd
 import re
@@ -26,6 +27,10 @@ READ_BYTES = 256 * 1024
 # Pieces of input that the holder has not answered. It answers each at once: more means that it is stopped, and what is
 # not acknowledged must not fill the control lane, where cancels come.
 MAX_UNANSWERED = 256
+# Bytes that the holder's socket does not take: likewise.
+MAX_UNSENT_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 # They describe the terminal that the agent was started in, and programs trust them more than their own terminal.
@@ -70,7 +75,7 @@ class Session:
         key = piece.console, piece.number
         if self.ended.done():
             answer("the program has ended")
-        elif len(self._unanswered) >= MAX_UNANSWERED and key not in self._unanswered:
+        elif len(self._unanswered) >= MAX_UNANSWERED or len(self._sending) > MAX_UNSENT_BYTES:
             answer("the program's terminal does not answer")
         else:
             self._unanswered[key] = answer
@@ -118,8 +123,12 @@ class Session:
             return
         except OSError:
             data = b""
-        for kind, content in self._frames.feed(data):
-            self._take(kind, content)
+        try:
+            for kind, content in self._frames.feed(data):
+                self._take(kind, content)
+        except ValueError as error:  # of a version that is not ours: the program goes on, and is told as left running
+            log.error("a holder is not understood: %s", error)  # noqa: TRY400
+            data = b""
         if not data:
             self._end(Lost())
 

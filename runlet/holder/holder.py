@@ -119,7 +119,7 @@ def _listen(path: str) -> socket.socket:
         os.unlink(path)  # of a holder that died before it started anything
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
-    listener.listen(1)
+    listener.listen(128)  # agents that came and died while we were stopped (SIGSTOP) still stand in line
     listener.setblocking(False)
     return listener
 
@@ -319,6 +319,9 @@ class Holder:
     def _write_outcome(self) -> None:
         """Nobody takes it: leave it on the disk for the next agent. A disk that fails keeps us here."""
         assert self._ended is not None
+        if not os.path.exists(self._name + START):  # the agent has it since, or somebody removed the folder
+            self._safe = True
+            return
         ended = self._ended
         whole = Ended(
             ended.code, ended.seconds, ended.failure, ended.verdict, self._buffer.acknowledged, self._buffer.kept()

@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A holder may be older than its agent by as long as its program runs: kinds may be added, for which the agent looks at
+# the version; none may change.
 VERSION = 1
 
 # --- from the agent --------------------------------------------------------------------------------------------------

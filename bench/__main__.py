@@ -1,4 +1,4 @@
-"""bench/run [--write] [validate|memory|echo|output|start|fanout|transitions|listing ...]: measure all, or those named.
+"""bench/run [--write] [validate|memory|echo|output|start|fanout|holder|transitions|listing ...]: all, or those named.
 
 Each figure is one JSON object on a line of standard output; progress goes to standard error. A figure stands beside
 what others need for the same in the same run, taken in turn, since the machine's mood changes by the minute.
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import echo, fanout, listing, memory, output, report, start, transitions, validate
+from bench import echo, fanout, holder, listing, memory, output, report, start, transitions, validate
 from bench.figures import Figure, tell
 from bench.fleet import LocalFleet, local_fleet
 from bench.sshd import Sshd, private_sshd
@@ -27,7 +27,9 @@ ON_ONE_DEVICE: dict[str, Measure] = {
     "start": lambda fleet, _: start.figures(fleet),
 }
 ON_MANY_DEVICES: dict[str, Measure] = {"fanout": fanout.figures}
-# Without a fleet: the controller's parts on a database of their own.
+# Without a fleet: holders that no agent has asked for.
+ON_HOLDERS: dict[str, Callable[[], Iterator[Figure]]] = {"holder": holder.figures}
+# Likewise: the controller's parts on a database of their own.
 ON_RECORDS: dict[str, Callable[[], Iterator[Figure]]] = {
     "transitions": transitions.figures,
     "listing": listing.figures,
@@ -35,6 +37,7 @@ ON_RECORDS: dict[str, Callable[[], Iterator[Figure]]] = {
 # The tables of the page, each measured as a whole.
 _TABLES = {
     report.FLEET: [*ON_NO_DEVICE, *ON_ONE_DEVICE, *ON_MANY_DEVICES],
+    report.HOLDER: [*ON_HOLDERS],
     report.RECORDS: [*ON_RECORDS],
 }
 _ALL = [name for names in _TABLES.values() for name in names]
@@ -54,7 +57,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     for table, some in wanted.items():
         if some:
-            measure = _measure if table is report.FLEET else _measure_records
+            measure = _measure if table is report.FLEET else _measure_alone
             figures = list(measure(sorted(some, key=_ALL.index)))
             if options.write:
                 report.write(table, figures)
@@ -62,10 +65,10 @@ def main() -> int:
     return 0
 
 
-def _measure_records(names: list[str]) -> Iterator[Figure]:
+def _measure_alone(names: list[str]) -> Iterator[Figure]:
     for name in names:
         tell(f"measuring {name}")
-        for figure in ON_RECORDS[name]():
+        for figure in (ON_HOLDERS | ON_RECORDS)[name]():
             figure.print()
             yield figure
 

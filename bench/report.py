@@ -7,7 +7,7 @@ import platform
 import re
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "reference" / "performance.md"
 _END = "<!-- end of figures -->"
 # Each table by the mark it stands behind.
 FLEET = "<!-- figures: written by bench/run --write -->"
+HOLDER = "<!-- figures: written by bench/run --write holder -->"
 RECORDS = "<!-- figures: written by bench/run --write transitions listing -->"
 
 
@@ -61,11 +62,11 @@ def _measured_on(mark: str) -> str:
         f"{int(memory[1]) / 1e6:.0f} GB of memory" if memory else "memory unknown",
         f"Linux {platform.release().partition('-')[0]}",
         f"Python {platform.python_version()}",
-        *(_of_fleet() if mark is FLEET else _of_records()),
+        *_OTHERS[mark](),
     ]
     commit = _first_line("git", "-C", str(PAGE.parent), "describe", "--always", "--dirty")
     date = datetime.now(UTC).date().isoformat()
-    beside = " A number in parentheses is how many times Runlet's figure is the other's." if mark is FLEET else ""
+    beside = " A number in parentheses is how many times Runlet's figure is the other's." if mark is not RECORDS else ""
     return (
         f"Measured on {date} at {commit}: {'; '.join(facts)}. Load average at the end: {one:.1f} (1 min), {five:.1f} "
         f"(5 min).{beside}"
@@ -83,6 +84,10 @@ def _of_fleet() -> list[str]:
 
 def _of_records() -> list[str]:
     return [f"SQLite {sqlite3.sqlite_version}", _first_line(program("postgres"), "--version")]
+
+
+# What else was measured, or took part.
+_OTHERS: dict[str, Callable[[], list[str]]] = {FLEET: _of_fleet, HOLDER: list, RECORDS: _of_records}
 
 
 def _first_line(*argv: str) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -18,6 +19,7 @@ from runlet.amqp.definitions import Replication
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, attach
 from runlet.controller.migrations.migrate import migrate
+from runlet.holder.records import Started
 from runlet.model.declaration import Submission
 from runlet.model.job import Job
 from runlet.model.target import Target
@@ -112,12 +114,13 @@ class Fleet:
         self.controller, ready = self._start("controller", "runlet.controller", config)
         self.url = ready["url"]
 
-    def start_agent(self, device: str, within: Within = list) -> None:
+    def start_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:
         config = {
             "device": device,
             "workspace": "default",
             "broker": self.broker.device_url(device),
             "state": str(self.home / device),
+            "keep_programs": keep_programs,
         }
         self.agents[device], _ = self._start(device, "runlet.agent", config, within)
 
@@ -148,6 +151,10 @@ class Fleet:
         for process in [*self.agents.values(), self.controller]:
             if process:
                 process.stop()
+        for record in self.home.glob("*/holders/*.started"):  # of agents that a test killed and did not start again
+            for pid in [Started.decode(record.read_bytes()).holder, *processes_marked(record.name.partition(".")[0])]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def api(self) -> Api:
         return Api(self.url, TOKEN)

@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import logging
 import random
-import signal
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from runlet import __version__
 from runlet.agent import facts
@@ -27,7 +27,7 @@ from runlet.amqp.publisher import Publisher
 from runlet.backoff import Backoff
 from runlet.errors import BrokerUnavailable, ProtocolError
 from runlet.protocol import names
-from runlet.protocol.chunk import Chunk
+from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     HEARTBEAT_SECONDS,
     STALE_SECONDS,
@@ -50,6 +50,9 @@ from runlet.protocol.messages import (
 
 # Commands the broker may hand over before the first is in the journal.
 COMMAND_PREFETCH = 50
+# Control and input the broker may hand over before the first is acknowledged: as much as the queue holds. All but input
+# is acknowledged at once, and of input a session takes a part of this at most.
+CONTROL_PREFETCH = 1000
 # An unanswered Hello is repeated: the controller may be down while the broker is up.
 WELCOME_SECONDS = 10.0
 # At the end, the last reports and the goodbye get this long to leave.
@@ -71,7 +74,7 @@ class Agent:
         self._consumer = Consumer(config.broker, f"{device} consumes")
         commands, control = names.device_queue(workspace, device), names.control_queue(workspace, device)
         self._consumer.subscribe(Subscription(commands, self._on_command, COMMAND_PREFETCH))
-        self._consumer.subscribe(Subscription(control, self._on_control, prefetch=0))
+        self._consumer.subscribe(Subscription(control, self._on_control, CONTROL_PREFETCH))
         self._reporter = Reporter(self._publish_event)
         self._observer = Observer(facts.look, facts.LOOK_SECONDS, self._publish_event)
         self._executions = Executions(config, self._journal, self._tasks, self._reporter.report, self._post_output)
@@ -90,7 +93,6 @@ class Agent:
         """
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._tasks.on_defect)
-        loop.add_signal_handler(signal.SIGCHLD, self._executions.reap)
         self._executions.recover()
         for work in (self._publisher, self._consumer, self._reporter, self._observer):
             self._tasks.start(work.run())
@@ -105,13 +107,16 @@ class Agent:
             raise self._tasks.defect
 
     async def _shut_down(self) -> None:
-        """The order: no new programs; end the running ones while reports can still leave; goodbye; links; journal."""
+        """The order: no new programs; end the running ones, if that is configured, while reports can still leave;
+        goodbye; links; then nothing comes in any more, and the holders are let go; the journal last.
+        """
         outcomes = await self._executions.stop()
         with contextlib.suppress(BrokerUnavailable, TimeoutError):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await self._reporter.send_all(outcomes)
                 await self._publish_event(encode(Goodbye()))
         await self._tasks.cancel()
+        self._executions.close()
         self._journal.close()
 
     # --- what comes from the controller -------------------------------------------------------------------------------
@@ -151,14 +156,16 @@ class Agent:
             self._greet.set()
 
     def _on_control(self, delivery: Delivery) -> None:
-        """Control and input: for a live terminal, or for nothing."""
+        """Control and input: for a live terminal, or for nothing. Input is acknowledged once its terminal has it."""
         try:
             if names.parse_key(delivery.key)[1] == names.INPUT:
-                self._type(Chunk.decode(delivery.body))
-            else:
-                self._control(decode(delivery.body))
+                piece = Input.decode(delivery.body)
+                self._executions.type(piece, partial(self._answer, piece, delivery))
+                return
+            self._control(decode(delivery.body))
         except ProtocolError as error:
             log.warning("dropped a control message: %s", error)
+        delivery.ack()
 
     def _control(self, message: Message) -> None:
         match message:
@@ -171,10 +178,11 @@ class Agent:
             case _:
                 raise ProtocolError(f"a {message.TYPE} in the control lane")
 
-    def _type(self, chunk: Chunk) -> None:
-        reason = self._executions.type(chunk)
+    def _answer(self, piece: Input, delivery: Delivery, reason: str) -> None:
         if reason:
-            self._tell(InputRefused(chunk.execution, chunk.attempt, chunk.position, reason))
+            self._tell(InputRefused(piece.execution, piece.attempt, piece.console, reason))
+        # The echo comes with the answer, and somebody waits for it: it goes first.
+        asyncio.get_running_loop().call_soon(delivery.ack)
 
     # --- what goes to the controller ----------------------------------------------------------------------------------
 

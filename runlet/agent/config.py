@@ -18,7 +18,8 @@ DEFAULT_PARALLEL = 4
 class AgentConfig:
     """`broker` has the amqp:// URL of each node, with password; `state` holds the journal and scripts.
 
-    `parallel` counts programs.
+    `parallel` counts programs. With `keep_programs` they go on when the agent is told to stop; without it they are
+    ended.
     """
 
     device: str
@@ -26,6 +27,7 @@ class AgentConfig:
     broker: tuple[str, ...]
     state: Path
     parallel: int = DEFAULT_PARALLEL
+    keep_programs: bool = True
 
     @classmethod
     def read(cls, path: Path) -> AgentConfig:
@@ -36,8 +38,9 @@ class AgentConfig:
                 device=names.check_device_name(content["device"]),
                 workspace=content["workspace"],
                 broker=addresses(content["broker"]),
-                state=Path(content["state"]),
+                state=Path(content["state"]).absolute(),
                 parallel=int(content.get("parallel", DEFAULT_PARALLEL)),
+                keep_programs=_flag(content, "keep_programs", default=True),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
@@ -50,3 +53,10 @@ class AgentConfig:
         if config.parallel < 1:
             raise InvalidInput(f"{path}: parallel must be at least 1")
         return config
+
+
+def _flag(content: dict[str, object], name: str, *, default: bool) -> bool:
+    value = content.get(name, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false")
+    return value

@@ -6,7 +6,9 @@ What survives a crash is the journal's; what is here is rebuilt from it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
+import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,23 +16,47 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from runlet.agent import processes
 from runlet.agent.config import AgentConfig
+from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
-from runlet.agent.session import Ending, Session, remove_script, write_script
+from runlet.agent.session import (
+    Elsewhere,
+    Ending,
+    Lost,
+    NotStarted,
+    Session,
+    remove_script,
+    start_of,
+    write_script,
+)
 from runlet.agent.tasks import Tasks
+from runlet.holder import processes, records, wire
+from runlet.holder.buffer import OutputBuffer
+from runlet.holder.holder import TERMINATE_SECONDS
+from runlet.holder.records import Ended
 from runlet.model import duration, size
 from runlet.model.execution import Event, State, advance
 from runlet.model.logs import Overflow
-from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Cancel, Execute, Report, Resize, Stored, Watch
-from runlet.protocol.stream import OutputBuffer
+from runlet.protocol.chunk import Input
+from runlet.protocol.messages import MAX_DETAIL, Cancel, Execute, Report, Resize, Stored, Watch
 
-# What it takes to write outcomes down; a program that cannot be killed has none, and its start is in the journal.
+# What it takes to write outcomes down; a program that cannot be killed has none, and its holder stays with it.
 RECORD_SECONDS = 1.0
+# After a holder was lost: what the end of its terminal ends (SIGHUP) needs a moment to be gone.
+HANGUP_SECONDS = 1.0
+# A holder that an earlier agent asked for may still be on its way to its terminal: look again so often, so many times.
+ELSEWHERE_SECONDS, ELSEWHERE_TIMES = 0.1, 50
 # Process ids that fit into a line.
 TOLD_PROCESSES = 10
+
+# Why a program's outcome is not known.
+STOPPED = "the agent was stopped while the program ran"
+ENDED = "its holder was told to end it"
+LOST = "its holder was lost while the program ran"
+REBOOTED = "the device was restarted while the program ran"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -41,9 +67,13 @@ class Held:
     report: Report  # the newest
     state: State
     output: OutputSender
-    session: Session | None = None
+    session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
-    verdict: tuple[Event, str] | None = None  # its outcome and why, once we end its program
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return name_of(self.report.execution, self.report.attempt)
 
 
 class Executions:
@@ -59,6 +89,7 @@ class Executions:
     ) -> None:
         self._config = config
         self._scripts = config.state / "scripts"
+        self._holders = Holders(config.state / "holders")
         self._journal = journal
         self._tasks = tasks
         self._report = report
@@ -70,16 +101,22 @@ class Executions:
         self._stopping = False
 
     def recover(self) -> None:
-        """Take up what the journal holds. A program that was running when we ended is gone with its terminal."""
-        shutil.rmtree(self._scripts, ignore_errors=True)
+        """Take up what the journal holds, and the programs that went on without us."""
+        known = set()
         for entry in self._journal.entries():
             held = self._recovered(entry)
             if held.state.is_outcome:
                 held.output.end()
-            elif entry.started:
-                self._end(held, Event.INTERRUPT, detail=_left_running(entry.id))
             else:
-                self._waiting.append(held)
+                known.add(held.name)
+                if not self._resume(held):
+                    self._waiting.append(held)
+        for name in self._holders.names():
+            if name not in known:
+                self._clear(name)
+        for path in self._scripts.iterdir() if self._scripts.is_dir() else ():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
 
     def reports(self, *, outcomes_only: bool = False) -> list[Report]:
         """The newest report of everything held."""
@@ -110,9 +147,7 @@ class Executions:
             return
         report = Report(*key, version=1, event=Event.ACCEPT, at=time.time())
         if self._journal.accept(command, report):
-            logs = command.logs
-            buffer = OutputBuffer(most=logs.limit) if logs.overflow is Overflow.BLOCK else OutputBuffer()
-            self._waiting.append(self._hold(command, report, State.DELIVERED, buffer))
+            self._waiting.append(self._hold(command, report, State.DELIVERED, OutputBuffer()))
             self._report(report)
             self._start_waiting()
 
@@ -127,22 +162,23 @@ class Executions:
                 self._report(report)
         elif held.state.is_outcome:
             self._report(held.report)
-        elif held.session is None:
+        elif held.ending is None:
             self._waiting.remove(held)
             self._end(held, Event.CANCEL, detail="cancelled before it started")
-        elif message.unless_started:
+        elif message.unless_started or held.session is None:
             self._report(held.report)  # it has started: that is the answer
         else:
-            self._end_program(held, held.session, Event.CANCEL, "")
+            held.session.end(_verdict(Event.CANCEL), politely=True)
 
-    def type(self, chunk: Chunk) -> str | None:
-        """Type for a program; why not, when that is refused."""
-        held = self._held.get((chunk.execution, chunk.attempt))
+    def type(self, piece: Input, answer: Callable[[str], None]) -> None:
+        """Type for a program. `answer` is called when its terminal has it, or with the words why it is refused."""
+        held = self._held.get((piece.execution, piece.attempt))
         if held is None or held.state.is_outcome:
-            return "the program has ended"
-        if held.session is None:
-            return "the program has not started"
-        return held.session.type(chunk.position, chunk.data)
+            answer("the program has ended")
+        elif held.session is None:
+            answer("the program has not started")
+        else:
+            held.session.type(piece, answer)
 
     def control(self, message: Resize | Watch | Stored) -> None:
         """Something about a live terminal or its stream; nothing when the execution is not held (any more)."""
@@ -160,6 +196,8 @@ class Executions:
     def _stored(self, held: Held, message: Stored) -> None:
         if not (message.settled and held.state.is_outcome):
             held.output.acknowledge(message.offset, hole=message.hole)
+            if held.session:
+                held.session.release(held.output.buffer.acknowledged)
             return
         # Not by its offset: after a crash the controller may have more of the output than this journal knows of.
         held.output.acknowledge(held.output.buffer.end, hole=False)
@@ -168,21 +206,27 @@ class Executions:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def reap(self) -> None:
-        """A child ended."""
-        for held in list(self._held.values()):
-            if held.session:
-                held.session.reap()
-
     async def stop(self) -> list[Report]:
-        """Start nothing more and end what runs; the newest reports of what ran, outcomes unless it cannot be killed."""
+        """Start nothing more, and let programs go on or end them, as configured; the newest reports of what was ended.
+
+        Those are outcomes, unless a program cannot be killed.
+        """
         self._stopping = True
         running = [held for held in self._held.values() if held.session]
-        await asyncio.gather(*(held.session.terminate() for held in running if held.session))
         endings = [held.ending for held in running if held.ending]
-        if endings:
-            await asyncio.wait(endings, timeout=RECORD_SECONDS)
-        return [held.report for held in running]
+        if endings and not self._config.keep_programs:
+            for held in running:
+                assert held.session
+                held.session.end(_verdict(Event.INTERRUPT, STOPPED), politely=False)
+            await asyncio.wait(endings, timeout=TERMINATE_SECONDS + RECORD_SECONDS)
+        return [] if self._config.keep_programs else [held.report for held in running]
+
+    def close(self) -> None:
+        """Let go of the holders: after this, nothing more comes from them."""
+        for held in self._held.values():
+            if held.session:
+                held.session.close(taken=False)
+        self._holders.close()
 
     def _start_waiting(self) -> None:
         """Start in order of acceptance, as many as may run at once."""
@@ -192,64 +236,117 @@ class Executions:
     def _start(self, held: Held) -> None:
         command = held.command
         assert command is not None, "what was cancelled before it came never waits"
-        try:
-            session = Session(command, write_script(self._scripts, command), held.output, self._config.device)
-        except OSError as error:
-            remove_script(self._scripts, command)
-            self._end(held, Event.FAIL, detail=f"it cannot be started: {error.strerror}")
+        if self._resume(held):  # an earlier agent asked for it, and did not live to see it start
             return
-        held.session = session
-        if command.logs.overflow is Overflow.STOP:
-            held.output.on_length = partial(self._stop_beyond, command.logs.limit, held, session)
+        try:
+            script = write_script(self._scripts, command)
+            start = start_of(
+                command, script, self._config.device, _timed_out(command), _verdict(Event.INTERRUPT, ENDED)
+            )
+            self._follow(held, self._holders.start(held.name, start))
+        except OSError as error:
+            self._end(held, Event.FAIL, _not_started(error.strerror or str(error)))
+
+    def _resume(self, held: Held) -> bool:
+        """Go on with what has a holder, or had one; False: it never ran."""
+        started = self._holders.started(held.name)  # first: a holder can be reached before it writes this
+        if connection := self._holders.connect(held.name):
+            self._follow(held, connection)
+        elif started:
+            self._running += 1
+            held.ending = self._tasks.start(self._await_end(held, Lost()))
+        else:
+            return False
+        return True
+
+    def _follow(self, held: Held, connection: socket.socket) -> None:
+        held.session = Session(connection, held.output)
+        logs = None if held.command is None else held.command.logs
+        if logs is not None and logs.overflow is Overflow.STOP:
+            held.output.on_length = partial(_stop_beyond, logs.limit, held)
         self._running += 1
-        self._advance(held, Event.START)
-        self._journal.start(held.report)
-        session.start()
-        held.ending = self._tasks.start(self._await_end(held, command, session))
-        self._report(held.report)
+        held.ending = self._tasks.start(self._attend(held, held.session))
 
-    def _end_program(self, held: Held, session: Session, event: Event, detail: str) -> None:
-        """Ctrl-C, then harder; who asks first gives the outcome its name."""
-        if held.verdict is None:
-            held.verdict = event, detail
-            self._tasks.start(session.cancel())
-
-    def _stop_beyond(self, limit: int, held: Held, session: Session, length: int) -> None:
-        if length > limit:
-            self._end_program(held, session, Event.FAIL, f"printed more than {size.text(limit)}")
-
-    async def _await_end(self, held: Held, command: Execute, session: Session) -> None:
-        await asyncio.wait((session.ended,), timeout=command.timeout)
-        if command.timeout is not None and not session.ended.done():
-            limit = duration.text(timedelta(seconds=command.timeout))
-            self._end_program(held, session, Event.TIME_OUT, f"ended after its time limit of {limit}")
+    async def _attend(self, held: Held, session: Session) -> None:
+        """Until the program has ended and its outcome is in the journal."""
+        await asyncio.wait((session.started, session.ended), return_when=asyncio.FIRST_COMPLETED)
+        if session.started.done():
+            self._is_started(held)
         ending = await session.ended
-        self._running -= 1
+        if isinstance(ending, Elsewhere):
+            await self._look_elsewhere(held)
+        else:
+            await self._await_end(held, ending)
+        session.close(taken=True)
+
+    async def _look_elsewhere(self, held: Held) -> None:
+        for _ in range(ELSEWHERE_TIMES):
+            self._running -= 1
+            if self._resume(held):
+                return
+            self._running += 1
+            await asyncio.sleep(ELSEWHERE_SECONDS)
+        await self._await_end(held, Lost())
+
+    def _is_started(self, held: Held) -> None:
+        if held.state is State.DELIVERED:
+            self._advance(held, Event.START)
+            self._report(held.report)
+
+    async def _await_end(self, held: Held, ending: Ending) -> None:
+        """The outcome of what has ended: told, or written down, or to be concluded."""
+        if isinstance(ending, Lost) and (ended := self._holders.ended(held.name)):
+            held.output.take_over(OutputBuffer(start=ended.offset, kept=ended.tail))
+            ending = ended
+        match ending:
+            case Ended():
+                self._is_started(held)
+                self._end(held, *_judged(ending), ended=ending)
+            case NotStarted(words):
+                self._end(held, Event.FAIL, _not_started(words))
+            case _ if started := self._holders.started(held.name):
+                self._is_started(held)
+                same_boot = started.boot == records.boot_id()
+                await asyncio.sleep(HANGUP_SECONDS if same_boot else 0)
+                self._end(held, Event.INTERRUPT, _left_running(held.report.execution) if same_boot else REBOOTED)
+            case _:
+                self._end(held, Event.FAIL, _not_started("its holder ended before it"))
         held.session = None
-        remove_script(self._scripts, command)
-        event, detail = self._judge(held, ending)
-        self._end(held, event, detail, ending)
+        self._running -= 1
         self._start_waiting()
 
-    def _judge(self, held: Held, ending: Ending) -> tuple[Event, str]:
-        if held.verdict:
-            return held.verdict
-        if self._stopping:
-            return Event.INTERRUPT, "the agent was stopped while the program ran"
-        return (Event.SUCCEED if ending.exit_code == 0 else Event.FAIL), ending.failure
-
-    def _end(self, held: Held, event: Event, detail: str, ending: Ending | None = None) -> None:
+    def _end(self, held: Held, event: Event, detail: str, ended: Ended | None = None) -> None:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""
         self._advance(held, event)
         length = held.output.buffer.end
-        held.report = replace(held.report, detail=detail or _full_words(held.command, length), output_length=length)
-        if ending:
+        detail = detail[:MAX_DETAIL] or _full_words(held.command, length)
+        held.report = replace(held.report, detail=detail, output_length=length)
+        if ended:
             held.report = replace(
-                held.report, exit_code=ending.exit_code, signal=ending.signal, seconds=round(ending.seconds, 3)
+                held.report,
+                exit_code=ended.code if ended.code >= 0 else None,
+                signal=-ended.code if ended.code < 0 else None,
+                seconds=round(ended.seconds, 3),
             )
         self._journal.end(held.report, held.output.buffer.acknowledged, held.output.buffer.kept())
+        self._holders.forget(held.name)
+        remove_script(self._scripts, held.name)
         held.output.end()
         self._report(held.report)
+
+    def _clear(self, name: str) -> None:
+        """Remove what is left of an execution that is over; a holder that still waits for that is told so."""
+        execution, _, attempt = name.partition(".")
+        connection = self._holders.connect(name)
+        if connection is None:
+            self._holders.forget(name)
+        elif self._journal.is_over(execution, int(attempt)):
+            with connection:
+                connection.sendall(wire.frame(wire.TAKEN))
+            self._holders.forget(name)
+        else:
+            log.warning("a holder runs %s, which the journal does not know; it is left alone", name)
+            connection.close()
 
     def _advance(self, held: Held, event: Event) -> None:
         held.state = advance(held.state, event)
@@ -275,11 +372,42 @@ def _full_words(command: Execute | None, length: int) -> str:
     return f"printed {size.text(command.logs.limit)}, all that its job keeps"
 
 
+def name_of(execution: str, attempt: int) -> str:
+    return f"{execution}.{attempt}"
+
+
+def _verdict(event: Event, detail: str = "") -> str:
+    """What a holder is to say of the end that it is asked for."""
+    return f"{event}\n{detail}"
+
+
+def _stop_beyond(limit: int, held: Held, length: int) -> None:
+    if length > limit and held.session is not None:
+        held.output.on_length = lambda _length: None
+        held.session.end(_verdict(Event.FAIL, f"printed more than {size.text(limit)}"), politely=True)
+
+
+def _timed_out(command: Execute) -> str:
+    limit = duration.text(timedelta(seconds=command.timeout or 0))
+    return _verdict(Event.TIME_OUT, f"ended after its time limit of {limit}")
+
+
+def _judged(ended: Ended) -> tuple[Event, str]:
+    """The outcome of a program and why: the verdict of whoever ended it, or what it says itself."""
+    event, _, detail = ended.verdict.decode().partition("\n")
+    if event:
+        return Event(event), detail
+    return (Event.SUCCEED if ended.code == 0 else Event.FAIL), ended.failure.decode(errors="replace")
+
+
+def _not_started(why: str) -> str:
+    return f"it cannot be started: {why}"
+
+
 def _left_running(execution: str) -> str:
-    """What to tell of a program whose agent was lost: its terminal is gone, but it may have survived that."""
-    words = "the agent was restarted while the program ran"
-    pids = processes.of_execution(execution)
+    """What to tell of a program whose holder was lost: its terminal is gone, but it may have survived that."""
+    pids = processes.of_execution(execution.encode())
     if not pids:
-        return words
+        return LOST
     shown = ", ".join(str(pid) for pid in pids[:TOLD_PROCESSES]) + (", ..." if len(pids) > TOLD_PROCESSES else "")
-    return f"{words}; still running without a terminal: {shown}"
+    return f"{LOST}; still running without a terminal: {shown}"

@@ -1,7 +1,8 @@
 """The agent's durable record: which executions it took, how far each came, and what the controller has not stored yet.
 
 One row an execution and attempt. Every write commits with an fsync before it returns (WAL with synchronous=FULL), since
-the broker's copy is acknowledged right after: accepting and starting must survive a power cut.
+the broker's copy is acknowledged right after: accepting must survive a power cut. That a program was started is written
+down by its holder; the journal need not know.
 A commit that fails is fatal: after a failed fsync nobody knows what is on the disk, so the agent ends and starts again.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runlet.errors import Conflict
+from runlet.model.execution import State, advance
 from runlet.protocol.messages import Execute, Report, decode, encode
 
 # Ids of settled executions are kept, so that a command the broker still held cannot start one again. The number is far
@@ -26,7 +28,6 @@ CREATE TABLE IF NOT EXISTS execution (
     id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     command BLOB,              -- the Execute; NULL when a Cancel overtook it
-    started INTEGER NOT NULL DEFAULT 0,
     report BLOB,               -- the newest Report
     tail_offset INTEGER NOT NULL DEFAULT 0,
     tail BLOB NOT NULL DEFAULT x'',  -- output that the controller had not stored when the program ended
@@ -48,7 +49,6 @@ class Entry:
     id: str
     attempt: int
     command: Execute | None
-    started: bool
     report: Report | None
     tail_offset: int
     tail: bytes
@@ -101,19 +101,24 @@ class Journal:
         )
         return cursor.rowcount > 0
 
-    def start(self, report: Report) -> None:
-        """The program is about to be started: from here on it is never started again."""
-        self._db.execute(
-            "UPDATE execution SET started = 1, report = ? WHERE (id, attempt) = (?, ?)",
-            (encode(report), report.execution, report.attempt),
-        )
-
     def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
         """The execution has its outcome; the output not yet stored is kept with it."""
         self._db.execute(
             "UPDATE execution SET report = ?, tail_offset = ?, tail = ? WHERE (id, attempt) = (?, ?)",
             (encode(report), tail_offset, tail, report.execution, report.attempt),
         )
+
+    def is_over(self, execution: str, attempt: int) -> bool:
+        """Whether it has an outcome, settled or not."""
+        row = self._db.execute(
+            "SELECT report FROM execution WHERE (id, attempt) = (?1, ?2) UNION ALL "
+            "SELECT NULL FROM settled WHERE (id, attempt) = (?1, ?2)",
+            (execution, attempt),
+        ).fetchone()
+        if row is None or row[0] is None:
+            return row is not None
+        report = _decoded(row[0])
+        return isinstance(report, Report) and advance(State.QUEUED, report.event).is_outcome
 
     def settle(self, execution: str, attempt: int) -> None:
         """The controller has the outcome and all output: forget both, remember the id."""
@@ -126,13 +131,13 @@ class Journal:
     def entries(self) -> Iterator[Entry]:
         """Everything the agent is responsible for, in the order it was accepted."""
         rows = self._db.execute(
-            "SELECT id, attempt, command, started, report, tail_offset, tail FROM execution ORDER BY number"
+            "SELECT id, attempt, command, report, tail_offset, tail FROM execution ORDER BY number"
         ).fetchall()
-        for id_, attempt, command, started, report, tail_offset, tail in rows:
+        for id_, attempt, command, report, tail_offset, tail in rows:
             execute, newest = _decoded(command), _decoded(report)
             assert execute is None or isinstance(execute, Execute)
             assert newest is None or isinstance(newest, Report)
-            yield Entry(id_, attempt, execute, bool(started), newest, tail_offset, tail)
+            yield Entry(id_, attempt, execute, newest, tail_offset, tail)
 
 
 def _decoded(body: bytes | None) -> object:

@@ -1,7 +1,7 @@
 """Sending one stream: small frames at once when somebody watches, large and rare ones when nobody does.
 
-The buffer keeps every byte until the controller has stored it. What is lost on the way is noticed by the lack of
-progress and sent again from the last stored offset.
+The buffer keeps every byte until the controller has stored it, as the holder's does, which bounds it. What is lost on
+the way is noticed by the lack of progress and sent again from the last stored offset.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from runlet.errors import BrokerUnavailable
+from runlet.errors import BrokerUnavailable, ProtocolError
+from runlet.holder.buffer import OutputBuffer
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 from runlet.protocol.messages import WATCH_SECONDS
-from runlet.protocol.stream import OutputBuffer
 
 # Nobody watches: bytes wait this long for company, so that a chatty job costs four messages a second.
 HOLD_SECONDS = 0.25
@@ -23,10 +23,7 @@ RESEND_SECONDS = 5.0
 
 
 class OutputSender:
-    """The sending end of one execution's stream.
-
-    `on_room` is called when a full buffer has room again; `on_length` with the stream's length when it grows.
-    """
+    """The sending end of one execution's stream. `on_length` is called with its length when it grows."""
 
     def __init__(
         self, execution: str, attempt: int, buffer: OutputBuffer, post: Callable[[bytes], Awaitable[None]]
@@ -40,11 +37,16 @@ class OutputSender:
         self._ended = False
         self._hold: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
-        self.on_room: Callable[[], None] = lambda: None
         self.on_length: Callable[[int], None] = lambda _length: None
 
+    def take_over(self, buffer: OutputBuffer) -> None:
+        """The stream as its holder has it: what is before the buffer's begin, the controller has stored."""
+        self.buffer = buffer
+        self._wake.set()
+        self.on_length(self.buffer.end)
+
     def append(self, data: bytes) -> None:
-        """Take what the terminal printed; at most `buffer.room` bytes."""
+        """Take what the terminal printed."""
         self.buffer.append(data)
         if self._is_due():
             self._wake.set()
@@ -70,11 +72,16 @@ class OutputSender:
         self._wake.set()
 
     def acknowledge(self, offset: int, *, hole: bool) -> None:
-        """The controller has everything before `offset`, and not what followed it if there is a hole."""
-        self.buffer.acknowledge(offset)
+        """The controller has everything before `offset`, and not what followed it if there is a hole.
+
+        Raises ProtocolError for an offset that was never produced, or that the holder has not sent again yet.
+        """
+        try:
+            self.buffer.acknowledge(offset)
+        except ValueError as error:
+            raise ProtocolError(str(error)) from None
         if hole:
             self.buffer.rewind()
-        self.on_room()
         self._wake.set()
 
     def resume(self) -> None:

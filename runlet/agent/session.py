@@ -1,39 +1,37 @@
-"""One program from its start to its end: what it prints goes to the output, what is typed goes in, cancel ends it."""
+"""The agent's hold on one program: a connection to its holder, which owns the terminal."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pwd
 import re
 import shutil
-import time
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runlet.agent import processes
 from runlet.agent.output import OutputSender
-from runlet.agent.terminal import Terminal
+from runlet.holder import processes, wire
+from runlet.holder.buffer import OutputBuffer
+from runlet.holder.records import Ended, Start
+from runlet.model.logs import Overflow
+from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Execute, TerminalSize
 
 DEFAULT_ENTRYPOINT = ("/bin/bash", "--login")
 
-# One turn of the loop reads at most this much of one terminal, so that other sessions and commands get their turn.
-READ_BYTES = 64 * 1024
-# After the program ended: what the kernel may still hold of its output, taken even beyond the buffer's bound, since an
-# end must not wait for the controller. A background process that keeps printing is cut off here.
-DRAIN_BYTES = 256 * 1024
-# Typed bytes that the program does not read yet, beyond the kernel's own queue (4 KiB a line, about 20 KiB raw).
-INPUT_LIMIT_BYTES = 64 * 1024
-# A console that typed keeps the terminal to itself this long, so that two operators cannot interleave keys.
-WRITER_SECONDS = 3.0
-# Cancel: Ctrl-C, then after this SIGTERM, ...
-INTERRUPT_SECONDS = 2.0
-# ... then after this SIGKILL to everything the execution started.
-TERMINATE_SECONDS = 5.0
-# What a killed process needs to be gone.
-KILL_SECONDS = 2.0
+# One turn of the loop takes at most this much from one holder, so that other sessions and commands get their turn.
+READ_BYTES = 256 * 1024
+# Pieces of input that the holder has not answered. It answers each at once: more means that it is stopped, and what is
+# not acknowledged must not fill the control lane, where cancels come.
+MAX_UNANSWERED = 256
+# Bytes that the holder's socket does not take: likewise.
+MAX_UNSENT_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 # They describe the terminal that the agent was started in, and programs trust them more than their own terminal.
@@ -41,148 +39,156 @@ _OTHER_TERMINAL = frozenset({"COLUMNS", "LINES", "TERMCAP"})
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a program ended: an exit code or a signal; `failure` says why it could not be started."""
+class NotStarted:
+    """The program cannot be started, and never ran."""
 
-    exit_code: int | None
-    signal: int | None
-    failure: str
-    seconds: float
+    words: str
+
+
+class Elsewhere:
+    """Another holder has this execution, or had it."""
+
+
+class Lost:
+    """The holder is gone without a word; what it wrote down tells more."""
+
+
+Ending = Ended | NotStarted | Elsewhere | Lost
 
 
 class Session:
-    """The live terminal of one execution. Made waiting; `start` lets the program run; `ended` resolves once."""
+    """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended."""
 
-    def __init__(self, command: Execute, script: Path | None, output: OutputSender, device: str) -> None:
-        """Raises OSError when no terminal or process can be had."""
-        self._command = command
+    def __init__(self, connection: socket.socket, output: OutputSender) -> None:
+        self._connection = connection
         self._output = output
-        scripts = () if script is None else (str(script),)
-        argv = (*(command.entrypoint or DEFAULT_ENTRYPOINT), *scripts, *command.arguments)
-        own = _own_environment()
-        environment = _environment(own, command, device)
-        self._terminal = Terminal(argv, environment, command.cwd or own["HOME"], command.terminal)
         self._loop = asyncio.get_running_loop()
+        self._frames = wire.Frames()
+        self._sending = bytearray()
+        self._unanswered: dict[tuple[int, int], Callable[[str], None]] = {}
+        self.started: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
-        self._status: int | None = None
-        self._reading = False
-        self._typed = bytearray()
-        self._writer = 0
-        self._writer_until = 0.0
-        self._began = time.monotonic()
+        connection.setblocking(False)
+        self._loop.add_reader(connection, self._receive)
 
-    def start(self) -> None:
-        """Let the program run. The caller has written down that it starts."""
-        self._began = time.monotonic()
-        self._terminal.release()
-        self._output.on_room = self._resume_reading
-        self._resume_reading()
+    def type(self, piece: Input, answer: Callable[[str], None]) -> None:
+        """Type for the program. `answer` is called when the terminal has it, or with the words why it is refused."""
+        key = piece.console, piece.number
+        if self.ended.done():
+            answer("the program has ended")
+        elif len(self._unanswered) >= MAX_UNANSWERED or len(self._sending) > MAX_UNSENT_BYTES:
+            answer("the program's terminal does not answer")
+        else:
+            self._unanswered[key] = answer
+            self._send(wire.type_(piece.console, piece.number, piece.data))
 
-    def type(self, console: int, data: bytes) -> str | None:
-        """Type for the program; why not, when that is refused. Either all of `data` is taken or nothing."""
-        now = self._loop.time()
-        if self.ended.done() or self._status is not None:
-            return "the program has ended"
-        if console != self._writer and now < self._writer_until:
-            return "another console is typing"
-        if len(self._typed) + len(data) > INPUT_LIMIT_BYTES:
-            return "the program does not read what was typed before"
-        self._writer, self._writer_until = console, now + WRITER_SECONDS
-        waiting = bool(self._typed)
-        self._typed += data
-        if not waiting:
-            self._write()
-        return None
+    def release(self, offset: int) -> None:
+        """The controller has stored the output before `offset`."""
+        self._send(wire.release(offset))
 
     def resize(self, size: TerminalSize) -> None:
-        if not self.ended.done():
-            self._terminal.resize(size)
-            self._terminal.redraw()
+        self._send(wire.resize(size.columns, size.rows))
 
-    def reap(self) -> None:
-        """A child ended: look whether it was ours."""
-        if self._status is None:
-            pid, status = os.waitpid(self._terminal.pid, os.WNOHANG)
-            if pid:
-                self._status = status
-                self._take(min(DRAIN_BYTES, self._output.buffer.rest))
-                self._finish(status)
+    def end(self, verdict: str, *, politely: bool) -> None:
+        """End the program, politely with Ctrl-C first; who asks first gives its end the verdict."""
+        self._send(wire.end(verdict.encode(), politely=politely))
 
-    async def cancel(self) -> None:
-        """End the program: Ctrl-C, SIGTERM, SIGKILL to everything it started."""
-        if not self.ended.done():
-            self._typed.clear()
-            self._terminal.interrupt()
-            await asyncio.wait((self.ended,), timeout=INTERRUPT_SECONDS)
-        await self.terminate()
+    def close(self, *, taken: bool) -> None:
+        """Let go of the holder: its outcome is in the journal, or the agent leaves."""
+        if taken:
+            self._send(wire.frame(wire.TAKEN))
+        self._disconnect()
 
-    async def terminate(self) -> None:
-        """End the program without asking it first: SIGTERM, then SIGKILL to everything it started."""
-        if not self.ended.done():
-            self._terminal.terminate()
-            await asyncio.wait((self.ended,), timeout=TERMINATE_SECONDS)
-        processes.kill(processes.of_execution(self._command.execution, self._terminal.pid))
-        # Not without a bound: a process that waits for a dead disk cannot be killed.
-        await asyncio.wait((self.ended,), timeout=KILL_SECONDS)
+    def _send(self, frame: bytes) -> None:
+        if self._connection.fileno() < 0:
+            return
+        self._sending += frame
+        self._flush()
 
-    def _resume_reading(self) -> None:
-        if not self._reading and not self.ended.done() and self._output.buffer.room >= self._least_room:
-            self._reading = True
-            self._loop.add_reader(self._terminal.master, self._on_readable)
-            self._on_readable()
-
-    @property
-    def _least_room(self) -> int:
-        """Room for less is not worth a turn, unless nothing more may follow."""
-        return min(READ_BYTES, max(1, self._output.buffer.rest))
-
-    def _pause_reading(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._loop.remove_reader(self._terminal.master)
-
-    def _on_readable(self) -> None:
-        is_open = self._take(min(READ_BYTES, self._output.buffer.room))
-        if not self._output.buffer.room:
-            self._pause_reading()  # the program blocks at the kernel's own buffer until the controller caught up
-        if not is_open:
-            self._pause_reading()  # the terminal has hung up; SIGCHLD tells the rest
-
-    def _take(self, most: int) -> bool:
-        """Pass on what the programs printed, `most` bytes of it; False when all have let go of the terminal."""
-        collected: list[bytes] = []
-        data: bytes | None = b""
-        while most > 0 and (data := self._terminal.read(most)):
-            collected.append(data)
-            most -= len(data)
-        if collected:
-            self._output.append(b"".join(collected))
-        return data is not None
-
-    def _write(self) -> None:
-        taken = self._terminal.write(bytes(self._typed))
-        del self._typed[:taken]
-        if self._typed:
-            self._loop.add_writer(self._terminal.master, self._write)
+    def _flush(self) -> None:
+        try:
+            del self._sending[: self._connection.send(self._sending)]
+        except BlockingIOError:
+            pass
+        except OSError:  # reading tells what there is to know
+            self._sending.clear()
+        if self._sending:
+            self._loop.add_writer(self._connection, self._flush)
         else:
-            self._loop.remove_writer(self._terminal.master)
+            self._loop.remove_writer(self._connection)
 
-    def _finish(self, status: int) -> None:
-        self._pause_reading()
-        self._loop.remove_writer(self._terminal.master)
-        self._output.on_room = lambda: None
-        failure = self._terminal.failure()
-        self._terminal.close()
-        code = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - self._began
-        self.ended.set_result(
-            Ending(
-                exit_code=code if code >= 0 else None,
-                signal=-code if code < 0 else None,
-                failure=failure,
-                seconds=seconds,
-            )
-        )
+    def _receive(self) -> None:
+        try:
+            data = self._connection.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        try:
+            for kind, content in self._frames.feed(data):
+                self._take(kind, content)
+        except ValueError as error:  # of a version that is not ours: the program goes on, and is told as left running
+            log.error("a holder is not understood: %s", error)  # noqa: TRY400
+            data = b""
+        if not data:
+            self._end(Lost())
+
+    def _take(self, kind: int, content: bytes) -> None:
+        match kind:
+            case wire.OUTPUT:
+                self._output.append(content)
+            case wire.ANSWER:
+                console, number, words = wire.read_typed(content)
+                answer = self._unanswered.pop((console, number), None)
+                if answer is not None:
+                    answer(words.decode(errors="replace"))
+            case wire.GREETING:
+                self._output.take_over(OutputBuffer(start=wire.read_greeting(content)))
+                self.started.set_result(None)
+            case wire.ENDED:
+                self._end(Ended.decode(content))
+            case wire.REFUSED:
+                self._end(NotStarted(content.decode(errors="replace")))
+            case wire.ELSEWHERE:
+                self._end(Elsewhere())
+            case _:
+                raise wire.BrokenWire(f"a frame of kind {kind}")
+
+    def _end(self, ending: Ending) -> None:
+        if self.ended.done():
+            return
+        self._loop.remove_reader(self._connection)
+        self.ended.set_result(ending)
+        unanswered, self._unanswered = self._unanswered, {}
+        for answer in unanswered.values():
+            answer("the program has ended")
+
+    def _disconnect(self) -> None:
+        if self._connection.fileno() >= 0:
+            self._loop.remove_reader(self._connection)
+            self._loop.remove_writer(self._connection)
+            self._connection.close()
+
+
+def start_of(command: Execute, script: Path | None, device: str, on_timeout: str, on_stop: str) -> Start:
+    """What a holder must know to start `command`."""
+    scripts = () if script is None else (str(script),)
+    argv = (*(command.entrypoint or DEFAULT_ENTRYPOINT), *scripts, *command.arguments)
+    own = _own_environment()
+    cwd = os.path.abspath(os.path.expanduser(command.cwd or own["HOME"]))
+    return Start(
+        execution=command.execution.encode(),
+        argv=[os.fsencode(argument) for argument in argv],
+        environment={
+            os.fsencode(name): os.fsencode(value) for name, value in _environment(own, command, device).items()
+        },
+        cwd=os.fsencode(cwd),
+        size=(command.terminal.columns, command.terminal.rows),
+        timeout=command.timeout,
+        most=command.logs.limit if command.logs.overflow is Overflow.BLOCK else None,
+        on_timeout=on_timeout.encode(),
+        on_stop=on_stop.encode(),
+    )
 
 
 def write_script(directory: Path, command: Execute) -> Path | None:
@@ -197,8 +203,8 @@ def write_script(directory: Path, command: Execute) -> Path | None:
     return path
 
 
-def remove_script(directory: Path, command: Execute) -> None:
-    shutil.rmtree(directory / f"{command.execution}.{command.attempt}", ignore_errors=True)
+def remove_script(directory: Path, name: str) -> None:
+    shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def login(uid: int) -> tuple[str, str, str]:
@@ -239,5 +245,5 @@ def _environment(own: Mapping[str, str], command: Execute, device: str) -> Mappi
         "RUNLET_JOB": command.job,
         "RUNLET_RUN": str(command.run),
         "RUNLET_ATTEMPT": str(command.attempt),
-        processes.MARK: command.execution,
+        processes.MARK.decode(): command.execution,
     }

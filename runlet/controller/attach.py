@@ -17,7 +17,7 @@ from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, RunletError, Unavailable, UnknownName
 from runlet.protocol import frames, messages
-from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk, Input
 from runlet.protocol.frames import (
     Attach,
     Drained,
@@ -176,7 +176,8 @@ class Attaching:
             raise ProtocolError("typed for an execution that is not attached")
         reason = _refusal(view, read_only)
         if reason is None and view.device is not None:
-            typed = Chunk(view.id, view.attempt, attachment.number, chunk.data)
+            attachment.typed += 1
+            typed = Input(view.id, view.attempt, attachment.number, attachment.typed, chunk.data)
             try:
                 await self._dispatcher.type(view.device, typed)
             except Unavailable as error:

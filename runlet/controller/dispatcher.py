@@ -16,7 +16,7 @@ from runlet.controller.store import Store
 from runlet.controller.topology import for_devices
 from runlet.errors import BrokerUnavailable, ProtocolError, Unavailable, Unroutable
 from runlet.protocol import names
-from runlet.protocol.chunk import Chunk
+from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Alive, Cancel, Message, Welcome, encode
 
 # How often the outbox is searched for commands that were not answered in time.
@@ -66,11 +66,11 @@ class Dispatcher:
         """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
         self._publisher.offer(names.key(device, names.CONTROL), encode(message))
 
-    async def type(self, device: str, chunk: Chunk) -> None:
+    async def type(self, device: str, typed: Input) -> None:
         """Typed bytes; raises BrokerUnavailable when they cannot be on their way soon: input is never typed late."""
         try:
             async with asyncio.timeout(INPUT_SECONDS):
-                await self._publisher.post(names.key(device, names.INPUT), chunk.encode())
+                await self._publisher.post(names.key(device, names.INPUT), typed.encode())
         except TimeoutError:
             raise BrokerUnavailable("the broker takes no messages now") from None
 

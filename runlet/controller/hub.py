@@ -23,12 +23,16 @@ NOTICE_LIMIT = 100
 
 @dataclass(eq=False, slots=True)
 class Attachment:
-    """One console's hold on some executions of a run. `number` tells the agent which console types."""
+    """One console's hold on some executions of a run.
+
+    `number` tells an agent which console types, and `typed` the pieces of its input apart.
+    """
 
     number: int
     run: int
     executions: dict[str, ExecutionView]
     positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
+    typed: int = 0
     rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
     notices: list[tuple[str, str]] = field(default_factory=list)  # (execution, words)

@@ -36,13 +36,14 @@ class Status:
 def stop(home: Home) -> Up | None:
     """Stop the fleet and wait until it is gone; None when there was none.
 
-    Also waits for what an `up` that was killed left to stop by itself.
+    Also waits for what an `up` that was killed left to stop by itself, and ends programs that outlived their agents.
     """
     up = _running(home)
     if up is None:
         if processes.written_down(home.processes):
             asyncio.run(supervisor.end_leftovers(home))
             home.forget()
+        asyncio.run(supervisor.end_programs(home))
         return None
     with contextlib.suppress(ProcessLookupError):  # it ended since
         os.kill(up.pid, signal.SIGTERM)

@@ -8,11 +8,12 @@ controller, which records it; the broker last.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +21,13 @@ from typing import Any
 from runlet.amqp.definitions import CONTROLLER_USER
 from runlet.backoff import Backoff
 from runlet.errors import LocalFleetError
+from runlet.holder.holder import TERMINATE_SECONDS
+from runlet.holder.records import STARTED, Started, UnreadableRecord
 from runlet.local import broker, processes, rabbitmq
 from runlet.local.child import Child, Program
 from runlet.local.home import Endpoint, Home, Up
 from runlet.local.ports import LOOPBACK, check_free, free_ports
+from runlet.local.processes import Process
 
 WORKSPACE = "default"
 _SECRET_BYTES = 24
@@ -43,8 +47,11 @@ _BROKER = Program(
 _CONTROLLER = Program("controller", "runlet.controller", _START_SECONDS, _STOP_SECONDS)
 _MIGRATION = Program("controller", "runlet.controller", _START_SECONDS, _STOP_SECONDS, ("migrate",))
 
-# A whole fleet, one after the other: devices together, controller, broker.
-STOP_SECONDS = _STOP_SECONDS + _STOP_SECONDS + _BROKER_STOP_SECONDS
+# What a holder needs to end its program, and to write down how it ended.
+PROGRAMS_SECONDS = TERMINATE_SECONDS + 3.0
+
+# A whole fleet, one after the other: devices together, what they left running, controller, broker.
+STOP_SECONDS = _STOP_SECONDS + PROGRAMS_SECONDS + _STOP_SECONDS + _BROKER_STOP_SECONDS
 
 # Tells a person what has happened: (which part, what).
 Tell = Callable[[str, str], None]
@@ -92,6 +99,7 @@ class Supervisor:
         try:
             self._home.tell_up(Up(os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), list(self._devices)))
             await end_leftovers(self._home)
+            await end_programs(self._home, keep=self._plan.devices)  # theirs go on: each agent finds its own again
             if self._plan.port:
                 check_free(self._plan.port, "the controller")
             await self._work_until(stop, ready)
@@ -194,6 +202,7 @@ class Supervisor:
 
     async def _stop(self) -> None:
         await asyncio.gather(*(child.stop() for child in self._devices.values()))
+        await end_programs(self._home)  # of agents that had to be killed
         await self._controller.stop()
         await self._migration.stop()
         await self._broker.stop()
@@ -225,6 +234,7 @@ class Supervisor:
             "workspace": WORKSPACE,
             "broker": self._broker_url(name),
             "state": str(self._home.device(name)),
+            "keep_programs": False,
         }
 
     def _broker_url(self, user: str) -> str:
@@ -234,6 +244,21 @@ class Supervisor:
 async def end_leftovers(home: Home) -> None:
     """End the children of an `up` that was killed. They stop by themselves; this waits for it, and for so long only."""
     await processes.end(processes.written_down(home.processes), _BROKER_STOP_SECONDS)
+
+
+async def end_programs(home: Home, keep: Collection[str] = ()) -> None:
+    """End the programs that outlived their agents, in order, but those of the devices to keep."""
+    await processes.end(programs_left(home, keep), PROGRAMS_SECONDS)
+
+
+def programs_left(home: Home, keep: Collection[str] = ()) -> list[Process]:
+    """The holders of programs that go on, whether or not their agents do. Told to end, they end their programs."""
+    found = []
+    for record in home.path.glob(f"devices/*/holders/*{STARTED}"):
+        if record.parent.parent.name not in keep:
+            with contextlib.suppress(FileNotFoundError, UnreadableRecord):
+                found.append(Process(Started.decode(record.read_bytes()).holder, str(record.parent)))
+    return [holder for holder in found if holder.runs()]
 
 
 def _held(home: Home) -> LocalFleetError:

@@ -29,6 +29,26 @@ def test_vim_edits_a_file(terminal: Tmux, tmp_path: Path) -> None:
     assert "naïve" not in terminal.screen(), "the shell's screen is back"
 
 
+def test_vim_goes_on_while_its_agent_is_killed(terminal: Tmux, fleet: Fleet, device: str, tmp_path: Path) -> None:
+    edited = tmp_path / "notes.txt"
+    edited.write_text("first\nlast\n")
+    fleet.start_agent(device)
+    terminal.enter(f"runlet exec {device} -- sh -c 'cd {tmp_path}; exec vim -u NONE -i NONE -n notes.txt'")
+    terminal.wait_for(re.compile(r"^last"))
+    terminal.type("obefore ")
+    terminal.wait_for("before")
+    fleet.agents[device].kill()
+    terminal.type("meanwhile ")
+    fleet.start_agent(device)
+    terminal.wait_for("before meanwhile")
+    terminal.type("after")
+    terminal.wait_for("before meanwhile after")
+    terminal.press("Escape")
+    terminal.enter(":wq")
+    assert "Exited with code: 0 signal: none" in terminal.wait_for_end(0)
+    assert edited.read_text() == "first\nbefore meanwhile after\nlast\n"
+
+
 def test_python_prompt(terminal: Tmux, tmp_path: Path) -> None:
     terminal.enter(f"runlet exec pi-1 -- env HOME={tmp_path} python3 -q")
     terminal.wait_for(">>>")

@@ -195,6 +195,45 @@ def test_a_killed_child_is_started_again(site: Site, child: str) -> None:
     assert "still here" in ran.stdout
 
 
+def test_a_program_outlives_its_agent_and_ends_with_down(site: Site, tmp_path: Path) -> None:
+    site.up("--devices", "pi-1")
+    run_for_ever(site, tmp_path / "pid")
+    before = site.child("device-pi-1")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: site.child("device-pi-1") != before, "the agent to be started again")
+    assert "running" in site.runlet("show", "1").stdout
+    site.runlet("down")
+    site.assert_nothing_runs()
+
+
+def test_programs_of_a_fleet_that_was_killed_whole(site: Site, tmp_path: Path) -> None:
+    """The next `up` has them again; `down` without it ends them."""
+    process = site.foreground("--devices", "pi-1")
+    program = run_for_ever(site, tmp_path / "pid")
+    kill_whole(site, process)
+    process = site.foreground("--devices", "pi-1")
+    wait_until(lambda: "running" in site.runlet("show", "1").stdout, "the program to be found")
+    kill_whole(site, process)
+    assert Path(f"/proc/{program}").exists()
+    assert site.runlet("down").returncode == 0
+    site.assert_nothing_runs()
+
+
+def run_for_ever(site: Site, told: Path) -> int:
+    """A program on pi-1, once it runs; its process."""
+    started = site.runlet("exec", "--detach", "pi-1", "--", "sh", "-c", f"echo $$ > {told}; exec sleep 1000")
+    assert started.returncode == 0, started.stderr
+    return int(wait_until(lambda: told.read_text() if told.exists() else "", "the program to run"))
+
+
+def kill_whole(site: Site, up: subprocess.Popen[str]) -> None:
+    agent = site.child("device-pi-1")
+    up.kill()
+    os.kill(agent, signal.SIGKILL)
+    up.communicate()
+    (site.path / "endpoint.json").unlink()
+
+
 def test_a_child_that_goes_on_crashing_ends_all_with_a_reason(site: Site) -> None:
     process = site.foreground("--devices", "pi-1")
     (site.path / "config" / "device-pi-1.json").write_text("not JSON")

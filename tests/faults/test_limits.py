@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from runlet.agent.session import login
-from runlet.agent.terminal import Terminal
+from runlet.holder.terminal import Terminal
 from runlet.model.execution import State
-from runlet.protocol.messages import TerminalSize
 from tests.harness import Fleet, wait_until
 
 NOBODYS_UID = 54_321
@@ -79,8 +78,8 @@ def test_a_second_agent_on_the_same_state_does_not_start(fleet: Fleet, device: s
     fleet.settled(run)
 
 
-async def test_signals_to_a_program_that_has_not_begun_are_not_the_agents():
-    """Between fork and exec the child is a copy of the agent, its way to be told of signals included."""
+async def test_signals_to_a_program_that_has_not_begun_are_not_its_parents():
+    """Between fork and exec the child is a copy of its parent, its way to be told of signals included."""
     loop = asyncio.get_running_loop()
     heard = []
     ended = asyncio.Event()
@@ -88,7 +87,7 @@ async def test_signals_to_a_program_that_has_not_begun_are_not_the_agents():
         loop.add_signal_handler(number, heard.append, number)
     loop.add_signal_handler(signal.SIGCHLD, ended.set)
     try:
-        terminal = Terminal(("true",), dict(os.environ), None, TerminalSize())
+        terminal = Terminal([b"true"], dict(os.environb), b"/", 80, 24)
         wait_until(lambda: os.getsid(terminal.pid) == terminal.pid, "the child to have its terminal")
         wait_until(lambda: os.tcgetpgrp(terminal.master) == terminal.pid, "the child to be in the foreground")
         terminal.write(b"\x03")

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from runlet.agent.terminal import Terminal
-from runlet.protocol.messages import TerminalSize
+from runlet.holder.terminal import Terminal
 from tests.harness import wait_until
 
-ENV = {"PATH": os.environ["PATH"], "TERM": "dumb"}
+ENV = {b"PATH": os.environb[b"PATH"], b"TERM": b"dumb"}
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def terminals() -> Iterator[list[Terminal]]:
 
 
 def start(terminals: list[Terminal], *argv: str, **options: object) -> Terminal:
-    terminal = Terminal(argv, ENV, "/", TerminalSize(80, 24))
+    terminal = Terminal([argument.encode() for argument in argv], ENV, b"/", 80, 24)
     terminals.append(terminal)
     terminal.release()
     return terminal
@@ -59,10 +58,10 @@ def ended(terminal: Terminal) -> int:
 
 def test_the_program_waits_for_its_release(tmp_path):
     marker = tmp_path / "started"
-    terminal = Terminal(["touch", str(marker)], ENV, "/", TerminalSize())
+    terminal = Terminal([b"touch", bytes(marker)], ENV, b"/", 80, 24)
     # It is blocked in a read of the barrier, before exec: no amount of time would start it.
     wait_until(lambda: b"touch" not in open_cmdline(terminal.pid), "the fork")
-    os.close(terminal._barrier)  # as the kernel does when the agent dies
+    os.close(terminal._barrier)  # as the kernel does when the holder dies
     os.waitpid(terminal.pid, 0)
     terminal.close()
     assert not marker.exists()
@@ -95,7 +94,7 @@ def test_neither_master_nor_barrier_is_handed_on(terminals):
 
 
 def test_the_window_is_set_before_the_program_looks(terminals):
-    terminal = Terminal(["stty", "size"], ENV, "/", TerminalSize(200, 50))
+    terminal = Terminal([b"stty", b"size"], ENV, b"/", 200, 50)
     terminals.append(terminal)
     terminal.release()
     assert printed(terminal, b"\n").split() == [b"50", b"200"]

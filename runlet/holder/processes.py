@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
-MARK = "RUNLET_EXECUTION"
+MARK = b"RUNLET_EXECUTION"
 
-_PROC = Path("/proc")
+_PROC = "/proc"
 
 
-def of_execution(execution: str, session: int | None = None) -> list[int]:
+def of_execution(execution: bytes, session: int | None = None) -> list[int]:
     """Process ids that carry the execution's mark or belong to its terminal's session, zombies left out."""
-    mark = f"{MARK}={execution}".encode()
+    mark = MARK + b"=" + execution
     found = []
-    for entry in os.scandir(_PROC) if _PROC.is_dir() else ():
+    for entry in os.scandir(_PROC) if os.path.isdir(_PROC) else ():
         if not entry.name.isdigit():
             continue
         try:

@@ -1,4 +1,4 @@
-"""The agent's end of a stream: bytes kept from the moment the terminal produced them until the controller has them.
+"""The device's end of a stream: bytes kept from the moment the terminal produced them until the controller has them.
 
     acknowledged          sent                 end
     |<-- kept, in flight -->|<-- kept, unsent -->|        end - acknowledged <= limit
@@ -6,13 +6,13 @@
 The buffer is bounded. At the bound the owner stops reading the terminal, and the kernel stops the program: slow, but no
 byte is lost. Only what an ended program left in its terminal, itself bounded, may come on top. The idea of addressing
 by offset and applying idempotently follows sshx's session.
+
+The holder has one, and the agent another: the agent's holds what it has of the holder's, and is gone with it.
 """
 
 from __future__ import annotations
 
 import sys
-
-from runlet.errors import ProtocolError
 
 # What one execution may have in flight: 1 MiB at the 20 ms round trip of a LAN broker allows 50 MB/s.
 OUTPUT_LIMIT_BYTES = 1024 * 1024
@@ -66,10 +66,10 @@ class OutputBuffer:
     def acknowledge(self, offset: int) -> None:
         """The controller has everything before `offset`. Repeated and late acknowledgements change nothing.
 
-        Raises ProtocolError for an offset that was never produced.
+        Raises ValueError for an offset that was never produced.
         """
         if offset > self.end:
-            raise ProtocolError(f"offset {offset} acknowledged, but the stream ends at {self.end}")
+            raise ValueError(f"offset {offset} acknowledged, but the stream ends at {self.end}")
         if offset > self.acknowledged:
             del self._bytes[: offset - self.acknowledged]
             self.acknowledged = offset

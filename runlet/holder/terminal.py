@@ -1,6 +1,6 @@
 """A program in a terminal of its own: a PTY with a session, a window size, and a child that waits to be released.
 
-The child is forked first and blocks at a barrier, so that the agent can write down that it starts before it does.
+The child is forked first and blocks at a barrier, so that the holder can write down that it starts before it does.
 """
 
 from __future__ import annotations
@@ -11,32 +11,36 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import NoReturn
 
-from runlet.protocol.messages import TerminalSize
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
 # Exit codes of a program that could not be started, as shells use them.
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 # A reason is one line for people, and must fit into a pipe that nobody reads before the child has ended.
-SHOWN_NAME_CHARACTERS = 200
+SHOWN_NAME_BYTES = 200
 
 _CTRL_C = b"\x03"
-_LOCAL_MODES = 3  # their place in what tcgetattr gives
+_INPUT_MODES, _LOCAL_MODES, _CHARACTERS = 0, 3, 6  # their places in what tcgetattr gives
+# The characters that end a line, or throw away what was typed of it.
+_ENDS = (termios.VEOF, termios.VEOL, termios.VEOL2, termios.VKILL)
+_SIGNALS = (termios.VINTR, termios.VQUIT, termios.VSUSP)
 
 
 class Terminal:
     """The master side of a PTY and the program on its slave side. All calls are non-blocking."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, size: TerminalSize) -> None:
+    def __init__(self, argv: Sequence[bytes], env: Mapping[bytes, bytes], cwd: bytes, columns: int, rows: int) -> None:
         """Fork the child; it does nothing before `release`. Raises OSError when no PTY or process can be had."""
         with ExitStack() as on_failure, ExitStack() as child_ends:
             self.master, slave = _opened(os.openpty(), on_failure, child_ends)
             self._barrier, barrier = _opened(os.pipe()[::-1], on_failure, child_ends)
             self._failure, failure_write = _opened(os.pipe(), on_failure, child_ends)
-            self.resize(size)
+            self.resize(columns, rows)
             # A signal that came between fork and the child's first act would be told to us as our own.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             try:
@@ -55,16 +59,22 @@ class Terminal:
             os.write(self._barrier, b"\n")
         os.close(self._barrier)
 
-    def failure(self) -> str:
+    def abandon(self) -> None:
+        """Let go of a child that was not released: it ends without having done anything."""
+        os.close(self._barrier)
+        self.close()
+        os.waitpid(self.pid, 0)
+
+    def failure(self) -> bytes:
         """Why the program could not be started, once the child has ended; empty when it was started."""
         try:
-            return os.read(self._failure, 4096).decode(errors="replace")
+            return os.read(self._failure, 4096)
         except BlockingIOError:
-            return ""
+            return b""
 
-    def resize(self, size: TerminalSize) -> None:
+    def resize(self, columns: int, rows: int) -> None:
         """Set the window size. The kernel tells the foreground programs (SIGWINCH) when it changes."""
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", size.rows, size.columns, 0, 0))
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def redraw(self) -> None:
         """Tell the foreground programs that the window changed even if it did not, so that they paint it again."""
@@ -87,6 +97,18 @@ class Terminal:
             return os.write(self.master, data)
         except BlockingIOError:
             return 0
+
+    def line_ends(self) -> bytes | None:
+        """The bytes that end a line where the terminal collects lines; None where programs read what is typed at once.
+
+        Such a line has a bound, beyond which the kernel drops what is typed.
+        """
+        modes = termios.tcgetattr(self.master)
+        if not modes[_LOCAL_MODES] & termios.ICANON:
+            return None
+        ends = [*_ENDS, *(_SIGNALS if modes[_LOCAL_MODES] & termios.ISIG else ())]
+        characters = b"".join(modes[_CHARACTERS][end] for end in ends).replace(b"\0", b"")  # NUL: there is none
+        return characters + (b"\n\r" if modes[_INPUT_MODES] & termios.ICRNL else b"\n")
 
     def interrupt(self) -> None:
         """What Ctrl-C does: SIGINT to the foreground programs, or the key itself where they read it raw.
@@ -126,7 +148,7 @@ def _opened(pair: tuple[int, int], on_failure: ExitStack, child_ends: ExitStack)
 
 
 def _forget_handlers() -> None:
-    """The child shares the pipe through which signals reach the agent's loop, and what is ignored would stay so."""
+    """The child shares the pipe through which signals reach the holder's loop, and what is ignored would stay so."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with suppress(OSError):  # the C library keeps two or three for itself
@@ -141,9 +163,9 @@ def _signal_group(group: int, number: signal.Signals) -> None:
 
 
 def _become(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    cwd: str | None,
+    argv: Sequence[bytes],
+    env: Mapping[bytes, bytes],
+    cwd: bytes,
     slave: int,
     barrier: int,
     release: int,
@@ -156,11 +178,10 @@ def _become(
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
         os.close(release)  # else our own copy would keep the barrier from ending with the agent
         if os.read(barrier, 1) != b"\n":
-            os._exit(0)  # the agent died before it wrote down the start
+            os._exit(0)  # the holder died before it wrote down the start, or could not
         for number in (0, 1, 2):
             os.dup2(slave, number)
-        if cwd is not None:
-            _enter(cwd, failure)
+        _enter(cwd, failure)
         os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - an argument vector, no shell
     except FileNotFoundError as error:
         _fail(failure, argv[0], error, NOT_FOUND)
@@ -170,14 +191,14 @@ def _become(
         os._exit(NOT_EXECUTABLE)
 
 
-def _enter(cwd: str, failure: int) -> None:
+def _enter(cwd: bytes, failure: int) -> None:
     try:
-        os.chdir(os.path.expanduser(cwd))
+        os.chdir(cwd)
     except OSError as error:
-        _fail(failure, f"cwd {cwd}", error, NOT_EXECUTABLE)
+        _fail(failure, b"cwd " + cwd, error, NOT_EXECUTABLE)
 
 
-def _fail(failure: int, name: str, error: OSError, code: int) -> NoReturn:
-    shown = name if len(name) <= SHOWN_NAME_CHARACTERS else f"{name[:SHOWN_NAME_CHARACTERS]}..."
-    os.write(failure, f"{shown}: {error.strerror}".encode())
+def _fail(failure: int, name: bytes, error: OSError, code: int) -> NoReturn:
+    shown = name if len(name) <= SHOWN_NAME_BYTES else name[:SHOWN_NAME_BYTES] + b"..."
+    os.write(failure, shown + b": " + str(error.strerror).encode())
     os._exit(code)

@@ -1,0 +1,443 @@
+"""A holder: starts one program on a terminal of its own, stays with it until its end, and tells an agent meanwhile.
+
+One thread and one poll. It needs no agent: without one the program goes on, its output is kept up to a bound, where the
+program waits, and its time limit counts. How it ended is told to the agent that is there, or else left on the disk.
+
+SIGTERM ends the program in order; a holder that is killed takes the terminal with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+
+from runlet.holder import processes, records, wire
+from runlet.holder.buffer import OutputBuffer
+from runlet.holder.keyboard import Keyboard
+from runlet.holder.records import ENDED, SOCKET, START, STARTED, Ended, Start, Started, UnreadableRecord
+from runlet.holder.terminal import Terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# One turn of the loop reads at most this much of the terminal, so that what is typed gets its turn.
+READ_BYTES = 64 * 1024
+# Output on its way to the agent: what a socket takes at once. The rest stays in the buffer.
+SENDING_BYTES = 128 * 1024
+# After the program ended: what the kernel may still hold of its output, taken even beyond the buffer's bound, since an
+# end must not wait for the controller. A background process that keeps printing is cut off here.
+DRAIN_BYTES = 256 * 1024
+# An answer to what was typed waits this long for its echo, to wake the agent once for both.
+ANSWER_SECONDS = 0.005
+# Cancel: Ctrl-C, then after this SIGTERM, ...
+INTERRUPT_SECONDS = 2.0
+# ... then after this SIGKILL to everything the execution started.
+TERMINATE_SECONDS = 5.0
+# An agent that is there takes an outcome within this, or it goes to the disk: the slowest of disks syncs in less.
+TAKEN_SECONDS = 5.0
+# A disk that does not take the outcome is tried again after this; any agent that comes first takes it.
+DISK_SECONDS = 10.0
+
+_FOREVER = None
+
+
+def hold(name: str, agent: socket.socket) -> None:
+    """Start what `name` says, in the working directory, and stay until its outcome is in safe hands.
+
+    `agent` is connected to the agent that asks; it learns there also why nothing was started.
+    """
+    signals = _signals_to_pipe()  # first of all: no end of a child may be missed
+    try:
+        holder = _start(name, agent, signals)
+    except BlockingIOError:
+        _last_words(agent, wire.frame(wire.ELSEWHERE))
+    except OSError as error:
+        _last_words(agent, wire.frame(wire.REFUSED, str(error.strerror or error).encode()))
+    except ValueError as error:
+        _last_words(agent, wire.frame(wire.REFUSED, str(error).encode()))
+    else:
+        if holder is not None:
+            holder.run()
+
+
+def _start(name: str, agent: socket.socket, signals: int) -> Holder | None:
+    """A holder whose program runs; None when there is nothing to start.
+
+    Raises BlockingIOError when another holder has or had it, OSError or UnreadableRecord when it cannot be started.
+    """
+    start = Start.decode(records.read(name + START))
+    # Not flock: the child between fork and exec would share it, and hold it when we are killed.
+    lock = os.open(name + STARTED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if _was_started(lock):
+        raise BlockingIOError
+    if _is_gone(agent) or not os.path.exists(name + START):
+        os.unlink(name + STARTED)  # whoever asked died, or all of it is over since: we came late
+        return None
+    try:
+        listener = _listen(name + SOCKET)
+        terminal = Terminal(start.argv, start.environment, start.cwd, *start.size)
+        try:
+            _write_started(lock, terminal.pid)
+        except OSError:
+            terminal.abandon()
+            raise
+    except OSError:
+        with suppress(OSError):
+            os.unlink(name + STARTED)
+        raise
+    terminal.release()
+    return Holder(name, start, terminal, listener, agent, signals)
+
+
+def _was_started(lock: int) -> bool:
+    try:
+        Started.decode(os.pread(lock, 4096, 0))
+    except UnreadableRecord:
+        return False
+    return True
+
+
+def _write_started(lock: int, program: int) -> None:
+    """Durable when this returns: from here on, the program is never started again."""
+    record = Started(os.getpid(), program, records.start_ticks(program), records.boot_id())
+    os.ftruncate(lock, 0)
+    records.write_all(lock, record.encode())
+    os.fsync(lock)
+    records.sync_directory()
+
+
+def _listen(path: str) -> socket.socket:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # of a holder that died before it started anything
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(128)  # agents that came and died while we were stopped (SIGSTOP) still stand in line
+    listener.setblocking(False)
+    return listener
+
+
+def _is_gone(agent: socket.socket) -> bool:
+    try:
+        return not agent.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _last_words(agent: socket.socket, frame: bytes) -> None:
+    with suppress(OSError):
+        agent.sendall(frame)
+
+
+class Holder:
+    """A running program, its terminal, and the agent that is connected, if any."""
+
+    def __init__(
+        self,
+        name: str,
+        start: Start,
+        terminal: Terminal,
+        listener: socket.socket,
+        agent: socket.socket,
+        signals: int,
+    ) -> None:
+        self._name = name
+        self._start = start
+        self._terminal = terminal
+        self._listener = listener
+        self._began = time.monotonic()
+        self._buffer = OutputBuffer() if start.most is None else OutputBuffer(most=start.most)
+        self._keyboard = Keyboard()
+        self._ended: Ended | None = None
+        self._is_open = True  # the terminal: somebody may still print there
+        self._safe = False  # the outcome is in the agent's journal, or on the disk
+
+        self._agent: socket.socket | None = None
+        self._frames = wire.Frames()
+        self._sending = bytearray()
+        self._answers = bytearray()
+        self._told_end = False
+
+        self._verdict = b""
+        self._next_step: Callable[[], None] | None = None  # of ending the program
+        self._next_step_at: float | None = _FOREVER
+        self._timeout_at = None if start.timeout is None else self._began + start.timeout
+        self._answer_at: float | None = _FOREVER
+        self._outcome_at: float | None = _FOREVER  # when it goes to the disk
+
+        self._poll = select.poll()
+        self._watched: dict[int, int] = {}
+        self._signals = signals
+        self._watch(signals, select.POLLIN)
+        self._watch(listener.fileno(), select.POLLIN)
+        self._connect(agent)
+
+    def run(self) -> None:
+        """Until the outcome is safe."""
+        try:
+            while not self._safe:
+                self._watch_what_matters()
+                for file, events in self._poll.poll(self._patience()):
+                    self._handle(file, events)
+                self._act_in_time(time.monotonic())
+                self._send()
+        finally:
+            with suppress(OSError):
+                os.unlink(self._name + SOCKET)
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is due."""
+        times = (self._next_step_at, self._timeout_at, self._answer_at, self._outcome_at)
+        due = [at for at in times if at is not None]
+        return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None  # poll rounds down
+
+    def _watch_what_matters(self) -> None:
+        if self._ended is None:
+            reading = self._is_open and self._buffer.room > 0  # at the bound, the kernel makes the program wait
+            typing = bool(self._keyboard.waiting)
+            self._watch(self._terminal.master, reading * select.POLLIN | typing * select.POLLOUT)
+        if self._agent is not None:
+            self._watch(self._agent.fileno(), select.POLLIN | bool(self._sending) * select.POLLOUT)
+
+    def _watch(self, file: int, events: int) -> None:
+        """Without events, not even for a hang-up, which a poll cannot be asked to leave out."""
+        if events == self._watched.get(file, 0):
+            return
+        if events:
+            self._poll.register(file, events)
+        else:
+            self._poll.unregister(file)
+        self._watched[file] = events
+
+    def _handle(self, file: int, events: int) -> None:
+        if file == self._signals:
+            self._on_signal(os.read(self._signals, 512))
+        elif file == self._listener.fileno():
+            with suppress(BlockingIOError):
+                self._connect(self._listener.accept()[0])
+        elif self._agent is not None and file == self._agent.fileno():
+            if events & ~select.POLLOUT:
+                self._receive(self._agent)
+        elif self._ended is None and file == self._terminal.master:
+            if events & select.POLLHUP:
+                self._keyboard.forget_waiting()  # nobody has the terminal who could read it
+            if events & select.POLLOUT:
+                self._write()
+            if events & ~select.POLLOUT:
+                self._read(min(READ_BYTES, self._buffer.room))
+
+    def _act_in_time(self, now: float) -> None:
+        if self._timeout_at is not None and now >= self._timeout_at:
+            self._timeout_at = None
+            self._end_program(self._start.on_timeout, politely=True)
+        if self._next_step_at is not None and now >= self._next_step_at and self._next_step is not None:
+            self._next_step()
+        if self._answer_at is not None and now >= self._answer_at:
+            self._flush_answers()
+        if self._outcome_at is not None and now >= self._outcome_at:
+            self._write_outcome()
+
+    def _on_signal(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self._end_program(self._start.on_stop, politely=False)
+        if signal.SIGCHLD in numbers:
+            self._reap()
+
+    # --- the terminal -------------------------------------------------------------------------------------------------
+
+    def _read(self, most: int) -> None:
+        collected: list[bytes] = []
+        data: bytes | None = b""
+        while most > 0 and (data := self._terminal.read(most)):
+            collected.append(data)
+            most -= len(data)
+        if collected:
+            self._buffer.append(b"".join(collected))
+        if data is None:
+            self._is_open = False  # all have let go of it; SIGCHLD tells the rest
+
+    def _write(self) -> None:
+        waiting = self._keyboard.waiting
+        del waiting[: self._terminal.write(bytes(waiting))]
+
+    # --- the program's end --------------------------------------------------------------------------------------------
+
+    def _end_program(self, verdict: bytes, *, politely: bool) -> None:
+        """Ctrl-C if politely, SIGTERM, SIGKILL to everything it started; who asks first gives the outcome its name."""
+        if self._ended is not None:
+            return
+        asked_before = bool(self._verdict)
+        self._verdict = self._verdict or verdict
+        if not politely:
+            self._terminate()
+        elif not asked_before:
+            self._keyboard.forget_waiting()
+            self._terminal.interrupt()
+            self._next(self._terminate, INTERRUPT_SECONDS)
+
+    def _terminate(self) -> None:
+        self._terminal.terminate()
+        self._next(self._kill, TERMINATE_SECONDS)
+
+    def _kill(self) -> None:
+        processes.kill(processes.of_execution(self._start.execution, self._terminal.pid))
+        # What waits for a dead disk cannot be killed, and what was started meanwhile was not found.
+        self._next(self._kill, TERMINATE_SECONDS)
+
+    def _next(self, step: Callable[[], None], seconds: float) -> None:
+        self._next_step, self._next_step_at = step, time.monotonic() + seconds
+
+    def _reap(self) -> None:
+        if self._ended is not None:
+            return
+        pid, status = os.waitpid(self._terminal.pid, os.WNOHANG)
+        if not pid:
+            return
+        seconds = time.monotonic() - self._began
+        if self._verdict:
+            processes.kill(processes.of_execution(self._start.execution, self._terminal.pid))
+        self._read(min(DRAIN_BYTES, self._buffer.rest))
+        self._watch(self._terminal.master, 0)
+        failure = self._terminal.failure()
+        self._terminal.close()
+        self._ended = Ended(os.waitstatus_to_exitcode(status), seconds, failure, self._verdict)
+        self._keyboard.forget_waiting()
+        self._next_step_at = self._timeout_at = None
+        self._outcome_at = time.monotonic() + (TAKEN_SECONDS if self._agent else 0)
+
+    def _write_outcome(self) -> None:
+        """Nobody takes it: leave it on the disk for the next agent. A disk that fails keeps us here."""
+        assert self._ended is not None
+        if not os.path.exists(self._name + START):  # the agent has it since, or somebody removed the folder
+            self._safe = True
+            return
+        ended = self._ended
+        whole = Ended(
+            ended.code, ended.seconds, ended.failure, ended.verdict, self._buffer.acknowledged, self._buffer.kept()
+        )
+        try:
+            records.write_durably(self._name + ENDED, whole.encode())
+        except OSError as error:
+            sys.stderr.write(f"{self._name}: its outcome cannot be written down: {error}\n")
+            self._outcome_at = time.monotonic() + DISK_SECONDS
+        else:
+            self._safe = True
+
+    # --- the agent ----------------------------------------------------------------------------------------------------
+
+    def _connect(self, agent: socket.socket) -> None:
+        """An agent is there. One that was before is dead, or is no longer the one."""
+        self._disconnect()
+        agent.setblocking(False)
+        self._agent = agent
+        self._sending += wire.greeting(self._buffer.acknowledged)
+        if self._ended is not None:
+            self._outcome_at = time.monotonic() + TAKEN_SECONDS
+
+    def _disconnect(self) -> None:
+        if self._agent is None:
+            return
+        self._watch(self._agent.fileno(), 0)
+        self._agent.close()
+        self._agent = None
+        self._frames = wire.Frames()
+        self._sending.clear()
+        self._answers.clear()
+        self._answer_at = None
+        self._told_end = False
+        self._buffer.rewind()
+        if self._ended is not None:
+            self._outcome_at = time.monotonic()
+
+    def _receive(self, agent: socket.socket) -> None:
+        try:
+            data = agent.recv(READ_BYTES)
+            if not data:
+                self._disconnect()
+            for kind, content in self._frames.feed(data):
+                self._obey(kind, content)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError):  # what is not understood ends the connection, never the program
+            self._disconnect()
+
+    def _obey(self, kind: int, content: bytes) -> None:
+        if kind == wire.TYPE:
+            self._type(*wire.read_typed(content))
+        elif kind == wire.RELEASE:
+            self._buffer.acknowledge(wire.read_release(content))
+        elif kind == wire.RESIZE:
+            if self._ended is None:
+                self._terminal.resize(*wire.read_resize(content))
+                self._terminal.redraw()
+        elif kind == wire.END:
+            politely, verdict = wire.read_end(content)
+            self._end_program(verdict, politely=politely)
+        elif kind == wire.TAKEN:
+            self._safe = self._ended is not None
+        else:
+            raise wire.BrokenWire(f"a frame of kind {kind}")
+
+    def _type(self, console: int, number: int, data: bytes) -> None:
+        words = "the program has ended"
+        if self._ended is None:
+            now = time.monotonic()
+            words = self._keyboard.type(console, number, data, now, self._terminal.line_ends())
+            if self._keyboard.waiting:
+                self._write()
+        self._answers += wire.answer(console, number, words)
+        if self._answer_at is None:
+            self._answer_at = time.monotonic() + ANSWER_SECONDS
+
+    def _flush_answers(self) -> None:
+        self._sending += self._answers
+        self._answers.clear()
+        self._answer_at = None
+
+    def _send(self) -> None:
+        """As much as the agent takes now: output, what was said to input behind its echo, the end behind everything."""
+        while self._agent is not None:
+            self._fill()
+            if not self._sending:
+                return
+            try:
+                sent = self._agent.send(self._sending)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._disconnect()
+                return
+            del self._sending[:sent]
+
+    def _fill(self) -> None:
+        while self._buffer.unsent and len(self._sending) < SENDING_BYTES:
+            _, data = self._buffer.take(READ_BYTES)
+            self._sending += wire.frame(wire.OUTPUT, data)
+            if self._answers:
+                self._flush_answers()
+        if self._ended is not None and not self._buffer.unsent and not self._told_end:
+            self._flush_answers()
+            self._sending += wire.frame(wire.ENDED, self._ended.encode())
+            self._told_end = True
+
+
+def _signals_to_pipe() -> int:
+    """The reading end of a pipe that gets the number of each signal that concerns us."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: None)
+    return reading

@@ -1,0 +1,71 @@
+"""What may be typed on a terminal, and what waits for its program to read: rules without I/O.
+
+Every piece of input has the number of its console and a number of its own, which grows. What was judged once is not
+typed when it comes again: the broker delivers again what an agent took and did not live to acknowledge.
+"""
+
+from __future__ import annotations
+
+# Typed bytes that the program does not read yet, beyond the kernel's own queue (4 KiB a line, about 20 KiB raw).
+INPUT_LIMIT_BYTES = 64 * 1024
+# A console that typed keeps the terminal to itself this long, so that two operators cannot interleave keys.
+WRITER_SECONDS = 3.0
+# A terminal that collects lines keeps this much of one, and drops what comes before its end without a word: Linux's
+# N_TTY_BUF_SIZE less the place for the end of the line.
+LINE_LIMIT_BYTES = 4095
+# The last number of so many consoles is kept. What comes again comes within 10 s; nobody attaches as often meanwhile.
+REMEMBERED_CONSOLES = 64
+
+
+class Keyboard:
+    """Everything that is typed on one terminal."""
+
+    def __init__(self) -> None:
+        self.waiting = bytearray()  # accepted, and not yet taken by the kernel
+        self._judged: dict[int, tuple[int, str]] = {}  # by console: the newest number, and what was said of it
+        self._writer = 0
+        self._writer_until = 0.0
+        self._in_line = 0  # bytes of the line that is not ended
+
+    def type(self, console: int, number: int, data: bytes, now: float, line_ends: bytes | None) -> str:
+        """Accept `data` into `waiting`, all or nothing; why not, when it is refused; empty when it is accepted.
+
+        `line_ends` are the bytes that end a line where the terminal collects lines, None where it does not.
+        """
+        last, words = self._judged.pop(console, (-1, ""))
+        if number > last:
+            last, words = number, self._judge(console, data, now, line_ends)
+        elif number < last:
+            words = ""
+        self._judged[console] = last, words
+        if len(self._judged) > REMEMBERED_CONSOLES:
+            del self._judged[next(iter(self._judged))]
+        return words
+
+    def forget_waiting(self) -> None:
+        """What is still to be typed was meant for a program that is being ended."""
+        self.waiting.clear()
+        self._in_line = 0
+
+    def _judge(self, console: int, data: bytes, now: float, line_ends: bytes | None) -> str:
+        if console != self._writer and now < self._writer_until:
+            return "another console is typing"
+        if len(self.waiting) + len(data) > INPUT_LIMIT_BYTES:
+            return "the program does not read what was typed before"
+        longest, in_line = 0, 0
+        if line_ends is not None:
+            longest, in_line = _lines(data, self._in_line, line_ends)
+        if longest > LINE_LIMIT_BYTES:
+            return f"a line of more than {LINE_LIMIT_BYTES} bytes does not fit into the terminal"
+        self._in_line = in_line
+        self._writer, self._writer_until = console, now + WRITER_SECONDS
+        self.waiting += data
+        return ""
+
+
+def _lines(data: bytes, begun: int, line_ends: bytes) -> tuple[int, int]:
+    """(the longest line without its end, what is in the line at the end), of data behind `begun` bytes of a line."""
+    lines = data.translate(bytes.maketrans(line_ends, b"\n" * len(line_ends))).split(b"\n")
+    lengths = [len(line) for line in lines]
+    lengths[0] += begun
+    return max(lengths), lengths[-1]

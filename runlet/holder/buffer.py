@@ -59,7 +59,7 @@ class OutputBuffer:
         """(offset, up to `most` unsent bytes), counted as sent."""
         offset = self.sent
         begin = offset - self.acknowledged
-        data = bytes(self._bytes[begin : begin + most])
+        data = bytes(memoryview(self._bytes)[begin : begin + most])  # one copy, not two
         self.sent += len(data)
         return offset, data
 

@@ -86,8 +86,9 @@ def test_an_agent_that_is_not_answered_connects_anew_once(tmp_path: Path):
     private.start()
     fleet = Fleet(tmp_path, private, ["pi-1"]).start()
     log = tmp_path / "pi-1.log"
+    assert fleet.controller
     try:
-        assert fleet.controller
+        fleet.settled(fleet.exec(["true"]))  # each of its two connections made it say hello: the last was answered
         os.kill(fleet.controller.popen.pid, signal.SIGSTOP)
         wait_until(lambda: "heartbeats were not answered" in log.read_text(), "a new connection", 90)
         begin = time.monotonic()
@@ -98,5 +99,6 @@ def test_an_agent_that_is_not_answered_connects_anew_once(tmp_path: Path):
             run = fleet.exec(["true"])
             wait_until(lambda: api.run(run.id).settled, "the agent to be welcomed", 100)
     finally:
+        os.kill(fleet.controller.popen.pid, signal.SIGCONT)
         fleet.stop()
         private.stop()

@@ -156,6 +156,12 @@ class Fleet:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    def holder(self, run: RunView, device: str) -> int:
+        """The process that holds the terminal of a run's only execution, in its first attempt."""
+        return Started.decode(
+            (self.home / device / "holders" / f"{run.executions[0].id}.1.started").read_bytes()
+        ).holder
+
     def api(self) -> Api:
         return Api(self.url, TOKEN)
 

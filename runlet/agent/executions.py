@@ -261,9 +261,7 @@ class Executions:
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
         held.session = Session(connection, held.output)
-        logs = None if held.command is None else held.command.logs
-        if logs is not None and logs.overflow is Overflow.STOP:
-            held.output.on_length = partial(_stop_beyond, logs.limit, held)
+        held.output.on_length = partial(_stop_overrun, held)
         self._running += 1
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -301,7 +299,7 @@ class Executions:
         match ending:
             case Ended():
                 self._is_started(held)
-                self._end(held, *_judged(ending), ended=ending)
+                self._end(held, *_judged(ending, _overrun(held.command, held.output.buffer.end)), ended=ending)
             case NotStarted(words):
                 self._end(held, Event.FAIL, _not_started(words))
             case _ if started := self._holders.started(held.name):
@@ -381,10 +379,18 @@ def _verdict(event: Event, detail: str = "") -> str:
     return f"{event}\n{detail}"
 
 
-def _stop_beyond(limit: int, held: Held, length: int) -> None:
-    if length > limit and held.session is not None:
+def _stop_overrun(held: Held, length: int) -> None:
+    words = _overrun(held.command, length)
+    if words and held.session is not None:
         held.output.on_length = lambda _length: None
-        held.session.end(_verdict(Event.FAIL, f"printed more than {size.text(limit)}"), politely=True)
+        held.session.end(_verdict(Event.FAIL, words), politely=True)
+
+
+def _overrun(command: Execute | None, length: int) -> str:
+    """What to tell of a program that printed more than its job allows; nothing of any other."""
+    if command is None or command.logs.overflow is not Overflow.STOP or length <= command.logs.limit:
+        return ""
+    return f"printed more than {size.text(command.logs.limit)}"
 
 
 def _timed_out(command: Execute) -> str:
@@ -392,11 +398,13 @@ def _timed_out(command: Execute) -> str:
     return _verdict(Event.TIME_OUT, f"ended after its time limit of {limit}")
 
 
-def _judged(ended: Ended) -> tuple[Event, str]:
+def _judged(ended: Ended, overrun: str) -> tuple[Event, str]:
     """The outcome of a program and why: the verdict of whoever ended it, or what it says itself."""
     event, _, detail = ended.verdict.decode().partition("\n")
     if event:
         return Event(event), detail
+    if overrun:  # it ended by itself before we came to end it
+        return Event.FAIL, overrun
     return (Event.SUCCEED if ended.code == 0 else Event.FAIL), ended.failure.decode(errors="replace")
 
 

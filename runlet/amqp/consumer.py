@@ -29,15 +29,15 @@ log = logging.getLogger(__name__)
 class Queue:
     """A queue with its bindings, durable. Limits and time-to-live are policies of the broker, never arguments here.
 
-    `single` gives everything to one consumer as long as it is there; a second one waits until the first is gone. An
-    `exclusive` one is this connection's own, not durable, and ends with it.
+    `single` gives everything to one consumer as long as it is there; a second one waits until the first is gone. With
+    `auto_delete` it ends with its last consumer. It is not exclusive: a connection that is half open would lock it.
     """
 
     name: str
     keys: Sequence[str]
     quorum: bool = False
     single: bool = False
-    exclusive: bool = False
+    auto_delete: bool = False
 
 
 @dataclass(slots=True)
@@ -175,8 +175,8 @@ async def _declare_queue(channel: Channel, replies: Replies, exchange: str, queu
         replies.to(
             channel.queue_declare,
             queue.name,
-            durable=not queue.exclusive,
-            exclusive=queue.exclusive,
+            durable=True,
+            auto_delete=queue.auto_delete,
             arguments=arguments,
         ),
         *(replies.to(channel.queue_bind, queue.name, exchange, key) for key in queue.keys),

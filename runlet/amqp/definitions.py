@@ -34,6 +34,8 @@ CONTROL_QUEUE_MESSAGES = 1_000
 OUTPUT_QUEUE_BYTES = 256 * 1024 * 1024
 # News that a controller has not heard yet: 5 s of them, at 50 messages a second from each of four others.
 NEWS_QUEUE_MESSAGES = 1_000
+# A controller that declares its queue and ends before it consumes leaves it behind.
+NEWS_QUEUE_EXPIRES_SECONDS = 60
 # RabbitMQ 4's default; 3.x has none, and a message that kills its reader would come back for ever. After that it is put
 # into the dead queue; what it said is said again, for whoever sent it waits for an answer. Quorum queues only.
 DELIVERIES = 20
@@ -175,7 +177,12 @@ def policies(workspace: str, replication: Replication, vhost: str = VHOST) -> li
         ),
         "news": (
             _of_any(names.news_queue, workspace),
-            {"message-ttl": int(NEWS_SECONDS * 1000), "max-length": NEWS_QUEUE_MESSAGES, "overflow": "drop-head"},
+            {
+                "message-ttl": int(NEWS_SECONDS * 1000),
+                "max-length": NEWS_QUEUE_MESSAGES,
+                "overflow": "drop-head",
+                "expires": NEWS_QUEUE_EXPIRES_SECONDS * 1000,
+            },
         ),
     }
     return [

@@ -24,7 +24,7 @@ def for_workspace(
         Queue(names.dead_queue(workspace), (names.DEAD_KEY,), quorum=True),
         Queue(names.event_queue(workspace), events, quorum=True, single=True),
         Queue(names.output_queue(workspace), output, quorum=replication is not Replication.NONE, single=True),
-        Queue(names.news_queue(workspace, controller), (names.NEWS_KEY,), exclusive=True),
+        Queue(names.news_queue(workspace, controller), (names.NEWS_KEY,), auto_delete=True),
     ]
     return Topology(names.exchange(workspace), [*ours, *for_devices(workspace, devices, replication).queues])
 

@@ -35,10 +35,6 @@ def started(fleet: Fleet, device: str, run: RunView) -> Path:
     return fleet.home / device / "holders" / f"{run.executions[0].id}.1.started"
 
 
-def holder(fleet: Fleet, device: str, run: RunView) -> int:
-    return Started.decode(started(fleet, device, run).read_bytes()).holder
-
-
 def kill_agent(fleet: Fleet, device: str) -> None:
     fleet.agents[device].kill()
 
@@ -151,7 +147,7 @@ def test_how_a_program_ended_while_the_agent_was_away_is_told(fleet: Fleet, devi
     run = fleet.sh(f"echo before; until [ -e {gate} ]; do sleep 0.02; done; echo after; exit 7", on=device)
     fleet.until_printed(run, b"before", device)
     kill_agent(fleet, device)
-    pid = holder(fleet, device, run)
+    pid = fleet.holder(run, device)
     gate.touch()
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the holder to end")
     fleet.start_agent(device)
@@ -166,7 +162,7 @@ def test_an_agent_that_stops_leaves_its_programs_alone(fleet: Fleet, device: str
     run = fleet.sh("echo ready; read -r answer; exit 5", on=device)
     fleet.until_printed(run, b"ready", device)
     assert fleet.agents[device].stop() == 0
-    assert Path(f"/proc/{holder(fleet, device, run)}").exists()
+    assert Path(f"/proc/{fleet.holder(run, device)}").exists()
     fleet.start_agent(device)
     with fleet.api() as api:
         api.cancel(run.id)
@@ -192,7 +188,7 @@ def test_a_time_limit_counts_while_the_agent_is_away(fleet: Fleet, device: str):
         run = api.start_run(job="limited-away", target=Target.parse(device))
     fleet.until_printed(run, b"ready", device)
     kill_agent(fleet, device)
-    pid = holder(fleet, device, run)
+    pid = fleet.holder(run, device)
     wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the holder to end")
     fleet.start_agent(device)
     (execution,) = fleet.settled(run).executions
@@ -204,7 +200,7 @@ def test_a_lost_holder_is_told_with_what_runs_on(fleet: Fleet, device: str, tmp_
     fleet.start_agent(device)
     run = fleet.sh(f"trap '' HUP; echo x >> {count}; echo $$; exec sleep 1000", on=device)
     pid = int(fleet.until_printed(run, b"\n", device))
-    os.kill(holder(fleet, device, run), signal.SIGKILL)
+    os.kill(fleet.holder(run, device), signal.SIGKILL)
     (execution,) = fleet.settled(run).executions
     os.kill(pid, signal.SIGKILL)
     assert execution.state is State.INTERRUPTED
@@ -220,7 +216,7 @@ def test_agent_and_holder_lost_is_interrupted(fleet: Fleet, device: str, tmp_pat
     run = fleet.sh(f"echo x >> {count}; echo ready; exec sleep 1000", on=device)
     fleet.until_printed(run, b"ready", device)
     kill_agent(fleet, device)
-    os.kill(holder(fleet, device, run), signal.SIGKILL)
+    os.kill(fleet.holder(run, device), signal.SIGKILL)
     fleet.start_agent(device)
     (execution,) = fleet.settled(run).executions
     assert (execution.state, execution.detail) == (State.INTERRUPTED, "its holder was lost while the program ran")
@@ -232,7 +228,7 @@ def test_a_reboot_is_told(fleet: Fleet, device: str):
     run = fleet.sh("echo ready; exec sleep 1000", on=device)
     fleet.until_printed(run, b"ready", device)
     kill_agent(fleet, device)
-    os.kill(holder(fleet, device, run), signal.SIGKILL)
+    os.kill(fleet.holder(run, device), signal.SIGKILL)
     record = started(fleet, device, run)
     before = Started.decode(record.read_bytes())
     record.write_bytes(Started(before.holder, before.program, before.since, b"another boot").encode())

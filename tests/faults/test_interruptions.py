@@ -1,7 +1,9 @@
-"""An agent is killed while its program runs: what the job says follows."""
+"""The holder of a terminal is killed while its program runs: what the job says follows."""
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +18,7 @@ SOON = Delays(timedelta(seconds=1), timedelta(seconds=1))
 
 
 def interrupted(fleet: Fleet, device: str, name: str, says: OnInterrupted, tmp_path: Path) -> RunView:
-    """A run whose first attempt lost its agent; the agent is back. The second ends at once."""
+    """A run whose first attempt lost its terminal. The second ends at once."""
     fleet.start_agent(device)
     script = f'mkdir "{tmp_path}/once" 2>/dev/null || exit 0\necho ready; sleep 1000'
     job = Job(name, script, target=Target.parse(device), retry=Retry(1, backoff=SOON), on_interrupted=says)
@@ -24,8 +26,7 @@ def interrupted(fleet: Fleet, device: str, name: str, says: OnInterrupted, tmp_p
         apply(api, job)
         run = api.start_run(job=name)
     fleet.until_printed(run, b"ready", device)
-    fleet.agents[device].kill()
-    fleet.start_agent(device)
+    os.kill(fleet.holder(run, device), signal.SIGKILL)
     return run
 
 

@@ -119,7 +119,7 @@ async def _measure(url: str) -> dict[str, list[float]]:
         await store.open()
         publisher = Publisher(_NO_BROKER, "bench", names.exchange(_WORKSPACE))
         consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, "bench", []))
-        dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE)
+        dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE, "test")
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
         attaching = Attaching(store, hub, streams, transcripts, dispatcher)
         vitals = Vitals(store, publisher, consumer)

@@ -72,7 +72,7 @@ async def _rates(url: str, prefetch: int) -> list[float]:
         store, transcripts = Store(url), Transcripts(Path(folder))
         publisher = Publisher(_NO_BROKER, "bench", names.exchange(_WORKSPACE))
         consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, "bench", []))
-        dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE)
+        dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE, "test")
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
         collector = Collector(store, transcripts, dispatcher, streams, hub, Releaser(store, dispatcher, hub))
         streams.on_complete = collector.on_complete

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runlet.model import environment, facts
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
-from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_WINDOW, Message, TerminalSize
+from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_NAME, MAX_WINDOW, Message, TerminalSize
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
 _COUNTS = st.integers(0, MAX_COUNT)
@@ -26,6 +26,9 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "exit_code": st.none() | _COUNTS,
     "signal": st.none() | _COUNTS,
     "output_length": _COUNTS,
+    "kept_from": _COUNTS,
+    "run": _COUNTS,
+    "job": st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_NAME),
     "at": st.floats(allow_nan=False, allow_infinity=False),
     "environment": st.dictionaries(st.from_regex(environment.NAME, fullmatch=True), _DETAILS, max_size=5),
     "facts": st.dictionaries(

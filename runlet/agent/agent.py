@@ -33,6 +33,7 @@ from runlet.protocol.messages import (
     STALE_SECONDS,
     UNANSWERED_HEARTBEATS,
     Alive,
+    Ask,
     Cancel,
     Execute,
     Goodbye,
@@ -85,6 +86,7 @@ class Agent:
         self._awake_at = _clock()  # when we last looked
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
+        self._controller = ""  # who welcomed us
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
         """Work until `stop` is set, then leave in order. `on_ready` is called at the controller's first welcome.
@@ -135,10 +137,13 @@ class Agent:
                 self._executions.accept(message)
             case Cancel():
                 self._executions.cancel(message)
+            case Ask():
+                self._executions.tell(message)
             case Welcome() if message.hello == self._hello:
                 self._executions.go_on()
                 self._welcomed.set()
                 self._unanswered = 0
+                self._controller = message.controller
                 self._observer.wanted.set()
             case Welcome():
                 pass  # answers a Hello of an earlier connection
@@ -173,6 +178,8 @@ class Agent:
                 self._executions.cancel(message)
             case Alive():
                 self._unanswered = 0
+                if self._welcomed.is_set() and message.controller != self._controller:
+                    self._greet.set()
             case Resize() | Watch() | Stored():
                 self._executions.control(message)
             case _:
@@ -218,7 +225,7 @@ class Agent:
         self._welcomed.clear()
         self._hello = str(uuid.uuid4())
         await self._reporter.send_all(self._executions.reports())
-        await self._publish_event(encode(Hello(self._hello, __version__)))
+        await self._publish_event(encode(Hello(self._hello, __version__, self._executions.names())))
 
     async def _is_welcomed(self) -> bool:
         try:

@@ -39,7 +39,19 @@ from runlet.model import duration, size
 from runlet.model.execution import Event, State, advance
 from runlet.model.logs import Overflow
 from runlet.protocol.chunk import Input
-from runlet.protocol.messages import MAX_DETAIL, Cancel, Execute, Report, Resize, Stored, Watch
+from runlet.protocol.messages import (
+    MAX_COUNT,
+    MAX_DETAIL,
+    MAX_HELD,
+    MAX_NAME,
+    Ask,
+    Cancel,
+    Execute,
+    Report,
+    Resize,
+    Stored,
+    Watch,
+)
 
 # What it takes to write outcomes down; a program that cannot be killed has none, and its holder stays with it.
 RECORD_SECONDS = 1.0
@@ -55,6 +67,7 @@ STOPPED = "the agent was stopped while the program ran"
 ENDED = "its holder was told to end it"
 LOST = "its holder was lost while the program ran"
 REBOOTED = "the device was restarted while the program ran"
+UNKNOWN = "the device does not know of it: its journal was lost"
 
 log = logging.getLogger(__name__)
 
@@ -119,8 +132,17 @@ class Executions:
                 shutil.rmtree(path, ignore_errors=True)
 
     def reports(self, *, outcomes_only: bool = False) -> list[Report]:
-        """The newest report of everything held."""
-        return [held.report for held in self._held.values() if held.state.is_outcome or not outcomes_only]
+        """The newest report of everything held, with what the agent still has of its output."""
+        return [
+            replace(held.report, kept_from=held.output.buffer.acknowledged) if held.state.is_outcome else held.report
+            for held in self._held.values()
+            if held.state.is_outcome or not outcomes_only
+        ]
+
+    def names(self) -> tuple[str, ...] | None:
+        """The executions that are held; None when they are too many to be named."""
+        held = {execution for execution, _ in self._held}
+        return tuple(held) if len(held) <= MAX_HELD else None
 
     def hold_back(self) -> None:
         """Start nothing until `go_on`: the controller may know of a cancel that we do not."""
@@ -145,11 +167,24 @@ class Executions:
         if held:
             self._report(held.report)  # delivered again: the first answer may be lost
             return
-        report = Report(*key, version=1, event=Event.ACCEPT, at=time.time())
+        report = Report(
+            *key, version=1, event=Event.ACCEPT, at=time.time(), run=command.run, job=command.job[:MAX_NAME]
+        )
         if self._journal.accept(command, report):
             self._waiting.append(self._hold(command, report, State.DELIVERED, OutputBuffer()))
             self._report(report)
             self._start_waiting()
+        elif remembered := self._journal.remembered(*key):
+            self._report(remembered)  # settled: the controller's database is older than that
+
+    def tell(self, question: Ask) -> None:
+        """Report what became of an execution that the controller takes for ours."""
+        key = question.execution, question.attempt
+        if held := self._held.get(key):
+            self._report(held.report)
+        else:
+            remembered = self._journal.remembered(*key)
+            self._report(remembered or _unknown(question))
 
     def cancel(self, message: Cancel) -> None:
         """End an execution, or keep one that has not come yet from ever starting."""
@@ -406,6 +441,19 @@ def _judged(ended: Ended, overrun: str) -> tuple[Event, str]:
     if overrun:  # it ended by itself before we came to end it
         return Event.FAIL, overrun
     return (Event.SUCCEED if ended.code == 0 else Event.FAIL), ended.failure.decode(errors="replace")
+
+
+def _unknown(question: Ask) -> Report:
+    """The report on what should be here and is not: nobody knows how far it came, and none of its output is left."""
+    return Report(
+        question.execution,
+        question.attempt,
+        version=question.version + 1,
+        event=Event.INTERRUPT,
+        at=time.time(),
+        detail=UNKNOWN,
+        kept_from=MAX_COUNT,
+    )
 
 
 def _not_started(why: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runlet.errors import Conflict
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS settled (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
+    report BLOB,               -- its outcome, should the controller have lost it
     UNIQUE (id, attempt)
 );
 """
@@ -120,11 +121,22 @@ class Journal:
         report = _decoded(row[0])
         return isinstance(report, Report) and advance(State.QUEUED, report.event).is_outcome
 
+    def remembered(self, execution: str, attempt: int) -> Report | None:
+        """How an execution that is settled ended; None when it is not known, or was forgotten since."""
+        query = "SELECT report FROM settled WHERE (id, attempt) = (?, ?)"
+        row = self._db.execute(query, (execution, attempt)).fetchone()
+        report = None if row is None else _decoded(row[0])
+        return replace(report, kept_from=report.output_length) if isinstance(report, Report) else None
+
     def settle(self, execution: str, attempt: int) -> None:
-        """The controller has the outcome and all output: forget both, remember the id."""
+        """The controller has the outcome and all output: forget the output, remember the id and the outcome."""
         self._db.execute("BEGIN IMMEDIATE")
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO settled (id, attempt, report) "
+            "SELECT id, attempt, report FROM execution WHERE (id, attempt) = (?, ?)",
+            (execution, attempt),
+        )
         self._db.execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
-        cursor = self._db.execute("INSERT OR IGNORE INTO settled (id, attempt) VALUES (?, ?)", (execution, attempt))
         self._db.execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
         self._db.execute("COMMIT")
 

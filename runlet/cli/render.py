@@ -111,6 +111,8 @@ def print_run(run: RunView, now: datetime) -> None:
     print(f"run {run.id}: {plain(run_title(run))}")
     again = "" if run.rerun_of is None else f", rerun of {run.rerun_of}"
     print(f"where {plain(str(run.target))}, started {created} ({age(run.created_at, now)}){again}")
+    if run.adopted_from is not None:
+        print(f"adopted from its devices; it was run {run.adopted_from} in a database that was lost")
     if run.scheduled_for is not None and run.zone is not None:
         print(f"started by its schedule, for {_wall(run.scheduled_for, run.zone)}")
     if run.variables:

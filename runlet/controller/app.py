@@ -65,7 +65,7 @@ class Controller:
         telling = Telling(publisher)
         topology = for_workspace(config.workspace, telling.origin, enrolled, config.replication)
         consumer = Consumer(config.broker, "controller consumes", topology)
-        dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace, config.replication)
+        dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace, telling.origin, config.replication)
         streams = Streams(self._transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell, telling)
         hearing = Hearing(self._store, hub, telling)

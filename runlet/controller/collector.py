@@ -15,9 +15,9 @@ from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.backoff import Backoff
-from runlet.controller import deliveries, devices, executions, outbox, releases, runs
+from runlet.controller import adoption, deliveries, devices, executions, outbox, releases, runs
 from runlet.controller.dispatcher import Dispatcher
-from runlet.controller.executions import Attempt
+from runlet.controller.executions import Attempt, Recorded
 from runlet.controller.hub import Hub
 from runlet.controller.outbox import Outgoing
 from runlet.controller.releaser import Releaser
@@ -27,7 +27,18 @@ from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, Unavailable
 from runlet.model.execution import OUTCOMES, State
 from runlet.protocol import names
-from runlet.protocol.messages import Facts, Goodbye, Heartbeat, Hello, InputRefused, Message, Report, Stored, decode
+from runlet.protocol.messages import (
+    Ask,
+    Facts,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    InputRefused,
+    Message,
+    Report,
+    Stored,
+    decode,
+)
 from runlet.protocol.views import ExecutionView
 
 # Far above any event an honest agent sends.
@@ -46,6 +57,7 @@ class Effects:
     reported: list[ExecutionView] = field(default_factory=list)  # not settled yet; with news or without
     assigned: list[ExecutionView] = field(default_factory=list)  # waited for any device, and have one now
     printing: list[ExecutionView] = field(default_factory=list)  # sent output before anything else was heard of them
+    kept_from: dict[Attempt, int] = field(default_factory=dict)  # from where on the agent has the output
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
     released: deliveries.Effects = field(default_factory=deliveries.Effects)
@@ -154,7 +166,7 @@ class Collector:
             self._streams.open(view.id, view.attempt, view.device, view.output_limit)
             self._hub.on_change(view)
             if view.state.is_outcome:
-                self._streams.finish(view.id, view.output_length)
+                self._streams.finish(view.id, view.output_length, effects.kept_from.get((view.id, view.attempt), 0))
         if any(view.state.is_outcome for view in effects.reported):
             self.on_ended()
         for execution, _ in completed:
@@ -220,7 +232,9 @@ class Collector:
             log.warning("dropped a hello from %s, which is not enrolled", device)
             return
         effects.assigned += runs.assign_waiting(session, device, now, effects.released)
-        effects.welcomes.append((device, hello.id, outbox.for_device(session, device, now)))
+        unnamed = [] if hello.held is None else executions.not_named(session, device, hello.held)
+        questions = [Outgoing(device, Ask(view.id, view.attempt, view.version)) for view in unnamed]
+        effects.welcomes.append((device, hello.id, [*questions, *outbox.for_device(session, device, now)]))
 
     def _record_reports(
         self, session: Session, reports: list[tuple[str, Report]], now: datetime, effects: Effects
@@ -228,7 +242,11 @@ class Collector:
         if not reports:
             return
         recorded = executions.record(session, reports, now)
+        if recorded.strangers and (adopted := adoption.adopt(session, recorded.strangers, now)):
+            also = executions.record(session, adopted, now)
+            recorded = Recorded(recorded.open + also.open, recorded.settled + also.settled, also.strangers)
         effects.already_settled = recorded.settled
+        effects.kept_from = {(report.execution, report.attempt): report.kept_from for _, report in reports}
         spared = deliveries.spare(session, recorded.open)  # first: an end takes all that was asked out of the outbox
         effects.reported = [
             replace(view, cancel_requested=False) if view.id in spared else view for view in recorded.open

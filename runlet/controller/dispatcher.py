@@ -37,12 +37,14 @@ class Dispatcher:
         publisher: Publisher,
         consumer: Consumer,
         workspace: str,
+        controller: str,
         replication: Replication = Replication.NONE,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._consumer = consumer
         self._workspace = workspace
+        self._controller = controller
         self._replication = replication
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
         self._tasks = asyncio.TaskGroup()
@@ -60,7 +62,7 @@ class Dispatcher:
     def answer(self, device: str) -> None:
         """Answer a heartbeat: the device hears us. Confirmed, so that a device without queues is given them again."""
         if self._publisher.has_room:  # those that a broker takes slowly must not pile up here
-            self._tasks.create_task(self._publish(device, Alive(), names.CONTROL, persistent=False))
+            self._tasks.create_task(self._publish(device, Alive(self._controller), names.CONTROL, persistent=False))
 
     def tell(self, device: str, message: Message) -> None:
         """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
@@ -103,7 +105,7 @@ class Dispatcher:
         for one in outgoing:
             self._hurry(one)
         if all(await asyncio.gather(*(self._send_one(one) for one in outgoing))):
-            await self._publish(device, Welcome(hello))
+            await self._publish(device, Welcome(hello, self._controller))
 
     async def _send_one(self, one: Outgoing) -> bool:
         return await self._publish(one.device, one.message, until=one.until)

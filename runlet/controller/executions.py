@@ -64,6 +64,7 @@ class Recorded:
 
     open: list[ExecutionView]  # not settled: more is expected of them
     settled: list[tuple[str, Stored]]  # told again though nothing more was expected: (device, answer)
+    strangers: list[tuple[str, Report]]  # of executions or attempts that there is no record of
 
 
 def record(session: Session, reports: Sequence[tuple[str, Report]], now: datetime) -> Recorded:
@@ -74,17 +75,21 @@ def record(session: Session, reports: Sequence[tuple[str, Report]], now: datetim
     known = _known(session, {report.execution for _, report in reports})
     after: dict[str, ExecutionView] = {}
     settled: dict[Attempt, tuple[str, Stored]] = {}
+    strangers = []
     for device, report in reports:
         view, is_settled = known.get(report.execution, (None, False))
-        if view is None or view.device != device or report.attempt > view.attempt:
-            log.warning("dropped a report from %s on unknown execution %r", device, report.execution)
+        if view is None and not report.run:  # a cancel that nobody waits for any more
+            answer = Stored(report.execution, report.attempt, report.output_length, settled=True)
+            settled[report.execution, report.attempt] = device, answer
+        elif view is None or view.device != device or report.attempt > view.attempt:
+            strangers.append((device, report))
         elif report.attempt < view.attempt or is_settled:
             length = view.output_length if report.attempt == view.attempt else report.output_length
             settled[view.id, report.attempt] = device, Stored(view.id, report.attempt, length, settled=True)
         else:
             after[view.id] = judged(after.get(view.id, view), report, now)
     _write(session, [(known[view.id][0], view) for view in after.values() if view is not known[view.id][0]])
-    return Recorded(list(after.values()), list(settled.values()))
+    return Recorded(list(after.values()), list(settled.values()), strangers)
 
 
 def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
@@ -259,6 +264,13 @@ def unsettled(session: Session, ids: Collection[str]) -> list[ExecutionView]:
     """Those of these executions that a device may still send something about."""
     query = select(*COLUMNS).where(TABLE.c.id.in_(ids), TABLE.c.settled.is_(False), TABLE.c.device.is_not(None))
     return [ExecutionView(*row) for row in session.connection().execute(query)]
+
+
+def not_named(session: Session, device: str, held: Collection[str]) -> list[ExecutionView]:
+    """What a device should hold and did not name: accepted by it, and not settled."""
+    query = select(*COLUMNS).where(TABLE.c.device == device, TABLE.c.settled.is_(False))
+    views = [ExecutionView(*row) for row in session.connection().execute(query.where(TABLE.c.state != State.QUEUED))]
+    return [view for view in views if view.id not in held]
 
 
 def _known(session: Session, executions: Iterable[str]) -> dict[str, tuple[ExecutionView, bool]]:

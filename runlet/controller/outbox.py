@@ -18,7 +18,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from runlet.controller import devices, renderings
 from runlet.controller.tables import Device, Execution, Outbox, Run
 from runlet.model.logs import Logs
-from runlet.protocol.messages import Cancel, Execute, TerminalSize
+from runlet.protocol.messages import Ask, Cancel, Execute, TerminalSize
 from runlet.timetable.due import begins, delay
 
 EXECUTE = "execute"
@@ -36,7 +36,7 @@ class Outgoing:
     """A command to publish now."""
 
     device: str
-    message: Execute | Cancel
+    message: Execute | Cancel | Ask
     until: datetime | None = None  # it is worth nothing later
 
 

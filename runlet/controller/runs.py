@@ -126,6 +126,7 @@ _OF_ONE_LAUNCH = frozenset(
         "id",
         "created_at",
         "rerun_of",
+        "adopted_from",
         "rollout_state",
         "waits_for",
         "decide_at",
@@ -143,6 +144,11 @@ def rerun(session: Session, run_id: int, only: Collection[State] | None, now: da
     Raises UnknownName, or Conflict when it ended so nowhere.
     """
     old = _find(session, run_id)
+    if old.adopted_from is not None:
+        raise Conflict(
+            f"run {run_id} was adopted from its devices: what it ran is not known here",
+            "launch its job with: runlet run",
+        )
     wanted = OUTCOMES - {State.SUCCEEDED} if only is None else only
     chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.standing in wanted]
     if not chosen:
@@ -431,4 +437,5 @@ def _head(run: Run, states: Mapping[State, int], away: executions.Away) -> dict[
         "expires_at": away.expires_at,
         "rollout": releases.view(run, sum(states.values())),
         "rerun_of": run.rerun_of,
+        "adopted_from": run.adopted_from,
     }

@@ -76,13 +76,19 @@ class Streams:
         self._streams.clear()
         self._unacknowledged.clear()
 
-    def finish(self, execution: str, length: int) -> None:
-        """The program ended after `length` bytes; `on_complete` tells when all of them are stored."""
+    def finish(self, execution: str, length: int, kept_from: int) -> None:
+        """The program ended after `length` bytes, of which the agent has those from `kept_from` on.
+
+        `on_complete` tells when all of them are stored, or those that can be had.
+        """
         stream = self._streams.get(execution)
         if stream is not None:
             stream.final = length
             if stream.stored < length:
                 self._catch_up(stream)
+            if stream.stored < min(length, kept_from):
+                log.error("the output of %s on %s is lost from %d on", execution, stream.device, stream.stored)
+                stream.final = stream.stored
             self._check_complete(stream)
 
     def settle(self, execution: str) -> None:

@@ -136,6 +136,7 @@ class Run(SQLModel, table=True):
     splay: float | None = None  # seconds over which a fire time's commands are spread
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
     rerun_of: int | None = Field(default=None, sa_type=BigInteger)
+    adopted_from: int | None = Field(default=None, sa_type=BigInteger, index=True)  # its number in a lost database
     delivery: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # model.Delivery
     plan: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # release.RunPlan
     concurrency_group: str | None = None

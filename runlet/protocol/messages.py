@@ -29,6 +29,10 @@ MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 MAX_COUNT = 2**53
 # Words for one line of a table.
 MAX_DETAIL = 1000
+# A job's name, in characters.
+MAX_NAME = 100
+# Executions that a Hello names: far more than a device has under way, and well within the size of an event.
+MAX_HELD = 200
 # The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
 MAX_WINDOW = 10_000
 
@@ -93,6 +97,20 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Tell what became of this execution: its Hello did not name it, and its record is of `version`.
+
+    Answered by a Report of what the agent holds or remembers; else it is interrupted: the agent lost its journal.
+    """
+
+    TYPE: ClassVar[str] = "ask.v1"
+
+    execution: str
+    attempt: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Welcome:
     """Answer to Hello: every command the controller had for this device precedes it in the queue.
 
@@ -102,6 +120,7 @@ class Welcome:
     TYPE: ClassVar[str] = "welcome.v1"
 
     hello: str  # the id in the Hello this answers
+    controller: str  # which says so, by an id made at its start
 
 
 # --- commands, in the control lane: dropped rather than late --------------------------------------------------------
@@ -112,10 +131,13 @@ class Alive:
     """Answer to Heartbeat: the controller hears this agent, and the agent hears it. Twice or late, it says the same.
 
     An agent that was welcomed and gets none for UNANSWERED_HEARTBEATS connects anew, once: its connections look whole
-    and lead nowhere, or the controller is away.
+    and lead nowhere, or the controller is away. One that is answered by another controller than welcomed it says hello
+    again: that one may know less, started with an older database.
     """
 
     TYPE: ClassVar[str] = "alive.v1"
+
+    controller: str  # which says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +201,21 @@ class Report:
     detail: str = ""  # why it failed or was rejected, in words
     output_length: int = 0  # bytes the terminal has produced; final with an outcome
     seconds: float | None = None  # how long the program ran, by the device's monotonic clock
+    kept_from: int = 0  # with an outcome: the agent has the output from this offset on
+    run: int = 0  # what the program was told as RUNLET_RUN; 0 of what was cancelled before its Execute came
+    job: str = ""
 
     def __post_init__(self) -> None:
-        numbers = (self.attempt, self.version, self.exit_code or 0, self.signal or 0, self.output_length)
+        sizes = (self.output_length, self.kept_from)
+        numbers = (self.attempt, self.version, self.exit_code or 0, self.signal or 0, self.run, *sizes)
         if not all(0 <= number <= MAX_COUNT for number in numbers):
             raise ProtocolError("a report's number is out of range")
         if not all(math.isfinite(number) for number in (self.at, self.seconds or 0.0)):
             raise ProtocolError("a report's time is not a number")
         if len(self.detail) > MAX_DETAIL or "\0" in self.detail:
             raise ProtocolError("a report's detail is too long, or holds a NUL character")
+        if len(self.job) > MAX_NAME or "\0" in self.job:
+            raise ProtocolError("a report's job is too long, or holds a NUL character")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +229,7 @@ class Hello:
 
     id: str
     agent_version: str
+    held: tuple[str, ...] | None = None  # the executions that the agent holds; None when they are more than MAX_HELD
 
     def __post_init__(self) -> None:
         if len(self.agent_version) > MAX_DETAIL or "\0" in self.agent_version:
@@ -249,7 +278,7 @@ class InputRefused:
     reason: str
 
 
-Command = Execute | Cancel | Welcome | Alive | Resize | Watch | Stored
+Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Watch | Stored
 AgentEvent = Report | Hello | Facts | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
 

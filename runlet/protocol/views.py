@@ -109,6 +109,7 @@ class RunHead:
     expires_at: datetime | None  # the last deadline of those
     rollout: RolloutView | None  # None when the job has no rollout, abort, retry or concurrency
     rerun_of: int | None
+    adopted_from: int | None  # its number in a database that was lost
 
     @property
     def target(self) -> Target:

@@ -40,7 +40,7 @@ class Collecting:
     def __init__(self, store: Store, folder: Path) -> None:
         publisher = Publisher(NO_BROKER, "test", names.exchange("default"))
         consumer = Consumer(NO_BROKER, "test", for_workspace("default", "test", []))
-        dispatcher = Dispatcher(store, publisher, consumer, "default")
+        dispatcher = Dispatcher(store, publisher, consumer, "default", "test")
         self.store = store
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)

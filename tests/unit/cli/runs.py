@@ -63,6 +63,7 @@ def run(*executions: ExecutionView, **changes: Any) -> RunView:
         rollout=None,
         expires_at=None,
         rerun_of=None,
+        adopted_from=None,
         executions=executions,
     )
     return replace(view, **changes)

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("splay", sa.Float(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
         sa.Column("rerun_of", sa.BigInteger(), nullable=True),
+        sa.Column("adopted_from", sa.BigInteger(), nullable=True),
         sa.Column("delivery", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("concurrency_group", sa.String(), nullable=True),
@@ -80,6 +81,7 @@ def upgrade() -> None:
         sa.Column("decide_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
+    op.create_index(op.f("ix_run_adopted_from"), "run", ["adopted_from"], unique=False)
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
     op.create_index("run_due", "run", ["decide_at"], unique=False)
     op.create_index("run_of_group", "run", ["concurrency_group", "waits_for"], unique=False)
@@ -220,6 +222,7 @@ def downgrade() -> None:
     op.drop_index("run_of_group", table_name="run")
     op.drop_index("run_due", table_name="run")
     op.drop_index(op.f("ix_run_job"), table_name="run")
+    op.drop_index(op.f("ix_run_adopted_from"), table_name="run")
     op.drop_table("run")
     op.drop_table("device")
     op.drop_table("content")

@@ -1,0 +1,97 @@
+"""Adopting what devices report and the database does not know: it was restored from a backup that is older than that.
+
+A program that runs, or ran, is not started again because its record is gone: it gets a new record, made of what its
+report says. What the database never learns is what was settled after the backup: its agent has forgotten it too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+
+from runlet.controller import attempts
+from runlet.controller.tables import Device, Execution, Run
+from runlet.model.execution import State
+from runlet.model.target import Where
+from runlet.protocol.messages import Report, TerminalSize
+
+# What one device may have adopted and not settled: more than its queue holds would be made up.
+MOST_ADOPTED = 1_000
+# Executions of one lost run belong together when their devices report them within this.
+SAME_RUN = timedelta(days=7)
+
+log = logging.getLogger(__name__)
+
+
+def adopt(session: Session, strangers: Sequence[tuple[str, Report]], now: datetime) -> list[tuple[str, Report]]:
+    """Make records for these reports, each with the device it came from; those for which there is a record now."""
+    adopted = []
+    for device, report in strangers:
+        row = session.get(Execution, report.execution)
+        if row is not None:
+            if row.device != device or report.attempt <= row.attempt:
+                log.warning("dropped a report from %s on execution %s, which is not its own", device, row.id)
+                continue
+            _begin_again(session, row, report.attempt)
+        elif session.get(Device, device) is None or _count(session, device) >= MOST_ADOPTED:
+            log.warning("dropped a report from %s on the unknown execution %s", device, report.execution)
+            continue
+        else:
+            session.add(_record(session, device, report, now))
+        session.flush()
+        log.warning("adopted execution %s of run %d on %s", report.execution, report.run, device)
+        adopted.append((device, report))
+    return adopted
+
+
+def _begin_again(session: Session, row: Execution, attempt: int) -> None:
+    """The device is in a later attempt than the record is."""
+    attempts.keep(session, row)
+    row.attempt, row.state, row.version, row.settled = attempt, State.QUEUED, 0, False
+    row.detail, row.output_length, row.retry_at, row.ended_at = "", 0, None, None
+    row.exit_code = row.signal = row.seconds = None
+
+
+def _record(session: Session, device: str, report: Report, now: datetime) -> Execution:
+    run = _run_of(session, device, report, now)
+    assert run.id is not None
+    return Execution(
+        id=report.execution, run=run.id, device=device, attempt=report.attempt, queued_at=now, released_at=now
+    )
+
+
+def _run_of(session: Session, device: str, report: Report, now: datetime) -> Run:
+    """The record made for the lost run of this number, or a new one: numbers are given again after a restore."""
+    same = select(Run).where(col(Run.adopted_from) == report.run, col(Run.job) == report.job)
+    found = session.exec(same.where(col(Run.created_at) > now - SAME_RUN).order_by(col(Run.id).desc())).first()
+    if found is not None:
+        has = select(Execution.id).where(col(Execution.run) == found.id, col(Execution.device) == device)
+        if session.exec(has).first() is None:
+            found.where_custom = [*found.where_custom, device]
+            return found
+    size = TerminalSize()
+    run = Run(
+        job=report.job,
+        args=[],
+        where=Where.CUSTOM,
+        where_custom=[device],
+        barred=[],
+        columns=size.columns,
+        rows=size.rows,
+        term="",  # it is not started from here
+        created_at=now,
+        adopted_from=report.run,
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def _count(session: Session, device: str) -> int:
+    """How many adopted executions of a device are not settled."""
+    query = select(func.count()).select_from(Execution).join(Run, col(Run.id) == col(Execution.run))
+    mine = query.where(col(Execution.device) == device, col(Execution.settled).is_(False))
+    return session.exec(mine.where(col(Run.adopted_from).is_not(None))).one()

@@ -72,7 +72,7 @@ def figures() -> Iterator[Figure]:
 def _start(holders: Holders, name: str) -> socket.socket:
     """A connection to the holder of a program that runs."""
     environment = {b"PATH": os.environb[b"PATH"]}
-    start = Start(name.encode(), [b"sleep", b"1000"], environment, b"/", (80, 24), None, b"", b"")
+    start = Start(name.encode(), [b"sleep", b"1000"], environment, b"/", (80, 24), None, b"", None, b"", b"")
     connection, frames = holders.start(name, start), wire.Frames()
     while True:
         if not select.select([connection], [], [], _PATIENCE_SECONDS)[0]:

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 
 from runlet.agent.config import AgentConfig
 from runlet.agent.holders import Holders
@@ -26,6 +25,7 @@ from runlet.agent.session import (
     Lost,
     NotStarted,
     Session,
+    Verdicts,
     remove_script,
     start_of,
     write_script,
@@ -275,9 +275,7 @@ class Executions:
             return
         try:
             script = write_script(self._scripts, command)
-            start = start_of(
-                command, script, self._config.device, _timed_out(command), _verdict(Event.INTERRUPT, ENDED)
-            )
+            start = start_of(command, script, self._config.device, _verdicts(command))
             self._follow(held, self._holders.start(held.name, start))
         except OSError as error:
             self._end(held, Event.FAIL, _not_started(error.strerror or str(error)))
@@ -296,7 +294,6 @@ class Executions:
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
         held.session = Session(connection, held.output)
-        held.output.on_length = partial(_stop_overrun, held)
         self._running += 1
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -334,7 +331,7 @@ class Executions:
         match ending:
             case Ended():
                 self._is_started(held)
-                self._end(held, *_judged(ending, _overrun(held.command, held.output.buffer.end)), ended=ending)
+                self._end(held, *_judged(ending), ended=ending)
             case NotStarted(words):
                 self._end(held, Event.FAIL, _not_started(words))
             case _ if started := self._holders.started(held.name):
@@ -352,7 +349,7 @@ class Executions:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""
         self._advance(held, event)
         length = held.output.buffer.end
-        detail = detail[:MAX_DETAIL] or _full_words(held.command, length)
+        detail = (detail or _full_words(held.command, length))[:MAX_DETAIL]
         held.report = replace(held.report, detail=detail, output_length=length)
         if ended:
             held.report = replace(
@@ -398,13 +395,6 @@ class Executions:
         return held
 
 
-def _full_words(command: Execute | None, length: int) -> str:
-    """What to tell of a program that was blocked: what it printed last was not read."""
-    if command is None or command.logs.overflow is not Overflow.BLOCK or length < command.logs.limit:
-        return ""
-    return f"printed {size.text(command.logs.limit)}, all that its job keeps"
-
-
 def name_of(execution: str, attempt: int) -> str:
     return f"{execution}.{attempt}"
 
@@ -414,32 +404,21 @@ def _verdict(event: Event, detail: str = "") -> str:
     return f"{event}\n{detail}"
 
 
-def _stop_overrun(held: Held, length: int) -> None:
-    words = _overrun(held.command, length)
-    if words and held.session is not None:
-        held.output.on_length = lambda _length: None
-        held.session.end(_verdict(Event.FAIL, words), politely=True)
+def _verdicts(command: Execute) -> Verdicts:
+    """What a holder is to say of the ends that it gives by itself."""
+    time = duration.text(timedelta(seconds=command.timeout or 0))
+    return Verdicts(
+        timeout=_verdict(Event.TIME_OUT, f"ended after its time limit of {time}"),
+        limit=_verdict(Event.FAIL, f"printed more than {size.text(command.logs.limit)}"),
+        stop=_verdict(Event.INTERRUPT, ENDED),
+    )
 
 
-def _overrun(command: Execute | None, length: int) -> str:
-    """What to tell of a program that printed more than its job allows; nothing of any other."""
-    if command is None or command.logs.overflow is not Overflow.STOP or length <= command.logs.limit:
-        return ""
-    return f"printed more than {size.text(command.logs.limit)}"
-
-
-def _timed_out(command: Execute) -> str:
-    limit = duration.text(timedelta(seconds=command.timeout or 0))
-    return _verdict(Event.TIME_OUT, f"ended after its time limit of {limit}")
-
-
-def _judged(ended: Ended, overrun: str) -> tuple[Event, str]:
+def _judged(ended: Ended) -> tuple[Event, str]:
     """The outcome of a program and why: the verdict of whoever ended it, or what it says itself."""
     event, _, detail = ended.verdict.decode().partition("\n")
     if event:
         return Event(event), detail
-    if overrun:  # it ended by itself before we came to end it
-        return Event.FAIL, overrun
     return (Event.SUCCEED if ended.code == 0 else Event.FAIL), ended.failure.decode(errors="replace")
 
 
@@ -458,6 +437,13 @@ def _unknown(question: Ask) -> Report:
 
 def _not_started(why: str) -> str:
     return f"it cannot be started: {why}"
+
+
+def _full_words(command: Execute | None, length: int) -> str:
+    """What to tell of a program that was blocked: what it printed last was not read."""
+    if command is None or command.logs.overflow is not Overflow.BLOCK or length < command.logs.limit:
+        return ""
+    return f"printed {size.text(command.logs.limit)}, all that its job keeps"
 
 
 def _left_running(execution: str) -> str:

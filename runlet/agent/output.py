@@ -23,7 +23,7 @@ RESEND_SECONDS = 5.0
 
 
 class OutputSender:
-    """The sending end of one execution's stream. `on_length` is called with its length when it grows."""
+    """The sending end of one execution's stream."""
 
     def __init__(
         self, execution: str, attempt: int, buffer: OutputBuffer, post: Callable[[bytes], Awaitable[None]]
@@ -37,13 +37,11 @@ class OutputSender:
         self._ended = False
         self._hold: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
-        self.on_length: Callable[[int], None] = lambda _length: None
 
     def take_over(self, buffer: OutputBuffer) -> None:
         """The stream as its holder has it: what is before the buffer's begin, the controller has stored."""
         self.buffer = buffer
         self._wake.set()
-        self.on_length(self.buffer.end)
 
     def append(self, data: bytes) -> None:
         """Take what the terminal printed."""
@@ -52,7 +50,6 @@ class OutputSender:
             self._wake.set()
         elif self._hold is None:
             self._hold = asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
-        self.on_length(self.buffer.end)
 
     def flush(self) -> None:
         """Send what is there now."""

@@ -170,8 +170,18 @@ class Session:
             self._connection.close()
 
 
-def start_of(command: Execute, script: Path | None, device: str, on_timeout: str, on_stop: str) -> Start:
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What is to be told of a program that its holder ended: at its time limit, its output's limit, or told to."""
+
+    timeout: str
+    limit: str
+    stop: str
+
+
+def start_of(command: Execute, script: Path | None, device: str, verdicts: Verdicts) -> Start:
     """What a holder must know to start `command`."""
+    overflow = command.logs.overflow
     scripts = () if script is None else (str(script),)
     argv = (*(command.entrypoint or DEFAULT_ENTRYPOINT), *scripts, *command.arguments)
     own = _own_environment()
@@ -185,9 +195,10 @@ def start_of(command: Execute, script: Path | None, device: str, on_timeout: str
         cwd=os.fsencode(cwd),
         size=(command.terminal.columns, command.terminal.rows),
         timeout=command.timeout,
-        most=command.logs.limit if command.logs.overflow is Overflow.BLOCK else None,
-        on_timeout=on_timeout.encode(),
-        on_stop=on_stop.encode(),
+        on_timeout=verdicts.timeout.encode(),
+        limit=None if overflow is Overflow.KEEP_ENDS else command.logs.limit,
+        on_limit=verdicts.limit.encode() if overflow is Overflow.STOP else b"",
+        on_stop=verdicts.stop.encode(),
     )
 
 

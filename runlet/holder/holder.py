@@ -155,7 +155,9 @@ class Holder:
         self._terminal = terminal
         self._listener = listener
         self._began = time.monotonic()
-        self._buffer = OutputBuffer() if start.most is None else OutputBuffer(most=start.most)
+        # Beyond its limit the program is ended, or is made to wait there.
+        blocked_at = start.limit if start.limit is not None and not start.on_limit else sys.maxsize
+        self._buffer = OutputBuffer(most=blocked_at)
         self._keyboard = Keyboard()
         self._ended: Ended | None = None
         self._is_open = True  # the terminal: somebody may still print there
@@ -264,6 +266,9 @@ class Holder:
             most -= len(data)
         if collected:
             self._buffer.append(b"".join(collected))
+            limit = self._start.limit
+            if limit is not None and self._start.on_limit and self._buffer.end > limit:
+                self._end_program(self._start.on_limit, politely=True)
         if data is None:
             self._is_open = False  # all have let go of it; SIGCHLD tells the rest
 
@@ -290,8 +295,13 @@ class Holder:
         self._terminal.terminate()
         self._next(self._kill, TERMINATE_SECONDS)
 
+    def _kill_rest(self) -> None:
+        """Everything the program started, if it is being ended."""
+        if self._verdict:
+            processes.kill(processes.of_execution(self._start.execution, self._terminal.pid))
+
     def _kill(self) -> None:
-        processes.kill(processes.of_execution(self._start.execution, self._terminal.pid))
+        self._kill_rest()
         # What waits for a dead disk cannot be killed, and what was started meanwhile was not found.
         self._next(self._kill, TERMINATE_SECONDS)
 
@@ -305,9 +315,11 @@ class Holder:
         if not pid:
             return
         seconds = time.monotonic() - self._began
-        if self._verdict:
-            processes.kill(processes.of_execution(self._start.execution, self._terminal.pid))
+        asked = self._verdict
+        self._kill_rest()
         self._read(min(DRAIN_BYTES, self._buffer.rest))
+        if self._verdict != asked:  # its last words were too many
+            self._kill_rest()
         self._watch(self._terminal.master, 0)
         failure = self._terminal.failure()
         self._terminal.close()

@@ -30,12 +30,24 @@ class UnreadableRecord(ValueError):
 class Start:
     """A program to be started: exactly this, in exactly this environment.
 
-    `size` is columns and rows; `timeout` is in seconds, None for no limit; of more output than `most` bytes the rest is
-    not read, so that the program waits. `on_timeout` and `on_stop` are what the
-    agent wants to be told with the end of a program that was ended by its time limit, or by a SIGTERM to its holder.
+    `size` is columns and rows; `timeout` is in seconds, None for no limit; `limit` is how many bytes the program may
+    print, None for any number. `on_timeout`, `on_limit` and `on_stop` are what the agent wants to be told with the end
+    of a program that was ended for its time, its output, or by a SIGTERM to its holder. Without `on_limit` it is not
+    ended, and waits at its limit.
     """
 
-    __slots__ = ("argv", "cwd", "environment", "execution", "most", "on_stop", "on_timeout", "size", "timeout")
+    __slots__ = (
+        "argv",
+        "cwd",
+        "environment",
+        "execution",
+        "limit",
+        "on_limit",
+        "on_stop",
+        "on_timeout",
+        "size",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -45,8 +57,9 @@ class Start:
         cwd: bytes,
         size: tuple[int, int],
         timeout: float | None,
-        most: int | None,
         on_timeout: bytes,
+        limit: int | None,
+        on_limit: bytes,
         on_stop: bytes,
     ) -> None:
         self.execution = execution
@@ -55,29 +68,38 @@ class Start:
         self.cwd = cwd
         self.size = size
         self.timeout = timeout
-        self.most = most
         self.on_timeout = on_timeout
+        self.limit = limit
+        self.on_limit = on_limit
         self.on_stop = on_stop
 
     def encode(self) -> bytes:
         columns, rows = self.size
         timeout = b"" if self.timeout is None else repr(self.timeout).encode()
-        most = b"" if self.most is None else b"%d" % self.most
-        numbers = b"%d" % columns, b"%d" % rows, timeout, most
-        single = (self.execution, self.cwd, *numbers, self.on_timeout, self.on_stop)
+        limit = b"" if self.limit is None else b"%d" % self.limit
+        single = (self.execution, self.cwd, b"%d" % columns, b"%d" % rows, timeout, limit)
+        verdicts = (self.on_timeout, self.on_limit, self.on_stop)
         pairs = [part for pair in self.environment.items() for part in pair]
-        return _pack([*single, b"%d" % len(self.argv), *self.argv, *pairs])
+        return _pack([*single, *verdicts, b"%d" % len(self.argv), *self.argv, *pairs])
 
     @classmethod
     def decode(cls, body: bytes) -> Start:
         """Raises UnreadableRecord."""
-        fields = _unpack(body, least=9)
-        execution, cwd, columns, rows, timeout, most, on_timeout, on_stop, count = fields[:9]
-        argv, pairs = fields[9 : 9 + int(count)], fields[9 + int(count) :]
-        environment = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        size = int(columns), int(rows)
-        limits = float(timeout) if timeout else None, int(most) if most else None
-        return cls(execution, argv, environment, cwd, size, *limits, on_timeout, on_stop)
+        fields = _unpack(body, least=10)
+        execution, cwd, columns, rows, timeout, limit, on_timeout, on_limit, on_stop, count = fields[:10]
+        argv, pairs = fields[10 : 10 + int(count)], fields[10 + int(count) :]
+        return cls(
+            execution,
+            argv,
+            dict(zip(pairs[::2], pairs[1::2], strict=True)),
+            cwd,
+            (int(columns), int(rows)),
+            float(timeout) if timeout else None,
+            on_timeout,
+            int(limit) if limit else None,
+            on_limit,
+            on_stop,
+        )
 
 
 class Started:

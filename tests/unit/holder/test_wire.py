@@ -50,6 +50,8 @@ STARTS = st.builds(
     size=st.tuples(st.integers(1, 999), st.integers(1, 999)),
     timeout=st.none() | st.floats(0.1, 1e9),
     on_timeout=FIELD,
+    limit=st.none() | st.integers(1, 2**60),
+    on_limit=FIELD,
     on_stop=FIELD,
 )
 ENDS = st.builds(

@@ -213,6 +213,8 @@ class Collector:
         self._record_reports(session, reports, now, effects)
         for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
             self._record_hello(session, device, hello, now, effects)
+        for device in _left(messages):
+            devices.seen(session, device, now, connected=False)
         for execution, attempt in completed:
             self._transcripts.sync(execution, attempt)
         executions.settle(session, completed)
@@ -256,6 +258,13 @@ class Collector:
             taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
             ended=[view.id for view in effects.reported if view.state.is_outcome],
         )
+
+
+def _left(messages: list[tuple[str, Message]]) -> list[str]:
+    """The devices that have said hello and, after that, goodbye."""
+    last = {device: message for device, message in messages if isinstance(message, Hello | Goodbye)}
+    hellos = {device for device, message in messages if isinstance(message, Hello)}
+    return [device for device, message in last.items() if isinstance(message, Goodbye) and device in hellos]
 
 
 def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:

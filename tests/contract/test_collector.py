@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlmodel import Session, col
 
 from runlet.amqp.consumer import Consumer, Delivery
 from runlet.amqp.publisher import Publisher
+from runlet.controller import devices
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
@@ -25,7 +27,7 @@ from runlet.controller.transcripts import Transcripts
 from runlet.model.execution import Event, State
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Report, encode
+from runlet.protocol.messages import Goodbye, Hello, Message, encode
 from runlet.protocol.views import RunView
 from tests.contract.operations import launched, record, report, shown
 from tests.harness import PATIENCE_SECONDS
@@ -41,7 +43,7 @@ class Collecting:
         publisher = Publisher(NO_BROKER, "test", names.exchange("default"))
         consumer = Consumer(NO_BROKER, "test", for_workspace("default", "test", []))
         dispatcher = Dispatcher(store, publisher, consumer, "default", "test")
-        self.store = store
+        self.store, self.dispatcher = store, dispatcher
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell, Telling(publisher))
@@ -49,10 +51,10 @@ class Collecting:
         self.collector = Collector(store, self.transcripts, dispatcher, self.streams, hub, releaser)
         self.streams.on_complete, self.streams.on_unknown = self.collector.on_complete, self.collector.on_unknown
 
-    async def deliver(self, reports: Iterable[tuple[str, Report]]) -> None:
-        """Returns when all are acknowledged."""
+    async def deliver(self, messages: Iterable[tuple[str, Message]]) -> None:
+        """As one batch; returns when all are acknowledged."""
         acknowledged = []
-        for device, one in reports:
+        for device, one in messages:
             done = asyncio.Event()
             acknowledged.append(done)
             self.collector.on_delivery(Delivery(names.key(device, names.EVENT), encode(one), done.set))
@@ -79,10 +81,11 @@ def _unsettled(session: Session) -> int:
 @pytest.fixture
 async def collecting(store: Store, tmp_path: Path) -> AsyncIterator[Collecting]:
     made = Collecting(store, tmp_path / "transcripts")
-    task = asyncio.create_task(made.collector.run())
+    tasks = [asyncio.create_task(work) for work in (made.collector.run(), made.dispatcher.run())]
     yield made
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_an_execution_whose_launch_was_committed_unheard_is_followed_to_its_end(
@@ -122,3 +125,13 @@ async def test_a_thousand_reports_are_one_batch_and_none_is_lost(store: Store, c
     view = await shown(store, run)
     assert {(one.state, one.version) for one in view.executions} == {(State.SUCCEEDED, 4)}
     await collecting.settled()
+
+
+async def test_a_device_that_came_and_left_in_one_batch_is_away(store: Store, collecting: Collecting):
+    await launched(store, "pi-1", "pi-2")
+    await collecting.deliver(
+        [("pi-1", Hello("a", "1")), ("pi-1", Goodbye()), ("pi-2", Goodbye()), ("pi-2", Hello("b", "1"))]
+    )
+    now = datetime.now(UTC)
+    connected = await store.transact(lambda session: devices.connected(session, now))
+    assert (connected["pi-1"], connected["pi-2"]) == (False, True)

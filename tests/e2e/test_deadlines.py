@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,8 +59,7 @@ def test_a_person_is_asked_about_what_was_interrupted(
     with fleet.api() as api:
         run = api.start_run(job="undecided")
     fleet.until_printed(run, b"ready", device)
-    fleet.agents[device].kill()
-    fleet.start_agent(device)
+    os.kill(fleet.holder(run, device), signal.SIGKILL)
     fleet.until(run, lambda view: view.counts_as)
     number = str(run.id)
     shown = operator.succeed("show", number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,14 +56,11 @@ def test_what_was_cancelled_while_the_link_was_cut_is_never_started(
         wire.cut()
         log = tmp_path / f"{device}.log"
         wait_until(lambda: log.read_text().count("next try in") >= 2, "both connections to be lost")
-        execute = command("exit 0")
+        execute = command(f"touch {tmp_path}/ran")
         publish(fleet, names.COMMAND, device, encode(execute), encode(Cancel(execute.execution, 1)))
         wire.mend()
         fleet.settled(fleet.exec(["true"], on=device))  # behind them in the same queue
-        journal = sqlite3.connect(f"file:{tmp_path}/{device}/journal.db?mode=ro", uri=True)
-        rows = journal.execute("SELECT started FROM execution WHERE id = ?", (execute.execution,)).fetchall()
-        journal.close()
-        assert rows == [(0,)]
+        assert not (tmp_path / "ran").exists()
     finally:
         far.agents[device].stop()
 

@@ -228,6 +228,7 @@ def run_for_ever(site: Site, told: Path) -> int:
 
 def kill_whole(site: Site, up: subprocess.Popen[str]) -> None:
     agent = site.child("device-pi-1")
+    os.kill(agent, signal.SIGSTOP)  # else it might see the end of its `up` first, and end its programs
     up.kill()
     os.kill(agent, signal.SIGKILL)
     up.communicate()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from runlet.cli.inert import SGR_RESET
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
-from runlet.cli.width import keep_end, text_width
+from runlet.width import keep_end, text_width
 
 # An unfinished line that has not grown for so long is likely a question, not a line still being printed.
 QUIET_SECONDS = 0.2

@@ -17,7 +17,7 @@ from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
-from runlet.model.execution import State
+from runlet.model.execution import STARTED
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, Position, RolloutChanged, RunSnapshot
 from runlet.protocol.messages import TerminalSize
@@ -285,7 +285,7 @@ class LinesView:
 
 
 def _runs(execution: ExecutionView) -> bool:
-    return execution.state in (State.RUNNING, State.AWAITING_INPUT)
+    return execution.state in STARTED
 
 
 def _chosen(executions: list[str], selected: str | None, command: Action | Choose) -> str:

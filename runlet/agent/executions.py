@@ -343,7 +343,8 @@ class Executions:
         held.report = replace(held.report, prompt=held.asking.prompt)
         if held.report.version >= held.reserved:
             held.reserved = held.report.version + RESERVED_VERSIONS
-            self._journal.note(replace(held.report, version=held.reserved))
+            # An agent that begins again looks for itself what the program does.
+            self._journal.note(replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None))
         self._report(held.report)
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
@@ -412,7 +413,7 @@ class Executions:
 
     def _hold(self, command: Execute | None, report: Report, state: State, buffer: OutputBuffer) -> Held:
         output = OutputSender(report.execution, report.attempt, buffer, self._post)
-        asking = Asking(self._config.workspace, report.prompt)
+        asking = Asking(self._config.workspace)
         held = Held(command, report, state, output, asking, reserved=max(report.version, _FIRST_ASK))
         self._held[report.execution, report.attempt] = held
         self._tasks.start(output.run())

@@ -8,7 +8,6 @@ what is typed. docs/explanation/prompts.md tells why.
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import dataclass
 
 from runlet.agent.screen import Screen
@@ -24,6 +23,8 @@ _PLAIN_BYTES = 4096
 # Who sends the cursor about so often draws; or who erases the rest of so many lines, and looks at its keys between.
 _MOVES = 3
 _ERASED = 8
+
+_ID_CHARACTERS = 8  # of the fingerprint: beside the offset, enough to tell one question from another
 
 # How sure each finding makes us. What is less than even is not told.
 LEAST_CONFIDENCE = 0.5
@@ -49,9 +50,10 @@ _STRONG = re.compile(
 _WEAK = re.compile(r"[:>#$%?\])]\s*$")
 _COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
 _SECRET = re.compile(r"(?i)\b(password|passphrase|passcode|pin|otp|secret|token|code)\b")
-# The last line of a menu may say as little as "#? ": what is chosen from stands above it.
-_BARE = re.compile(r"^\W*(\w+\W*){0,2}$")
+# The last line may say as little as "> ": the question stands above it.
+_WORD = re.compile(r"[^\W\d_]{2}")
 _OPTION = re.compile(r"^\s*([>*\u276f\u203a\u2022\u25c9-\u25ef-]|[(\[]?[\w*x ]{0,3}[)\].:])\s*\S")
+_NUMBER = re.compile(r"\d+")
 _FRAMES = re.compile(r"[\u2500-\u259f\u25a0-\u25ff]+")  # lines, blocks, shapes
 
 
@@ -124,13 +126,13 @@ def _question(screen: Screen) -> str:
         lines.pop()
     if not lines:
         return ""
-    first = last = len(lines) - 1
-    while first > 0 and last - first < MOST_LINES - 1 and lines[first - 1].strip():
-        above = lines[first - 1]
-        if not (_OPTION.match(above) or _BARE.match(lines[first]) or (first < last and _OPTION.match(lines[first]))):
+    first = len(lines) - 1
+    while first > 0 and len(lines) - first < MOST_LINES and lines[first - 1].strip():
+        options = _OPTION.match(lines[first - 1]) or (first < len(lines) - 1 and _OPTION.match(lines[first]))
+        if not options and (_WORD.search(lines[first]) or first < len(lines) - 1):
             break
         first -= 1
-    return _bounded(lines[first : last + 1])
+    return _bounded(lines[first:])
 
 
 def _screenful(screen: Screen) -> str:
@@ -149,9 +151,9 @@ class Asking:
     `key` keys the fingerprints.
     """
 
-    def __init__(self, key: str, prompt: Prompt | None) -> None:
+    def __init__(self, key: str) -> None:
         self._key = key
-        self.prompt = prompt
+        self.prompt: Prompt | None = None
 
     def take(self, look: Look) -> bool:
         """Whether `prompt` is another, or none, after this look."""
@@ -165,9 +167,9 @@ class Asking:
         if before is not None and _still(before, found, look):
             return False
         mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key)
-        self.prompt = Prompt(
-            str(uuid.uuid4()), look.offset, found.text, found.secret, found.kind, found.confidence, mark
-        )
+        # Not drawn by lot: an agent that was started again finds the same question under the same name.
+        name = f"{look.offset}-{mark[:_ID_CHARACTERS]}"
+        self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
         return True
 
 
@@ -185,4 +187,7 @@ def _still(before: Prompt, found: Waiting, look: Look) -> bool:
     if found.kind is Kind.INTERACTIVE:
         return found.text == before.text
     printed = look.recent[before.offset - look.offset :] if look.offset > before.offset else b"\n"
-    return found.text.startswith(before.text) and b"\n" not in printed
+    if b"\n" in printed:
+        return False
+    # A countdown is one question.
+    return _NUMBER.sub("0", found.text).startswith(_NUMBER.sub("0", before.text))

@@ -145,17 +145,18 @@ def _processes(program: int) -> Iterator[_Process]:
 
 def _waits(process: _Process) -> tuple[int, int]:
     """(what the process does, the descriptor of the terminal that it waits for)."""
-    if process.running:
-        return BUSY, -1
     found = BUSY, -1
+    works = False
     try:
         for thread in _threads(process.pid)[:MOST_THREADS]:
-            found = max(found, _call(process, _read(f"/proc/{process.pid}/task/{thread}/syscall").split()))
+            call = _read(f"/proc/{process.pid}/task/{thread}/syscall").split()
+            works |= call == [b"running"]
+            found = max(found, _call(process, call))
     except FileNotFoundError:
         return max(found, (BUSY if os.path.exists("/proc/self/syscall") else HIDDEN, -1))
     except OSError:
         return max(found, (HIDDEN, -1))
-    return found
+    return (LIMITED, found[1]) if works and found[0] == READING else found
 
 
 def _call(process: _Process, words: list[bytes]) -> tuple[int, int]:

@@ -6,11 +6,13 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +23,15 @@ from runlet.holder import processes, wire
 from runlet.holder.records import Start
 from runlet.holder.wire import Look
 from runlet.model.prompt import Prompt
-from tests.prompts.corpus import Case
+from tests.prompts.corpus import CASES, Case
+from tests.prompts.servers import silent_port, sshd
 
 # A program that asks does so within this: npm and gpg take their time on a machine that others work on.
 PATIENCE_SECONDS = 20.0
 # A program that does not ask is watched for this long: longer than any silence that counts.
 WATCHED_SECONDS = 4.0
+# Most wait for most of their time.
+AT_ONCE = 12
 COLUMNS, ROWS = 80, 24
 
 
@@ -41,7 +46,11 @@ class Seen:
     looks: list[Look] = field(default_factory=list)
     looked_at: float = 0.0
     printed_at: float = 0.0
-    ended: bool = False
+
+    @property
+    def delay(self) -> float | None:
+        """Seconds from the last output to the report."""
+        return self.looked_at - self.printed_at if self.prompt and self.printed_at else None
 
     @property
     def is_right(self) -> bool:
@@ -54,6 +63,17 @@ class Seen:
             and prompt.secret == case.secret
             and case.text in " ".join(prompt.text.split())
         )
+
+
+def run_all(home: Path) -> list[Seen]:
+    """Every case of the corpus, AT_ONCE at a time."""
+    with sshd(home) as (ssh_port, key), silent_port() as silent:
+        corpus = Corpus(home, ssh_port, silent, key)
+        try:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(corpus.run, CASES))
+        finally:
+            corpus.close()
 
 
 class Corpus:
@@ -102,6 +122,7 @@ class Corpus:
             os.fsencode(folder),
             (COLUMNS, ROWS),
             None,
+            None,
             b"",
             b"",
         )
@@ -116,7 +137,7 @@ class Corpus:
                 processes.kill(processes.of_execution(execution.encode(), started.program))
 
     def _watch(self, seen: Seen, connection: _Connection) -> None:
-        asking = Asking("corpus", None)
+        asking = Asking("corpus")
         typed = list(seen.case.typed)
         patience = WATCHED_SECONDS if seen.case.expected is None else PATIENCE_SECONDS
         give_up = time.monotonic() + patience
@@ -136,7 +157,6 @@ class Corpus:
                             if asking.prompt is not None:
                                 seen.prompts.append(asking.prompt)
                     case wire.ENDED:
-                        seen.ended = True
                         return
             if seen.prompt is not None and typed:
                 connection.type(typed.pop(0).encode())
@@ -146,7 +166,9 @@ class Corpus:
 
 
 class _Connection:
-    def __init__(self, connection: object) -> None:
+    """What an agent has of a holder."""
+
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._frames = wire.Frames()
         self._numbers = 0

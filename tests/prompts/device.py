@@ -122,6 +122,7 @@ class Corpus:
             os.fsencode(folder),
             (COLUMNS, ROWS),
             None,
+            b"",
             None,
             b"",
             b"",

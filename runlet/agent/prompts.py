@@ -24,6 +24,8 @@ _PLAIN_BYTES = 4096
 _MOVES = 3
 _ERASED = 8
 
+# What a line is judged by, however long it is.
+_LINE_CHARACTERS = 500
 _ID_CHARACTERS = 8  # of the fingerprint: beside the offset, enough to tell one question from another
 
 # How sure each finding makes us. What is less than even is not told.
@@ -35,14 +37,15 @@ _MARKED = 0.08  # on top, when the line also reads like a question
 # The end of a line that reads like a question whatever its program does.
 _STRONG = re.compile(
     r"""(?xi)
-    [\[(]\s* (y(es)? \s*[/|]\s* no? | no? \s*[/|]\s* y(es)? | \w{1,3}(\s*[/|,]\s*(\w{1,3}|\?))+ ) \b [^\])]* [\])] \W*$
+    [\[(]\s* ( y(es)? \s*[/|]\s* no? | no? \s*[/|]\s* y(es)? | [^\W\d_]{1,3}(\s*[/|,]\s*([^\W\d_]{1,3}|\?))+ )
+      \b [^\])]* [\])] \W*$
     | \[default[=\s][^\]]*\] \W*$
     | \b(password|passphrase|passcode|pin|otp|secret|token|verification\ code)\b [^:]{0,80} [:>]\s*$
     | \b(press|hit|type|enter)\b .{0,60}\b(key|enter|return|continue|yes|no)\b \W{0,6}.{0,30}$
     | \b(login|username|user\ name)\s*:\s*$
     | (^|[.!?:]\s+) (please\s+)? (enter|type|choose|select|specify|give|input|provide|which|what)\b .{0,100} [:>]\s*$
     | \[[^\]]{0,60}\] \s* : \s*$
-    | [:?] \s* [\[(] [^\])%]{0,60} [\])] \s*$
+    | [:?] \s* [\[(] \s* \w [^\])%\#/]{0,60} [\])] \s*$
     | \(end\)\s*$ | --more--
     | \?\s*$
     """
@@ -75,7 +78,7 @@ def judge(look: Look) -> Waiting | None:
     screen.feed(look.recent if look.own_screen or not look.lines else look.recent[-_PLAIN_BYTES:])
     if not look.lines and (look.own_screen or _draws(screen, look.activity)):
         return Waiting(Kind.INTERACTIVE, _screenful(screen), secret=False, confidence=_SCREEN)
-    line = screen.before_cursor
+    line = screen.before_cursor[-_LINE_CHARACTERS:]
     secret = look.lines and not look.echo
     sure = _confidence(look, line, secret=secret)
     if sure < LEAST_CONFIDENCE:

@@ -78,15 +78,14 @@ class Modes:
 class _Process:
     """What anybody may know of a process."""
 
-    __slots__ = ("foreground", "group", "pid", "running", "terminal")
+    __slots__ = ("is_foreground", "pid", "terminal")
 
-    def __init__(self, pid: int, fields: list[bytes]) -> None:
+    def __init__(self, pid: int, fields: list[bytes], inherited: int) -> None:
         # The fields of its stat behind the name: state, parent, group, session, terminal, the terminal's foreground.
         self.pid = pid
-        self.running = fields[0] == b"R"
-        self.group = int(fields[2])
-        self.terminal = int(fields[4])
-        self.foreground = int(fields[5])
+        # One that is put into a session of its own, as by `su -c`, has none, and reads the one it was given.
+        self.terminal = int(fields[4]) or inherited
+        self.is_foreground = int(fields[4]) == _NO_TERMINAL or fields[2] == fields[5]
 
 
 def modes(terminal: int) -> Modes:
@@ -106,10 +105,10 @@ def look(program: int, master: int) -> tuple[int, Modes]:
     if not processes:
         return HIDDEN, found
     own = processes[0].terminal
-    outer = [one for one in processes if one.terminal == own and one.group == one.foreground]
+    outer = [one for one in processes if one.terminal == own and one.is_foreground]
     activity, _, _ = _all_of(outer)
     if activity == SHARED:
-        inner = [one for one in processes if one.terminal not in (own, _NO_TERMINAL) and one.group == one.foreground]
+        inner = [one for one in processes if one.terminal != own and one.is_foreground]
         within, pid, file = _all_of(inner)
         if within != HIDDEN:
             return within, _modes_of(pid, file) or found
@@ -128,17 +127,19 @@ def _all_of(processes: list[_Process]) -> tuple[int, int, int]:
 
 def _processes(program: int) -> Iterator[_Process]:
     """The program and what descends from it."""
-    waiting = [program]
+    found = [(program, _NO_TERMINAL)]
     count = 0
-    while waiting and count < MOST_PROCESSES:
-        pid = waiting.pop()
+    while found and count < MOST_PROCESSES:
+        pid, terminal = found.pop()
         count += 1
         try:
             fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+            process = _Process(pid, fields, terminal)
             if fields[0] not in (b"Z", b"X"):
-                yield _Process(pid, fields)
+                yield process
             for thread in _threads(pid):
-                waiting += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+                children = _read(f"/proc/{pid}/task/{thread}/children").split()
+                found += [(int(child), process.terminal) for child in children]
         except OSError:
             continue  # it ended while we looked
 

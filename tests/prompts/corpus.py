@@ -194,6 +194,7 @@ ASKING = [
     asks("sudo with a program that asks", "sudo bash -c 'read -p \"As root? \" a'", "As root?"),
     hides("sudo with a program that hides", "sudo -u nobody bash -c 'read -s -p \"Token: \" a'", "Token:"),
     hides("su", f"{_AS_NOBODY} su -c true", "Password:"),
+    asks("su with a program that asks", "su -s /bin/bash nobody -c 'read -p \"Who? \" a'", "Who?"),
     hides("passwd", "passwd root", "New password:"),
     hides("passwd, the second time", "passwd root", "Retype new password:", typed=("s3cret-and-long\n",)),
     asks("chsh", "chsh root", "Login Shell"),

@@ -8,8 +8,10 @@ from typing import Any, get_args, get_type_hints
 from hypothesis import strategies as st
 
 from runlet.model import environment, facts
+from runlet.model.execution import Event
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
-from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_NAME, MAX_WINDOW, Message, TerminalSize
+from runlet.model.prompt import MAX_ID, MAX_TEXT, Kind, Prompt
+from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_NAME, MAX_WINDOW, Message, Report, TerminalSize
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
 _COUNTS = st.integers(0, MAX_COUNT)
@@ -39,13 +41,27 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "logs": st.builds(Logs, st.integers(LEAST_LIMIT, MOST_LIMIT)),
     "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "prompt": st.none(),
 }
+_WORDS = st.text("abcdef0123456789", min_size=1, max_size=MAX_ID)
+PROMPTS = st.builds(
+    Prompt,
+    id=_WORDS,
+    offset=_COUNTS,
+    text=st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_TEXT),
+    secret=st.booleans(),
+    kind=st.sampled_from(Kind),
+    confidence=st.floats(0, 1, exclude_min=True),
+    fingerprint=_WORDS,
+)
 
 
-def _messages_of(kind: type[Any]) -> st.SearchStrategy[Any]:
+def _messages_of(kind: type[Any], **special: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
+    known = _BY_NAME | special
     names = [field.name for field in dataclasses.fields(kind)]
-    return st.builds(kind, **{name: _BY_NAME.get(name, st.from_type(hints[name])) for name in names})
+    return st.builds(kind, **{name: known.get(name, st.from_type(hints[name])) for name in names})
 
 
-MESSAGES: st.SearchStrategy[Message] = st.one_of([_messages_of(kind) for kind in get_args(Message)])
+_ASKING = _messages_of(Report, event=st.just(Event.ASK), prompt=PROMPTS)
+MESSAGES: st.SearchStrategy[Message] = st.one_of([_messages_of(kind) for kind in get_args(Message)]) | _ASKING

@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from runlet.agent.config import AgentConfig
 from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
+from runlet.agent.prompts import Asking
 from runlet.agent.session import (
     Elsewhere,
     Ending,
@@ -35,6 +37,7 @@ from runlet.holder import processes, records, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.holder import TERMINATE_SECONDS
 from runlet.holder.records import Ended
+from runlet.holder.wire import Look
 from runlet.model import duration, size
 from runlet.model.execution import Event, State, advance
 from runlet.model.logs import Overflow
@@ -59,6 +62,9 @@ RECORD_SECONDS = 1.0
 HANGUP_SECONDS = 1.0
 # A holder that an earlier agent asked for may still be on its way to its terminal: look again so often, so many times.
 ELSEWHERE_SECONDS, ELSEWHERE_TIMES = 0.1, 50
+# A program may ask any number of times. The journal learns that so many versions of its report may be used, and not of
+# each: what comes after a crash must be newer than all that was told before.
+RESERVED_VERSIONS = 100
 # Process ids that fit into a line.
 TOLD_PROCESSES = 10
 
@@ -68,6 +74,9 @@ ENDED = "its holder was told to end it"
 LOST = "its holder was lost while the program ran"
 REBOOTED = "the device was restarted while the program ran"
 UNKNOWN = "the device does not know of it: its journal was lost"
+
+# The version of a report that follows `accept` and `start`, which need no reservation: they are known by what happened.
+_FIRST_ASK = 3
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +89,8 @@ class Held:
     report: Report  # the newest
     state: State
     output: OutputSender
+    asking: Asking
+    reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
 
@@ -293,7 +304,7 @@ class Executions:
         return True
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
-        held.session = Session(connection, held.output)
+        held.session = Session(connection, held.output, partial(self._looked, held))
         self._running += 1
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -322,6 +333,19 @@ class Executions:
         if held.state is State.DELIVERED:
             self._advance(held, Event.START)
             self._report(held.report)
+
+    def _looked(self, held: Held, look: Look) -> None:
+        """The holder saw something new of whether the program waits for a person."""
+        if held.state.is_outcome or not held.asking.take(look):
+            return
+        self._is_started(held)
+        self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
+        held.report = replace(held.report, prompt=held.asking.prompt)
+        if held.report.version >= held.reserved:
+            held.reserved = held.report.version + RESERVED_VERSIONS
+            # An agent that begins again looks for itself what the program does.
+            self._journal.note(replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None))
+        self._report(held.report)
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
         """The outcome of what has ended: told, or written down, or to be concluded."""
@@ -380,7 +404,7 @@ class Executions:
 
     def _advance(self, held: Held, event: Event) -> None:
         held.state = advance(held.state, event)
-        held.report = replace(held.report, version=held.report.version + 1, event=event, at=time.time())
+        held.report = replace(held.report, version=held.report.version + 1, event=event, at=time.time(), prompt=None)
 
     def _recovered(self, entry: Entry) -> Held:
         assert entry.report is not None, "every row is written with its report"
@@ -389,7 +413,8 @@ class Executions:
 
     def _hold(self, command: Execute | None, report: Report, state: State, buffer: OutputBuffer) -> Held:
         output = OutputSender(report.execution, report.attempt, buffer, self._post)
-        held = Held(command, report, state, output)
+        asking = Asking(self._config.workspace)
+        held = Held(command, report, state, output, asking, reserved=max(report.version, _FIRST_ASK))
         self._held[report.execution, report.attempt] = held
         self._tasks.start(output.run())
         return held

@@ -102,6 +102,13 @@ class Journal:
         )
         return cursor.rowcount > 0
 
+    def note(self, report: Report) -> None:
+        """Something happened that must not be told again in an older version."""
+        self._db.execute(
+            "UPDATE execution SET report = ? WHERE (id, attempt) = (?, ?)",
+            (encode(report), report.execution, report.attempt),
+        )
+
     def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
         """The execution has its outcome; the output not yet stored is kept with it."""
         self._db.execute(

@@ -17,6 +17,7 @@ from runlet.agent.output import OutputSender
 from runlet.holder import processes, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.records import Ended, Start
+from runlet.holder.wire import Look
 from runlet.model.logs import Overflow
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Execute, TerminalSize
@@ -57,11 +58,15 @@ Ending = Ended | NotStarted | Elsewhere | Lost
 
 
 class Session:
-    """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended."""
+    """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended.
 
-    def __init__(self, connection: socket.socket, output: OutputSender) -> None:
+    `look` is given what the holder sees of a program that may wait for a person, and that it no longer does.
+    """
+
+    def __init__(self, connection: socket.socket, output: OutputSender, look: Callable[[Look], None]) -> None:
         self._connection = connection
         self._output = output
+        self._look = look
         self._loop = asyncio.get_running_loop()
         self._frames = wire.Frames()
         self._sending = bytearray()
@@ -142,6 +147,8 @@ class Session:
                 answer = self._unanswered.pop((console, number), None)
                 if answer is not None:
                     answer(words.decode(errors="replace"))
+            case wire.LOOKED:
+                self._look(wire.read_looked(content))
             case wire.GREETING:
                 self._output.take_over(OutputBuffer(start=wire.read_greeting(content)))
                 self.started.set_result(None)

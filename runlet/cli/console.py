@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from contextlib import suppress
 from enum import Enum, auto
 
@@ -54,7 +53,6 @@ class Console:
         self._from_start = from_start
         self._keys = Keys()
         self._resized = asyncio.Event()
-        self._stirred = asyncio.Event()  # output came that time may turn into a question
         self._left = asyncio.Event()  # the terminal hung up, or somebody ends us
         self._redraw = False  # words of ours stand in the program's screen
         self._told_read_only = False
@@ -115,7 +113,6 @@ class Console:
                         self._receive(attachment, view),
                         self._type(attachment, view),
                         self._resize(attachment, view),
-                        self._tick(view),
                         self._leave(),
                     )
                 ]
@@ -132,9 +129,8 @@ class Console:
     async def _receive(self, attachment: Attachment, view: View) -> Ending:
         async for event in attachment.events():
             self._picture.take(event)
-            if shown := view.take(event, time.monotonic()):
+            if shown := view.take(event):
                 await self._terminal.write(shown)
-            self._stirred.set()  # also when nothing shows yet: a device not selected may have begun to ask
         return Ending.SETTLED
 
     async def _type(self, attachment: Attachment, view: View) -> Ending | Switch:
@@ -212,16 +208,6 @@ class Console:
             await self._terminal.write(view.resize(terminal_size()))
             if isinstance(view, RawView):
                 await self._redraw_now(attachment, view)
-
-    async def _tick(self, view: View) -> Ending:
-        while True:
-            delay = view.next_tick(time.monotonic())
-            if delay is None:
-                self._stirred.clear()
-                await self._stirred.wait()
-            else:
-                await asyncio.sleep(delay)
-                await self._terminal.write(view.tick(time.monotonic()))
 
     async def _leave(self) -> Ending:
         try:

@@ -18,13 +18,12 @@ from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, ConsoleEvent, attach
 from runlet.errors import ControllerUnavailable
-from runlet.model.execution import State
+from runlet.model.execution import STARTED
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, RolloutChanged, RunSnapshot
 
 # A script that waits for a run outlasts a restart or an upgrade of the controller, and does not hang for ever.
 PATIENCE_SECONDS = 600.0
-_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
 
 
 class Follower:
@@ -48,7 +47,7 @@ class Follower:
         self.picture.take(event)
         for line in self._rollout.told(self.picture.run):
             click.echo(f"run {self.picture.run.id}: {line}", err=True)
-        if any(execution.state in _STARTED for execution in self.picture.executions):
+        if any(execution.state in STARTED for execution in self.picture.executions):
             self.started.set()
         if text := self._text(event):
             await write_stdout(text.encode())

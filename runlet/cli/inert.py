@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 
-from runlet.cli.vt import Control, Csi, Text, Token, Tokenizer
+from runlet.vt import Control, Csi, Text, Token, Tokenizer
 
 _SGR_PARAMETERS = re.compile(r"[0-9;:]*")
 SGR_RESET = "\x1b[0m"

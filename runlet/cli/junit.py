@@ -20,10 +20,10 @@ from runlet.cli.prefix import device_name
 from runlet.cli.render import run_title
 from runlet.cli.replay import from_safe_place
 from runlet.cli.trailer import trailer
-from runlet.cli.width import keep_start
 from runlet.errors import InvalidInput
 from runlet.model.execution import State
 from runlet.protocol.views import ExecutionView, RunView
+from runlet.width import keep_start
 
 if TYPE_CHECKING:
     from runlet.client.api import Api

@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from runlet.cli.inert import SGR_RESET, sgr
-from runlet.cli.vt import Control, Csi, Text, Token, Tokenizer
-from runlet.cli.width import char_width
+from runlet.vt import Control, Csi, Text, Token, Tokenizer
+from runlet.width import char_width
 
 # An unfinished line longer than this is shown as if it had ended: output without line feeds must not fill the memory.
 MOST_CELLS = 64 * 1024

@@ -1,7 +1,8 @@
 """The screen of a console attached to several devices, as strings to write: a model without I/O and without a clock.
 
 Finished lines scroll as "pi-1 | text". The bottom line is the selected device's unfinished one, so that a question
-without a line feed is visible, with the cursor where its program has it:
+without a line feed is visible, with the cursor where its program has it; behind it stand the others that wait for a
+person, as their agents tell:
 
     pi-2 > Do you want to continue? [Y/n] y   [waiting too: pi-1 pi-3]
 
@@ -10,15 +11,14 @@ A program that draws a screen of its own cannot be shown in lines; the bottom li
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from runlet.cli.inert import SGR_RESET
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
-from runlet.cli.width import keep_end, text_width
+from runlet.width import keep_end, text_width
 
-# An unfinished line that has not grown for so long is likely a question, not a line still being printed.
-QUIET_SECONDS = 0.2
 # The unfinished line keeps at least this much of the bottom line; a hint that leaves less is cut to its number.
 _LEAST_TEXT_COLUMNS = 24
 
@@ -29,34 +29,26 @@ _ERASE = "\r\x1b[K"
 @dataclass(slots=True)
 class _Stream:
     assembler: LineAssembler = field(default_factory=lambda: LineAssembler(colours=True))
-    changed_at: float = 0.0
-    ended: bool = False
-
-    @property
-    def unfinished(self) -> bool:
-        return not self.ended and not self.assembler.full_screen and bool(self.assembler.pending.strip())
 
 
 class MergedView:
-    """Every method returns what to write to a terminal in raw mode; times are of one monotonic clock, in seconds."""
+    """Every method returns what to write to a terminal in raw mode."""
 
     def __init__(self, prefixes: Prefixes, columns: int) -> None:
         self._prefixes = prefixes
         self._columns = columns
         self._streams: dict[str, _Stream] = {}
         self._selected: str | None = None
-        self._waiting: list[str] = []
+        self._waiting: Collection[str] = ()
         self._painted = ""
 
-    def output(self, execution: str, data: bytes, now: float) -> str:
+    def output(self, execution: str, data: bytes) -> str:
         """Bytes of one device's terminal."""
         stream = self._stream(execution)
-        stream.changed_at = now
         hidden = stream.assembler.full_screen
         lines = stream.assembler.feed(data)
         if hidden or stream.assembler.full_screen:
             lines = []
-        self._waiting = self._waiting_at(now)
         return self._paint([self._prefixes.line(execution, line) for line in lines])
 
     def set_full_screen(self, execution: str, full_screen: bool) -> None:
@@ -68,7 +60,6 @@ class MergedView:
         stream = self._stream(execution)
         hidden = stream.assembler.full_screen
         last = [] if hidden else stream.assembler.finish()
-        stream.ended = True
         return self._paint([self._prefixes.line(execution, line) for line in [*last, *map(_dim, told)]])
 
     def begin_again(self, execution: str, told: list[str]) -> str:
@@ -86,15 +77,10 @@ class MergedView:
         """Words of the console itself."""
         return self._paint([_dim(f"-- {line}") for line in lines])
 
-    def tick(self, now: float) -> str:
-        """Time has passed: another device's unfinished line may be a question now."""
-        self._waiting = self._waiting_at(now)
+    def wait(self, executions: Collection[str]) -> str:
+        """These, and no others, wait for a person."""
+        self._waiting = executions
         return self._paint([])
-
-    def next_tick(self, now: float) -> float | None:
-        """Seconds until `tick` may show something new; None when only output can."""
-        ages = [now - stream.changed_at for stream in self._streams.values() if stream.unfinished]
-        return min((QUIET_SECONDS - age for age in ages if age < QUIET_SECONDS), default=None)
 
     def resize(self, columns: int) -> str:
         self._columns = columns
@@ -113,15 +99,6 @@ class MergedView:
 
     def _stream(self, execution: str) -> _Stream:
         return self._streams.setdefault(execution, _Stream())
-
-    def _waiting_at(self, now: float) -> list[str]:
-        return [
-            execution
-            for execution in self._prefixes
-            if (stream := self._streams.get(execution))
-            and stream.unfinished
-            and now - stream.changed_at >= QUIET_SECONDS
-        ]
 
     def _paint(self, lines: list[str]) -> str:
         bottom = self._bottom()

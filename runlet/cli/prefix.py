@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from runlet.cli.inert import SGR_RESET, plain
-from runlet.cli.width import text_width
 from runlet.protocol.views import ExecutionView
+from runlet.width import text_width
 
 # Readable on dark and light backgrounds alike; red is left for errors.
 _COLOURS = ("\x1b[36m", "\x1b[32m", "\x1b[35m", "\x1b[34m", "\x1b[33m")

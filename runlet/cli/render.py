@@ -17,11 +17,12 @@ from runlet.cli.prefix import device_name
 from runlet.cli.rollouts import details, standing
 from runlet.cli.terminal import terminal_size
 from runlet.cli.trailer import signal_name
-from runlet.cli.width import keep_start
 from runlet.errors import InvalidInput
 from runlet.model.declaration import ChangeKind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
+from runlet.model.prompt import Kind as PromptKind
+from runlet.model.prompt import Prompt
 from runlet.model.run import moment
 from runlet.model.target import Chosen
 from runlet.protocol.values import to_json
@@ -38,6 +39,7 @@ from runlet.protocol.views import (
     RunSummary,
     RunView,
 )
+from runlet.width import keep_start
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -134,6 +136,10 @@ def print_run(run: RunView, now: datetime) -> None:
             _text(_detail_words(execution)),
         )
     _print(table)
+    for execution in run.executions:
+        if execution.prompt is not None and execution.asked_at is not None:
+            print()
+            print_prompt(execution, execution.prompt, execution.asked_at, now)
     if run.earlier:
         print()
         _print_earlier(run.earlier)
@@ -162,6 +168,16 @@ def print_rendering(rendering: Rendering, output: Output) -> None:
         raise InvalidInput("a command has no script", "see what was run with: runlet show RUN")
     else:
         print(readable(rendering.script), end="" if rendering.script.endswith("\n") else "\n")
+
+
+def print_prompt(execution: ExecutionView, prompt: Prompt, asked_at: datetime, now: datetime) -> None:
+    """What an execution waits with: who, since when, how sure that is; then the question."""
+    what = "draws a screen and waits for keys" if prompt.kind is PromptKind.INTERACTIVE else "waits for an answer"
+    secret = ", which is not shown" if prompt.secret else ""
+    since = "for " + duration_words((now - asked_at).total_seconds())
+    print(f"{device_name(execution)} {what}{secret}, {since} (confidence {prompt.confidence:.0%})")
+    for line in prompt.text.splitlines():
+        print(f"  {plain(line)}")
 
 
 def print_devices(devices: Sequence[DeviceView], now: datetime) -> None:
@@ -308,6 +324,11 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def duration_words(seconds: float) -> str:
+    """ "3 s", "12 min 3 s": for what is not measured but waited."""
+    return f"{max(0, round(seconds))} s" if seconds < 60 else duration(seconds)
 
 
 def size(length: int) -> str:

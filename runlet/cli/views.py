@@ -17,7 +17,7 @@ from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
-from runlet.model.execution import State
+from runlet.model.execution import STARTED, State
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, Position, RolloutChanged, RunSnapshot
 from runlet.protocol.messages import TerminalSize
@@ -47,17 +47,13 @@ class View(Protocol):
 
     def request(self, size: TerminalSize) -> Attach: ...
 
-    def take(self, event: ConsoleEvent, now: float) -> bytes: ...
+    def take(self, event: ConsoleEvent) -> bytes: ...
 
     def act(self, command: Action | Choose) -> bytes | Switch: ...
 
     def say(self, *lines: str) -> bytes: ...
 
     def resize(self, size: TerminalSize) -> bytes: ...
-
-    def tick(self, now: float) -> bytes: ...
-
-    def next_tick(self, now: float) -> float | None: ...
 
     def leave(self) -> bytes: ...
 
@@ -92,7 +88,7 @@ class RawView:
             terminal=None if self._read_only else size,
         )
 
-    def take(self, event: ConsoleEvent, now: float) -> bytes:
+    def take(self, event: ConsoleEvent) -> bytes:
         match event:
             case Chunk(self._execution, _, position, data):
                 return self._show(position, data)
@@ -131,12 +127,6 @@ class RawView:
     def resize(self, size: TerminalSize) -> bytes:
         return b""  # the program draws again by itself
 
-    def tick(self, now: float) -> bytes:
-        return b""
-
-    def next_tick(self, now: float) -> float | None:
-        return None
-
     def leave(self) -> bytes:
         return b"" if self._at_line_start else b"\r\n"
 
@@ -171,22 +161,22 @@ class LinesView:
         tail, self._tail = self._tail, MERGED_TAIL_BYTES  # shown again, after a raw terminal, it skips what is old
         return Attach(self._picture.devices, dict(self._positions), tail, self._read_only, terminal=None)
 
-    def take(self, event: ConsoleEvent, now: float) -> bytes:
+    def take(self, event: ConsoleEvent) -> bytes:
         match event:
             case Chunk(execution):
-                shown = self._output(event, now)
+                shown = self._output(event)
             case Gap(execution, length=length):  # its end is no place that was shown: what follows begins anywhere
                 shown = self._merged.begin_again(execution, [left_out(length)])
             case Drained(execution, attempt, is_over=False):
                 self._positions[execution] = Position(attempt + 1)
                 shown = self._merged.begin_again(execution, [attempt_ended(event)])
             case RunSnapshot():
-                shown = self._tell_rollout() + self._follow_typing()
+                shown = self._tell_rollout() + self._follow_waiting() + self._follow_typing()
             case RolloutChanged():
                 shown = self._tell_rollout()
             case ExecutionChanged(execution):
                 self._prefixes.update(execution)
-                shown = self._follow_typing()
+                shown = self._follow_waiting() + self._follow_typing()
             case Drained(execution):
                 shown = self._end(self._picture[execution]) + self._follow_typing()
             case Notice(None, message):
@@ -217,12 +207,6 @@ class LinesView:
     def resize(self, size: TerminalSize) -> bytes:
         return self._merged.resize(size.columns).encode()
 
-    def tick(self, now: float) -> bytes:
-        return self._merged.tick(now).encode()
-
-    def next_tick(self, now: float) -> float | None:
-        return self._merged.next_tick(now)
-
     def leave(self) -> bytes:
         return self._merged.leave().encode()
 
@@ -234,15 +218,19 @@ class LinesView:
         lines = self._rollout.told(self._picture.run)
         return self._merged.say(*lines) if lines else ""
 
-    def _output(self, chunk: Chunk, now: float) -> str:
+    def _follow_waiting(self) -> str:
+        waiting = [one.id for one in self._picture.executions if one.state is State.AWAITING_INPUT]
+        return self._merged.wait(waiting)
+
+    def _output(self, chunk: Chunk) -> str:
         """What follows what was shown, or a tail, which begins anywhere and perhaps in another attempt."""
         place = Position(chunk.attempt, chunk.position)
         before = self._positions.get(chunk.execution, Position())
         self._positions[chunk.execution] = place.after(chunk)
         if place == before:
-            return self._merged.output(chunk.execution, chunk.data, now)
+            return self._merged.output(chunk.execution, chunk.data)
         shown = self._merged.begin_again(chunk.execution, []) if place.attempt > before.attempt else ""
-        return shown + self._merged.output(chunk.execution, from_safe_place(chunk.data, chunk.position)[0], now)
+        return shown + self._merged.output(chunk.execution, from_safe_place(chunk.data, chunk.position)[0])
 
     def _end(self, execution: ExecutionView) -> str:
         if execution.id in self._told:
@@ -285,7 +273,7 @@ class LinesView:
 
 
 def _runs(execution: ExecutionView) -> bool:
-    return execution.state in (State.RUNNING, State.AWAITING_INPUT)
+    return execution.state in STARTED
 
 
 def _chosen(executions: list[str], selected: str | None, command: Action | Choose) -> str:

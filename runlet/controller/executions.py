@@ -20,7 +20,7 @@ from runlet.controller import devices
 from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import IllegalTransition, StaleUpdate
 from runlet.model import size
-from runlet.model.execution import OUTCOMES, RETRYABLE, Event, State, advance
+from runlet.model.execution import OUTCOMES, RETRYABLE, STARTED, Event, State, advance
 from runlet.model.logs import Overflow
 from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
@@ -37,7 +37,7 @@ COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
 # Of the columns, those that a report moves.
 _MOVED = (
     *("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at"),
-    "counts_as",
+    *("counts_as", "prompt", "asked_at"),
 )
 _RECORD = update(TABLE).where(
     TABLE.c.id == bindparam("known"),
@@ -104,13 +104,20 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         log.warning("%s on %s: %s", view.id, view.device, error)
         return view
     if not state.is_outcome:
-        started_at = view.started_at or (now if state is State.RUNNING else None)
         if view.counts_as is not None:  # it was asked back meanwhile: what was said of that holds until it starts
             detail, counts_as = (view.detail, view.counts_as) if state is State.DELIVERED else (report.detail, None)
         else:
             detail, counts_as = report.detail or view.detail, None  # the latter may have overtaken its start's report
+        is_same = view.prompt and report.prompt and view.prompt.id == report.prompt.id
         return replace(
-            view, state=state, version=report.version, detail=detail, started_at=started_at, counts_as=counts_as
+            view,
+            state=state,
+            version=report.version,
+            detail=detail,
+            started_at=view.started_at or (now if state in STARTED else None),
+            counts_as=counts_as,
+            prompt=report.prompt,
+            asked_at=view.asked_at if is_same else now if report.prompt else None,
         )
     return replace(
         view,
@@ -123,6 +130,8 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         seconds=report.seconds,
         output_length=report.output_length,
         ended_at=now,
+        prompt=None,
+        asked_at=None,
     )
 
 

@@ -22,7 +22,7 @@ from runlet.controller.deliveries import Effects, End
 from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import Conflict, UnknownName
 from runlet.model import rollout_state
-from runlet.model.execution import Event, State, retried
+from runlet.model.execution import STARTED, Event, State, retried
 from runlet.model.release import Decision, Elsewhere, Member, RunPlan, WaitsFor, decide
 from runlet.model.rollout_state import RolloutState
 from runlet.protocol.messages import OFFLINE_SECONDS
@@ -31,7 +31,7 @@ from runlet.protocol.views import Presence, RolloutView, Steering
 # A device that falls silent says no goodbye, and keeps its place until somebody looks whether it is still there.
 LOOK_AGAIN = timedelta(seconds=OFFLINE_SECONDS)
 _WAITS_FOR_OTHERS = frozenset({WaitsFor.BATCH, WaitsFor.SLOT})
-_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
+
 _OPEN = tuple(state for state in State if not state.is_outcome)
 _ABORTED = End(Event.CANCEL, outbox.WITHDRAW, "not started: the run was aborted")
 # One sweep judges at most this many runs, so that a morning's firings do not stop everything else.
@@ -233,7 +233,7 @@ def _elsewhere(session: Session, run: Run, plan: RunPlan, now: datetime) -> Else
     """What the other runs of the group have under way. Of all executions only those not settled are read."""
     if plan.concurrency.max is None and plan.concurrency.per_device is None:
         return Elsewhere()
-    holds = or_(col(Execution.state).in_(_STARTED), ~devices.is_away(now))
+    holds = or_(col(Execution.state).in_(STARTED), ~devices.is_away(now))
     query = (
         select(col(Execution.device))
         .join(Run, col(Run.id) == col(Execution.run))

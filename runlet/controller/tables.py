@@ -16,8 +16,10 @@ from sqlmodel import Field, SQLModel
 from runlet.model.declaration import Kind
 from runlet.model.execution import State
 from runlet.model.logs import DEFAULT_LIMIT, Overflow
+from runlet.model.prompt import Prompt
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Where
+from runlet.protocol.values import from_json, to_json
 
 # A constraint must have a name to be dropped by; these are the same on every database.
 SQLModel.metadata.naming_convention = {
@@ -43,6 +45,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PromptColumn(TypeDecorator[Prompt]):
+    """A prompt as JSON."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Prompt | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else to_json(value)
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> Prompt | None:
+        return None if value is None else from_json(Prompt, value, "prompt")
 
 
 def _instant(*, nullable: bool = False) -> Any:
@@ -184,6 +199,8 @@ class Execution(SQLModel, table=True):
     expires_at: datetime | None = _instant(nullable=True)  # with released_at: not accepted by then, it never starts
     interruptions: int = 0  # of the attempts before, how many were interrupted
     counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
+    prompt: Prompt | None = Field(default=None, sa_column=Column(PromptColumn))  # what it waits with
+    asked_at: datetime | None = _instant(nullable=True)
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 
     __table_args__ = (

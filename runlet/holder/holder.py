@@ -14,12 +14,15 @@ import select
 import signal
 import socket
 import sys
+import termios
 import time
 from contextlib import suppress
 
-from runlet.holder import processes, records, wire
+from runlet.holder import processes, records, waiting, wire
+from runlet.holder.attention import Attention
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.keyboard import Keyboard
+from runlet.holder.recent import Recent
 from runlet.holder.records import ENDED, SOCKET, START, STARTED, Ended, Start, Started, UnreadableRecord
 from runlet.holder.terminal import Terminal
 
@@ -44,6 +47,8 @@ TERMINATE_SECONDS = 5.0
 TAKEN_SECONDS = 5.0
 # A disk that does not take the outcome is tried again after this; any agent that comes first takes it.
 DISK_SECONDS = 10.0
+# Nothing was printed or typed for so long: more than any program pauses within a line.
+LONG_SECONDS = 2.0
 
 _FOREVER = None
 
@@ -159,6 +164,10 @@ class Holder:
         blocked_at = start.limit if start.limit is not None and not start.on_limit else sys.maxsize
         self._buffer = OutputBuffer(most=blocked_at)
         self._keyboard = Keyboard()
+        self._recent = Recent()
+        self._attention = Attention(self._began)
+        self._look: bytes | None = None  # to be told
+        self._told: tuple[int, ...] | None = None  # all that matters of what was told last; () when no program waits
         self._ended: Ended | None = None
         self._is_open = True  # the terminal: somebody may still print there
         self._safe = False  # the outcome is in the agent's journal, or on the disk
@@ -200,7 +209,7 @@ class Holder:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is due."""
-        times = (self._next_step_at, self._timeout_at, self._answer_at, self._outcome_at)
+        times = (self._next_step_at, self._timeout_at, self._answer_at, self._outcome_at, self._attention.due)
         due = [at for at in times if at is not None]
         return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None  # poll rounds down
 
@@ -247,6 +256,8 @@ class Holder:
             self._next_step()
         if self._answer_at is not None and now >= self._answer_at:
             self._flush_answers()
+        if self._attention.due is not None and now >= self._attention.due:
+            self._look_at_programs(now)
         if self._outcome_at is not None and now >= self._outcome_at:
             self._write_outcome()
 
@@ -265,7 +276,11 @@ class Holder:
             collected.append(data)
             most -= len(data)
         if collected:
-            self._buffer.append(b"".join(collected))
+            printed = b"".join(collected)
+            self._buffer.append(printed)
+            self._recent.append(printed)
+            if self._agent is not None:
+                self._attention.changed(time.monotonic())
             limit = self._start.limit
             if limit is not None and self._start.on_limit and self._buffer.end > limit:
                 self._end_program(self._start.on_limit, politely=True)
@@ -273,8 +288,39 @@ class Holder:
             self._is_open = False  # all have let go of it; SIGCHLD tells the rest
 
     def _write(self) -> None:
-        waiting = self._keyboard.waiting
-        del waiting[: self._terminal.write(bytes(waiting))]
+        typed = self._keyboard.waiting
+        del typed[: self._terminal.write(bytes(typed))]
+        if self._agent is not None:
+            self._attention.changed(time.monotonic())
+
+    def _look_at_programs(self, now: float) -> None:
+        """Whether they wait for a person: told when it is something new."""
+        try:
+            activity, modes = waiting.look(self._terminal.pid, self._terminal.master)
+            columns, rows = self._terminal.size()
+        except (OSError, termios.error):
+            activity, modes, columns, rows = waiting.BUSY, waiting.Modes(lines=True, echo=True), 0, 0
+        end = self._buffer.end
+        long = self._attention.silence(now) >= LONG_SECONDS
+        waits = activity != waiting.BUSY or self._recent.own_screen or not (modes.lines and modes.echo)
+        seen = (end, activity, modes.lines, modes.echo, self._recent.own_screen, long) if waits else ()
+        if seen != self._told:
+            self._told = seen
+            self._look = wire.looked(
+                wire.Look(
+                    end,
+                    activity,
+                    lines=modes.lines,
+                    echo=modes.echo,
+                    own_screen=self._recent.own_screen,
+                    long=long,
+                    columns=columns,
+                    rows=rows,
+                    recent=self._recent.bytes(),
+                )
+            )
+        after = time.monotonic()
+        self._attention.looked(after, after - now, waits=waits)
 
     # --- the program's end --------------------------------------------------------------------------------------------
 
@@ -325,6 +371,7 @@ class Holder:
         self._terminal.close()
         self._ended = Ended(os.waitstatus_to_exitcode(status), seconds, failure, self._verdict)
         self._keyboard.forget_waiting()
+        self._attention.rest()
         self._next_step_at = self._timeout_at = None
         self._outcome_at = time.monotonic() + (TAKEN_SECONDS if self._agent else 0)
 
@@ -356,6 +403,8 @@ class Holder:
         self._sending += wire.greeting(self._buffer.acknowledged)
         if self._ended is not None:
             self._outcome_at = time.monotonic() + TAKEN_SECONDS
+        else:
+            self._attention.wake(time.monotonic())
 
     def _disconnect(self) -> None:
         if self._agent is None:
@@ -368,6 +417,8 @@ class Holder:
         self._answers.clear()
         self._answer_at = None
         self._told_end = False
+        self._look = self._told = None
+        self._attention.rest()
         self._buffer.rewind()
         if self._ended is not None:
             self._outcome_at = time.monotonic()
@@ -438,6 +489,9 @@ class Holder:
             self._sending += wire.frame(wire.OUTPUT, data)
             if self._answers:
                 self._flush_answers()
+        if self._look is not None and not self._buffer.unsent:
+            self._sending += self._look
+            self._look = None
         if self._ended is not None and not self._buffer.unsent and not self._told_end:
             self._flush_answers()
             self._sending += wire.frame(wire.ENDED, self._ended.encode())

@@ -76,6 +76,11 @@ class Terminal:
         """Set the window size. The kernel tells the foreground programs (SIGWINCH) when it changes."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def size(self) -> tuple[int, int]:
+        """Columns and rows, which programs may set too."""
+        rows, columns, _, _ = struct.unpack("HHHH", fcntl.ioctl(self.master, termios.TIOCGWINSZ, bytes(8)))
+        return columns, rows
+
     def redraw(self) -> None:
         """Tell the foreground programs that the window changed even if it did not, so that they paint it again."""
         self._signal_foreground(signal.SIGWINCH)

@@ -1,7 +1,8 @@
 """What a holder and its agent say to each other over a Unix socket, without I/O.
 
 A frame is one byte of kind, four of length, and that many bytes of content. The holder's first frame is GREETING, or
-REFUSED or ELSEWHERE in its place; after GREETING come OUTPUT and ANSWER as it happens, and ENDED last. Output begins
+REFUSED or ELSEWHERE in its place; after GREETING come OUTPUT,
+ANSWER and LOOKED as it happens, and ENDED last. Output begins
 where GREETING says and has no gaps, so that its frames need no offset.
 
 An agent may be killed between any two bytes, a new one connect at any time: nothing that matters is only in a socket.
@@ -35,6 +36,7 @@ ANSWER = 18  # console, number, words: they were typed; with words, they were no
 ENDED = 19  # a record: all output has been sent before
 REFUSED = 20  # words: the program cannot be started, and never ran
 ELSEWHERE = 21  # another holder has or had this execution: nothing is known here
+LOOKED = 22  # a look: whether the program waits for a person, as far as can be seen, and what it printed last
 
 # The largest content is what a console types at once.
 MAX_CONTENT_BYTES = 1024 * 1024
@@ -44,10 +46,46 @@ _NUMBER = struct.Struct(">Q")
 _GREETING = struct.Struct(">HQ")
 _TYPED = struct.Struct(">QQ")
 _SIZE = struct.Struct(">HH")
+_LOOK = struct.Struct(">QBBHH")
+_LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
 
 
 class BrokenWire(ValueError):
     """The other side said what it may not say."""
+
+
+class Look:
+    """A terminal at one moment: nothing in it is judged.
+
+    `offset` is the length of the stream; `activity` what the programs do (see waiting.py); `lines` and `echo` how the
+    terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `long`: nothing was printed or
+    typed for LONG_SECONDS. `recent` is the end of the stream.
+    """
+
+    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows")
+
+    def __init__(
+        self,
+        offset: int,
+        activity: int,
+        *,
+        lines: bool,
+        echo: bool,
+        own_screen: bool,
+        long: bool,
+        columns: int,
+        rows: int,
+        recent: bytes,
+    ) -> None:
+        self.offset = offset
+        self.activity = activity
+        self.lines = lines
+        self.echo = echo
+        self.own_screen = own_screen
+        self.long = long
+        self.columns = columns
+        self.rows = rows
+        self.recent = recent
 
 
 class Frames:
@@ -104,6 +142,11 @@ def answer(console: int, number: int, words: str) -> bytes:
     return frame(ANSWER, _TYPED.pack(console, number) + words.encode())
 
 
+def looked(look: Look) -> bytes:
+    flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN | look.long * _LONG
+    return frame(LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows) + look.recent)
+
+
 def read_typed(content: bytes) -> tuple[int, int, bytes]:
     """(console, number, bytes) of TYPE and of ANSWER, whose bytes are words in UTF-8."""
     console, number = _TYPED.unpack_from(_long_enough(content, _TYPED.size))
@@ -131,6 +174,21 @@ def read_greeting(content: bytes) -> int:
     if version != VERSION:
         raise BrokenWire(f"version {version} of the wire")
     return int(offset)
+
+
+def read_looked(content: bytes) -> Look:
+    offset, activity, flags, columns, rows = _LOOK.unpack_from(_long_enough(content, _LOOK.size))
+    return Look(
+        offset,
+        activity,
+        lines=bool(flags & _LINES),
+        echo=bool(flags & _ECHO),
+        own_screen=bool(flags & _OWN_SCREEN),
+        long=bool(flags & _LONG),
+        columns=columns,
+        rows=rows,
+        recent=content[_LOOK.size :],
+    )
 
 
 def _long_enough(content: bytes, size: int) -> bytes:

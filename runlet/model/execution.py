@@ -65,6 +65,9 @@ OUTCOMES = frozenset(
     }
 )
 
+# Its program runs.
+STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
+
 # The outcomes after which the same may go better: what was refused, cancelled or left out would be so again.
 RETRYABLE = frozenset({State.FAILED, State.TIMED_OUT, State.INTERRUPTED})
 

@@ -32,7 +32,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from runlet.model.execution import State, retried
+from runlet.model.execution import STARTED, State, retried
 from runlet.model.rollout import (
     ALL_AT_ONCE,
     MOST_RERUNS,
@@ -51,7 +51,7 @@ from runlet.model.rollout_state import RolloutState, pause, waits_for_approval
 
 _BAD = frozenset({State.FAILED, State.TIMED_OUT, State.REJECTED, State.INTERRUPTED})
 COMPLETED = _BAD | {State.SUCCEEDED}
-_STARTED = frozenset({State.RUNNING, State.AWAITING_INPUT})
+
 _NOT_STARTED = frozenset({State.QUEUED, State.DELIVERED})
 
 
@@ -107,7 +107,7 @@ class Member:
     def holds(self) -> bool:
         """Whether it is released, open, and on a device that is connected or has started it."""
         released = self.released_at is not None and not self.state.is_outcome
-        return released and (self.connected or self.state in _STARTED)
+        return released and (self.connected or self.state in STARTED)
 
     def again(self, at: datetime) -> Member:
         """The member in its next attempt, not released, due at `at`."""

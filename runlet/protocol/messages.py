@@ -20,6 +20,8 @@ from runlet.model import environment, facts
 from runlet.model.execution import Event
 from runlet.model.facts import FactValue
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
+from runlet.model.prompt import Prompt
+from runlet.model.prompt import mistake as prompt_mistake
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
@@ -204,9 +206,14 @@ class Report:
     kept_from: int = 0  # with an outcome: the agent has the output from this offset on
     run: int = 0  # what the program was told as RUNLET_RUN; 0 of what was cancelled before its Execute came
     job: str = ""
+    prompt: Prompt | None = None  # with `ask`: what it waits with
 
     def __post_init__(self) -> None:
-        sizes = (self.output_length, self.kept_from)
+        if self.prompt is not None and self.event is not Event.ASK:
+            raise ProtocolError(f"a report of {self.event} has no prompt")
+        if self.prompt is not None and (mistake := prompt_mistake(self.prompt)):
+            raise ProtocolError(mistake)
+        sizes = (self.output_length, self.kept_from, self.prompt.offset if self.prompt else 0)
         numbers = (self.attempt, self.version, self.exit_code or 0, self.signal or 0, self.run, *sizes)
         if not all(0 <= number <= MAX_COUNT for number in numbers):
             raise ProtocolError("a report's number is out of range")

@@ -14,6 +14,7 @@ from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
 from runlet.model.logs import DEFAULT_LIMIT
+from runlet.model.prompt import Prompt
 from runlet.model.release import WaitsFor
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Target, Where
@@ -53,6 +54,8 @@ class ExecutionView:
     # For its run, when that is not its state. An outcome: it was asked back from its device, which may have started it
     # meanwhile and has not answered. AWAITING_INPUT: it was interrupted, and a person decides whether it goes on.
     counts_as: State | None = None
+    prompt: Prompt | None = None  # what it waits with
+    asked_at: datetime | None = None  # since when, by the controller's clock
 
     @property
     def is_over(self) -> bool:

@@ -21,7 +21,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 from runlet.controller import database
 from runlet.controller.migrations import FOLDER, version_of
-from runlet.controller.tables import UtcDateTime
+from runlet.controller.tables import PromptColumn, UtcDateTime
 from runlet.errors import Unavailable
 
 LATEST, NOTHING = "head", "base"
@@ -69,6 +69,8 @@ def _as_in_database(kind: str, item: Any, _context: AutogenContext) -> str | Lit
     """A version must not change when our code does: types of ours are written as what they are in the database."""
     if kind == "type":
         match item:
+            case PromptColumn():
+                return "sa.JSON()"
             case UtcDateTime():
                 return "sa.DateTime(timezone=True)"
             case Enum():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from runlet.cli.vt import MOST_PARAMETER_CHARACTERS
+from runlet.vt import MOST_PARAMETER_CHARACTERS
 
 # Bytes that mean something to the tokenizer, beside some that do not: cuts between them are where mistakes hide.
 PIECES = [b"\x1b", b"[", b"]", b"\\", b"P", b"m", b"0", b";", b"\x07", b"\n", b"\r", b"\b", b"a", b" ", b"(", b"\x18"]

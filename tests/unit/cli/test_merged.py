@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runlet.cli.merged import QUIET_SECONDS, MergedView
+from runlet.cli.merged import MergedView
 from runlet.cli.prefix import Prefixes
 from tests.unit.cli.runs import execution
 
@@ -25,64 +25,61 @@ def screen(written: str) -> list[str]:
 def test_finished_lines_scroll_and_the_unfinished_one_stays_at_the_bottom() -> None:
     view = merged()
     view.select(ONE)
-    written = view.output(ONE, b"hello\r\nContinue? [Y/n] ", 0.0)
+    written = view.output(ONE, b"hello\r\nContinue? [Y/n] ")
     assert screen(written) == ["pi-1  | hello", "pi-1 > Continue? [Y/n] "]
-    assert screen(view.output(TWO, b"other\r\n", 0.0)) == ["pi-20 | other", "pi-1 > Continue? [Y/n] "]
+    assert screen(view.output(TWO, b"other\r\n")) == ["pi-20 | other", "pi-1 > Continue? [Y/n] "]
 
 
 def test_nothing_new_writes_nothing() -> None:
     view = merged()
     view.select(ONE)
-    view.output(ONE, b"? ", 0.0)
-    assert view.output(ONE, b"\x07", 0.0) == ""
-    assert view.tick(10.0) == ""
+    view.output(ONE, b"? ")
+    assert view.output(ONE, b"\x07") == ""
 
 
-def test_a_quiet_unfinished_line_of_another_device_is_hinted_at() -> None:
+def test_who_else_waits_is_hinted_at() -> None:
     view = merged()
     view.select(ONE)
-    view.output(ONE, b"mine? ", 0.0)
-    view.output(TWO, b"yours? ", 0.0)
-    assert view.next_tick(0.0) == QUIET_SECONDS
-    assert view.tick(QUIET_SECONDS / 2) == ""
+    view.output(ONE, b"mine? ")
+    view.output(TWO, b"yours? ")
     hint = "   [waiting too: pi-20]"
-    assert screen(view.tick(QUIET_SECONDS)) == [f"pi-1 > mine? {hint}<{len(hint)}"]
-    assert view.next_tick(QUIET_SECONDS) is None
-    assert screen(view.output(TWO, b"y\r\n", 2.0)) == ["pi-20 | yours? y", "pi-1 > mine? "]
+    assert screen(view.wait([ONE, TWO])) == [f"pi-1 > mine? {hint}<{len(hint)}"]
+    assert view.wait([ONE, TWO]) == ""
+    assert screen(view.wait([ONE])) == ["pi-1 > mine? "]
 
 
 def test_choosing_the_other_device_shows_its_line() -> None:
     view = merged()
     view.select(ONE)
-    view.output(TWO, b"yours? ", 1.0)
-    view.tick(2.0)
+    view.output(TWO, b"yours? ")
+    view.wait([TWO])
     assert screen(view.select(TWO)) == ["pi-20 > yours? "]
 
 
 def test_a_long_unfinished_line_shows_its_end() -> None:
     view = merged(columns=20)
     view.select(ONE)
-    assert screen(view.output(ONE, b"x" * 30 + b" [Y/n] ", 0.0)) == ["pi-1 > …xxxx [Y/n] "]
+    assert screen(view.output(ONE, b"x" * 30 + b" [Y/n] ")) == ["pi-1 > …xxxx [Y/n] "]
     assert screen(view.resize(40)) == ["pi-1 > …" + "x" * 24 + " [Y/n] "]
 
 
 def test_the_cursor_is_where_the_program_has_it() -> None:
     view = merged()
     view.select(ONE)
-    assert screen(view.output(ONE, b"$ echo hi\b\b", 0.0)) == ["pi-1 > $ echo hi<2"]
+    assert screen(view.output(ONE, b"$ echo hi\b\b")) == ["pi-1 > $ echo hi<2"]
 
 
 def test_a_full_screen_program_is_named_not_shown() -> None:
     view = merged()
     view.select(ONE)
-    written = view.output(ONE, b"\x1b[?1049h\x1b[2Jmenu\r\nrow\r\n", 0.0)
+    written = view.output(ONE, b"\x1b[?1049h\x1b[2Jmenu\r\nrow\r\n")
     assert screen(written) == ["pi-1 > (draws a screen of its own; Ctrl-] m shows it)"]
 
 
 def test_the_end_shows_the_last_line_and_what_is_told() -> None:
     view = merged()
     view.select(TWO)
-    view.output(ONE, b"no newline", 0.0)
+    view.output(ONE, b"no newline")
     assert screen(view.end(ONE, ["Exited with code: 0 signal: none"])) == [
         "pi-1  | no newline",
         "pi-1  | Exited with code: 0 signal: none",

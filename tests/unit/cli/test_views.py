@@ -28,7 +28,7 @@ def lines_view(view: RunView) -> tuple[Picture, LinesView]:
 
 def take(picture: Picture, view: LinesView | RawView, event: ConsoleEvent) -> str:
     picture.take(event)
-    return view.take(event, 0.0).decode()
+    return view.take(event).decode()
 
 
 def raw_view(*executions_: object, stored: int = 0) -> RawView:
@@ -97,8 +97,8 @@ def test_each_attempt_is_told_from_the_next() -> None:
     assert "pi-1 | again" in take(picture, lines, Chunk(ONE.id, 2, 0, b"again\n"))
     assert lines.request(SIZE).positions == {ONE.id: Position(2, 6)}
     raw = raw_view()
-    assert raw.take(ended, 0.0) == b"[runlet] Attempt 1 has ended; attempt 2 follows\r\n"
-    assert raw.take(Chunk(ONE.id, 2, 0, b"again"), 0.0) == b"again"
+    assert raw.take(ended) == b"[runlet] Attempt 1 has ended; attempt 2 follows\r\n"
+    assert raw.take(Chunk(ONE.id, 2, 0, b"again")) == b"again"
 
 
 def test_a_gap_is_told_and_shown_on_from_a_safe_place() -> None:
@@ -111,22 +111,22 @@ def test_a_gap_is_told_and_shown_on_from_a_safe_place() -> None:
     assert "rest of a line" not in shown
     assert lines.request(SIZE).positions == {ONE.id: Position(1, 1_030)}
     raw = raw_view()
-    raw.take(Chunk(ONE.id, 1, 0, b"unfinished"), 0.0)
-    assert raw.take(Gap(ONE.id, 1, 10, 1_000), 0.0) == b"\r\n[runlet] 1,000 bytes left out\r\n"
-    assert raw.take(Chunk(ONE.id, 1, 1_010, b"1mrest\r\nnext"), 0.0) == b"next"
+    raw.take(Chunk(ONE.id, 1, 0, b"unfinished"))
+    assert raw.take(Gap(ONE.id, 1, 10, 1_000)) == b"\r\n[runlet] 1,000 bytes left out\r\n"
+    assert raw.take(Chunk(ONE.id, 1, 1_010, b"1mrest\r\nnext")) == b"next"
 
 
 def test_a_lost_connection_is_told() -> None:
     picture, lines = lines_view(run(ONE))
     assert "gone; trying again" in take(picture, lines, ConnectionLost("gone"))
-    assert b"gone; trying again" in raw_view().take(ConnectionLost("gone"), 0.0)
-    assert b"the controller is back" in raw_view().take(ConnectionRegained(), 0.0)
+    assert b"gone; trying again" in raw_view().take(ConnectionLost("gone"))
+    assert b"the controller is back" in raw_view().take(ConnectionRegained())
 
 
 def test_a_raw_view_passes_its_own_bytes_and_no_others() -> None:
     raw = raw_view()
-    assert raw.take(Chunk(ONE.id, 1, 0, b"\xff\x00\x1b[6n"), 0.0) == b"\xff\x00\x1b[6n"
-    assert raw.take(Chunk(TWO.id, 1, 0, b"other"), 0.0) == b""
+    assert raw.take(Chunk(ONE.id, 1, 0, b"\xff\x00\x1b[6n")) == b"\xff\x00\x1b[6n"
+    assert raw.take(Chunk(TWO.id, 1, 0, b"other")) == b""
 
 
 def test_a_raw_view_begins_where_it_is_told() -> None:
@@ -138,8 +138,8 @@ def test_a_raw_view_begins_where_it_is_told() -> None:
 
 def test_words_of_ours_stand_on_their_own_row() -> None:
     raw = raw_view()
-    raw.take(Chunk(ONE.id, 1, 0, b"$ "), 0.0)
-    assert raw.take(Notice(ONE.id, "not typed: too late"), 0.0) == b"\r\n[runlet] not typed: too late\r\n"
+    raw.take(Chunk(ONE.id, 1, 0, b"$ "))
+    assert raw.take(Notice(ONE.id, "not typed: too late")) == b"\r\n[runlet] not typed: too late\r\n"
     assert raw.leave() == b""
 
 

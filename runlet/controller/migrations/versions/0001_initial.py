@@ -143,6 +143,8 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("interruptions", sa.Integer(), nullable=False),
         sa.Column("counts_as", sa.String(32), nullable=True),
+        sa.Column("prompt", sa.JSON(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runlet.cli.width import keep_end, keep_start, text_width
+from runlet.width import keep_end, keep_start, text_width
 
 
 def test_wide_and_joining_characters() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
-from runlet.cli.vt import MOST_PARAMETER, Control, Csi, Text, Token, Tokenizer
+from runlet.vt import MOST_PARAMETER, Control, Csi, Text, Token, Tokenizer
 from tests.unit.cli.outputs import cut_outputs, outputs
 
 

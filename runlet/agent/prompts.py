@@ -1,0 +1,196 @@
+"""Whether a program waits for a person, and what it asks: the judge of what a holder sees. Rules without I/O.
+
+What counts, in this order: whether the kernel shows a program in the foreground that waits for its terminal; where it
+does not show that, or shows one that waits for something else too, what is on the screen; and how the terminal treats
+what is typed. docs/explanation/prompts.md tells why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from runlet.agent.screen import Screen
+from runlet.holder import waiting
+from runlet.holder.wire import Look
+from runlet.model.prompt import MAX_TEXT, Kind, Prompt, fingerprint
+
+# A menu is shown with so many lines at most.
+MOST_LINES = 12
+
+# What is read of a terminal that collects lines: a question is at the end.
+_PLAIN_BYTES = 4096
+# Who sends the cursor about so often draws; or who erases the rest of so many lines, and looks at its keys between.
+_MOVES = 3
+_ERASED = 8
+
+# What a line is judged by, however long it is.
+_LINE_CHARACTERS = 500
+_ID_CHARACTERS = 8  # of the fingerprint: beside the offset, enough to tell one question from another
+
+# How sure each finding makes us. What is less than even is not told.
+LEAST_CONFIDENCE = 0.5
+_READS, _READS_BARE, _LIMITED = 0.9, 0.8, 0.7
+_SECRET_SEEN, _SCREEN, _SHARED, _HIDDEN, _HIDDEN_WEAK = 0.85, 0.9, 0.6, 0.6, 0.5
+_MARKED = 0.08  # on top, when the line also reads like a question
+
+# The end of a line that reads like a question whatever its program does.
+_STRONG = re.compile(
+    r"""(?xi)
+    [\[(]\s* ( y(es)? \s*[/|]\s* no? | no? \s*[/|]\s* y(es)? | [^\W\d_]{1,3}(\s*[/|,]\s*([^\W\d_]{1,3}|\?))+ )
+      \b [^\])]* [\])] \W*$
+    | \[default[=\s][^\]]*\] \W*$
+    | \b(password|passphrase|passcode|pin|otp|secret|token|verification\ code)\b [^:]{0,80} [:>]\s*$
+    | \b(press|hit|type|enter)\b .{0,60}\b(key|enter|return|continue|yes|no)\b \W{0,6}.{0,30}$
+    | \b(login|username|user\ name)\s*:\s*$
+    | (^|[.!?:]\s+) (please\s+)? (enter|type|choose|select|specify|give|input|provide|which|what)\b .{0,100} [:>]\s*$
+    | \[[^\]]{0,60}\] \s* : \s*$
+    | [:?] \s* [\[(] \s* \w [^\])%\#/]{0,60} [\])] \s*$
+    | \(end\)\s*$ | --more--
+    | \?\s*$
+    """
+)
+_WEAK = re.compile(r"[:>#$%?\])]\s*$")
+_COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
+_SECRET = re.compile(r"(?i)\b(password|passphrase|passcode|pin|otp|secret|token|code)\b")
+# The last line may say as little as "> ": the question stands above it.
+_WORD = re.compile(r"[^\W\d_]{2}")
+_OPTION = re.compile(r"^\s*([>*\u276f\u203a\u2022\u25c9-\u25ef-]|[(\[]?[\w*x ]{0,3}[)\].:])\s*\S")
+_NUMBER = re.compile(r"\d+")
+_FRAMES = re.compile(r"[\u2500-\u259f\u25a0-\u25ff]+")  # lines, blocks, shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A program waits for a person."""
+
+    kind: Kind
+    text: str
+    secret: bool
+    confidence: float
+
+
+def judge(look: Look) -> Waiting | None:
+    """What the program waits with; None when it does not, as far as can be seen."""
+    if look.activity == waiting.BUSY and look.lines and look.echo:
+        return None
+    screen = Screen(look.columns, look.rows)
+    screen.feed(look.recent if look.own_screen or not look.lines else look.recent[-_PLAIN_BYTES:])
+    if not look.lines and (look.own_screen or _draws(screen, look.activity)):
+        return Waiting(Kind.INTERACTIVE, _screenful(screen), secret=False, confidence=_SCREEN)
+    line = screen.before_cursor[-_LINE_CHARACTERS:]
+    secret = look.lines and not look.echo
+    sure = _confidence(look, line, secret=secret)
+    if sure < LEAST_CONFIDENCE:
+        return None
+    if line.strip() and _STRONG.search(line):
+        sure = min(1.0, sure + _MARKED)
+    return Waiting(Kind.PROMPT, _question(screen), secret, round(sure, 2))
+
+
+def _draws(screen: Screen, activity: int) -> bool:
+    """Whether it draws a screen on the one that all share; editing a line takes neither as often."""
+    return screen.moves >= _MOVES or (activity == waiting.LIMITED and screen.erased >= _ERASED)
+
+
+def _confidence(look: Look, line: str, *, secret: bool) -> float:
+    unterminated = bool(line.strip())
+    strong = unterminated and bool(_STRONG.search(line))
+    match look.activity:
+        case waiting.READING:
+            return _READS if unterminated else _READS_BARE
+        case waiting.LIMITED:
+            # It asks with a limit, or it works and looks at its keys between.
+            return _LIMITED if unterminated and (strong or _WEAK.search(line) or look.lines) else 0.0
+        case waiting.BUSY:
+            # Somebody else may read for it: gpg's agent does.
+            return _SECRET_SEEN if secret and unterminated and _SECRET.search(line) else 0.0
+        case waiting.SHARED:
+            if secret and unterminated:
+                return _SECRET_SEEN
+            return _SHARED if strong or (look.long and not look.lines and _waits_for_commands(line)) else 0.0
+        case _:
+            if secret and unterminated:
+                return _SECRET_SEEN
+            if strong:
+                return _HIDDEN
+            return _HIDDEN_WEAK if look.long and _waits_for_commands(line) else 0.0
+
+
+def _waits_for_commands(line: str) -> bool:
+    """Whether it ends as the prompts of shells and their like do."""
+    return bool(_COMMAND.search(line))
+
+
+def _question(screen: Screen) -> str:
+    """The last line; what belongs to it above; the options below it."""
+    lines = screen.lines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        return ""
+    first = len(lines) - 1
+    while first > 0 and len(lines) - first < MOST_LINES and lines[first - 1].strip():
+        options = _OPTION.match(lines[first - 1]) or (first < len(lines) - 1 and _OPTION.match(lines[first]))
+        if not options and (_WORD.search(lines[first]) or first < len(lines) - 1):
+            break
+        first -= 1
+    return _bounded(lines[first:])
+
+
+def _screenful(screen: Screen) -> str:
+    """The text on a screen that a program drew, without its frames."""
+    lines = [" ".join(_FRAMES.sub(" ", line).split()) for line in screen.lines()]
+    return _bounded([line for line in lines if any(map(str.isalnum, line))][:MOST_LINES])
+
+
+def _bounded(lines: list[str]) -> str:
+    return "\n".join(lines).strip()[-MAX_TEXT:]
+
+
+class Asking:
+    """The present prompt of one execution; the same as long as the same question stands.
+
+    `key` keys the fingerprints.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self.prompt: Prompt | None = None
+
+    def take(self, look: Look) -> bool:
+        """Whether `prompt` is another, or none, after this look."""
+        before = self.prompt
+        if before is not None and before.kind is Kind.INTERACTIVE and before.text and _draws_again(look):
+            return False
+        found = judge(look)
+        if found is None:
+            self.prompt = None
+            return before is not None
+        if before is not None and _still(before, found, look):
+            return False
+        mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key)
+        # Not drawn by lot: an agent that was started again finds the same question under the same name.
+        name = f"{look.offset}-{mark[:_ID_CHARACTERS]}"
+        self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
+        return True
+
+
+def _draws_again(look: Look) -> bool:
+    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop."""
+    return look.own_screen and not look.lines and look.activity == waiting.LIMITED
+
+
+def _still(before: Prompt, found: Waiting, look: Look) -> bool:
+    """Whether it is the same question, with something typed behind it at most."""
+    if found.kind is not before.kind or found.secret != before.secret:
+        return False
+    if look.offset == before.offset:
+        return True
+    if found.kind is Kind.INTERACTIVE:
+        return found.text == before.text
+    printed = look.recent[before.offset - look.offset :] if look.offset > before.offset else b"\n"
+    if b"\n" in printed:
+        return False
+    # A countdown is one question.
+    return _NUMBER.sub("0", found.text).startswith(_NUMBER.sub("0", before.text))

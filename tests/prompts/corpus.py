@@ -1,0 +1,452 @@
+"""Real programs and idioms: those that ask a person something, and those that only look as if they might.
+
+A case is a script for bash, run in a folder of its own on a terminal of 80 by 24. `prepare` runs there before, without
+a terminal. In both, $SSH_PORT is where an sshd of the tests listens on 127.0.0.1, ./key opens root's account there, and
+$SILENT_PORT takes connections and says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runlet.model.prompt import Kind
+
+ASKS, DRAWS, NOTHING = Kind.PROMPT, Kind.INTERACTIVE, None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`text` is in the question; `typed` is typed before, piece by piece, each when the program asks."""
+
+    name: str
+    script: str
+    expected: Kind | None
+    text: str = ""
+    secret: bool = False
+    prepare: str = ""
+    typed: tuple[str, ...] = ()
+
+
+def asks(name: str, script: str, text: str = "", **more: object) -> Case:
+    return Case(name, script, ASKS, text, **more)  # type: ignore[arg-type]
+
+
+def hides(name: str, script: str, text: str = "", **more: object) -> Case:
+    return Case(name, script, ASKS, text, secret=True, **more)  # type: ignore[arg-type]
+
+
+def draws(name: str, script: str, text: str = "", **more: object) -> Case:
+    return Case(name, script, DRAWS, text, **more)  # type: ignore[arg-type]
+
+
+def works(name: str, script: str, **more: object) -> Case:
+    return Case(name, script, NOTHING, **more)  # type: ignore[arg-type]
+
+
+_SSH = "ssh -p $SSH_PORT -o UserKnownHostsFile=./known -i ./key"
+_KNOWN = f"{_SSH} -o StrictHostKeyChecking=no -o LogLevel=ERROR"
+_AS_NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+_GIT = "export GIT_CONFIG_GLOBAL=/dev/null; git init -q . && git config user.name n && git config user.email e@x"
+_DPKG = """
+mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates root/etc && : >root/var/lib/dpkg/status
+for version in 1 2; do
+  mkdir -p p$version/DEBIAN p$version/etc
+  printf 'Package: asks\\nVersion: %s\\nArchitecture: all\\nMaintainer: n <n@x>\\nDescription: x\\n' $version \
+    >p$version/DEBIAN/control
+  echo /etc/asks.conf >p$version/DEBIAN/conffiles; echo $version >p$version/etc/asks.conf
+  dpkg-deb -b p$version asks$version.deb
+done
+dpkg --root=root -i asks1.deb; echo mine >root/etc/asks.conf
+"""
+_DEBCONF = """
+printf 'Template: asks/name\\nType: %s\\nDefault: pi\\nDescription: What is the name of this device?\\n A word.\\n' \
+  "${KIND:-string}" >asks.templates
+printf 'Config: c\nTemplates: t\n' >rc
+for name in c t; do printf '\nName: %s\nDriver: File\nFilename: %s\n' $name "$PWD/$name.dat" >>rc; done
+cat >asks.config <<'END'
+#!/bin/sh
+. /usr/share/debconf/confmodule
+db_input critical asks/name || true
+db_go || true
+END
+chmod +x asks.config
+"""
+_DEBCONF_RUN = (
+    'DEBCONF_SYSTEMRC="$PWD/rc" DEBIAN_PRIORITY=low DEBIAN_FRONTEND=%s /usr/share/debconf/frontend ./asks.config'
+)
+
+ASKING = [
+    # --- shells ------------------------------------------------------------------------------------------------------
+    asks("bash read", "read answer"),
+    asks("bash read -p", "read -p 'Continue? ' answer", "Continue?"),
+    asks("bash read -e", "read -e -p 'Which file? ' answer", "Which file?"),
+    asks("bash read -n 1", "read -n 1 -p 'Press any key to continue ...' answer", "Press any key"),
+    asks("bash read -t", "read -t 60 -p 'Go on? [Y/n] ' answer", "Go on? [Y/n]"),
+    asks("bash read from /dev/tty", "exec </dev/null; printf 'Really? '; read answer </dev/tty", "Really?"),
+    asks("bash echo, then read", "echo 'Type the name of the disk.'; read disk", "name of the disk"),
+    asks("bash sleep, then read in silence", "sleep 1.5; read answer"),
+    asks("bash work, then read", "find /usr/lib | head -n 300; read -p 'Delete them? ' answer", "Delete them?"),
+    asks("bash read beside a background job", "sleep 60 & read -p 'Stop it? ' answer", "Stop it?"),
+    asks("bash read in a loop", "while read -p 'next> ' word; do echo $word; done", "next>", typed=("one\n", "two\n")),
+    asks(
+        "bash read after a wrong answer", "until [ \"$a\" = y ]; do read -p 'OK [y/n]? ' a; done", "OK", typed=("x\n",)
+    ),
+    asks("bash mapfile", "echo 'Hosts, one a line:'; mapfile hosts", "Hosts"),
+    asks("bash select", "select disk in sda sdb sdc 'none of these'; do break; done", "3) sdc"),
+    asks("bash -i", "bash --norc -i", "bash"),
+    asks("dash read", "dash -c 'printf \"Proceed (y/N)? \"; read answer'", "Proceed (y/N)?"),
+    asks("dash -i", "PS1='sh: ' dash -i", "sh:"),
+    asks("zsh", "PS1='zsh%% ' zsh -f", "zsh%"),
+    asks(
+        "countdown that any key ends",
+        "for i in $(seq 60 -1 1); do printf '\\rReboot in %2d s? [Y/n] ' $i; read -t 1 -n 1 && break; done",
+        "Reboot in",
+    ),
+    asks("menu of one's own", "printf ' 1. start\\n 2. stop\\n\\nChoice: '; read choice", "Choice:"),
+    asks("dd of a key", "stty -icanon; printf 'Hit a key'; dd bs=1 count=1 2>/dev/null", "Hit a key"),
+    asks("question of a pipe's last program", "echo data | { cat; read -p 'Keep it? ' a </dev/tty; }", "Keep it?"),
+    asks("question wider than the window", f"read -p '{'long ' * 24}question? ' answer", "long long question?"),
+    asks(
+        "coloured question",
+        "printf '\\033[1;33mUpgrade now?\\033[0m \\033[2m[y/N]\\033[0m '; read a",
+        "Upgrade now? [y/N]",
+    ),
+    asks(
+        "question behind a progress bar",
+        "for i in 1 2 3; do printf '\\r%s0%%' $i; sleep .1; done; printf '\\r\\033[KOverwrite? '; read a",
+        "Overwrite?",
+    ),
+    hides("bash read -s", "read -s -p 'Password: ' answer", "Password:"),
+    hides("stty -echo, then read", "printf 'PIN: '; stty -echo; read pin; stty echo", "PIN:"),
+    # --- languages ---------------------------------------------------------------------------------------------------
+    asks("python input", "python3 -c 'input(\"Name: \")'", "Name:"),
+    asks("python readline", "python3 -c 'import sys; print(\"Age?\", flush=True); sys.stdin.readline()'", "Age?"),
+    asks("python input with readline", "python3 -c 'import readline; input(\"Host: \")'", "Host:"),
+    asks(
+        "python input in a thread",
+        "python3 -c 'import threading; t = threading.Thread(target=input, args=(\"Stop? \",)); t.start(); t.join()'",
+        "Stop?",
+    ),
+    asks(
+        "python select with a limit",
+        'python3 -c \'import select, sys; print("Abort? [y/N] ", end="", flush=True);'
+        "select.select([sys.stdin], [], [], 60)'",
+        "Abort?",
+    ),
+    asks(
+        "python asyncio reader",
+        "python3 -c 'import asyncio, sys\nasync def main():\n"
+        ' asyncio.get_running_loop().add_reader(0, lambda: 0); print("Go? ", end="", flush=True)\n'
+        " await asyncio.Event().wait()\nasyncio.run(main())'",
+        "Go?",
+    ),
+    asks("python", "python3", ">>>"),
+    asks("python pdb", "python3 -c 'breakpoint(); x = 1'", "(Pdb)"),
+    hides("python getpass", "python3 -c 'import getpass; getpass.getpass()'", "Password:"),
+    draws(
+        "python curses",
+        "python3 -c 'import curses; curses.wrapper(lambda s: (s.addstr(3, 3, \"Choose one\"), s.getch()))'",
+        "Choose one",
+    ),
+    asks("perl <STDIN>", "perl -e '$| = 1; print \"Continue? \"; <STDIN>'", "Continue?"),
+    asks("node", "node", ">"),
+    asks(
+        "node readline",
+        'node -e \'require("readline").createInterface({input: process.stdin, '
+        'output: process.stdout}).question("What is your name? ", () => 0)\'',
+        "What is your name?",
+    ),
+    # --- files -------------------------------------------------------------------------------------------------------
+    asks("rm -i", "rm -i a", "remove regular", prepare="echo >a"),
+    asks("rm -I", "rm -I a b c d", "remove 4 arguments?", prepare="touch a b c d"),
+    asks(
+        "rm of a protected file",
+        f"{_AS_NOBODY} rm a",
+        "remove write-protected",
+        prepare="chmod 777 .; echo >a; chmod 444 a",
+    ),
+    asks("cp -i", "cp -i a b", "overwrite", prepare="echo >a; echo >b"),
+    asks("mv -i", "mv -i a b", "overwrite", prepare="echo >a; echo >b"),
+    asks("ln -i", "ln -s -i a b", "replace", prepare="echo >a; echo >b"),
+    asks("find -ok", "find a -ok rm {} ';'", "rm", prepare="echo >a"),
+    asks("xargs -p", "echo a | xargs -p rm", "rm a", prepare="echo >a"),
+    asks("tar -w", "tar -cwf b.tar a", "a", prepare="echo >a"),
+    asks("gzip over a file", "gzip a", "overwrite", prepare="echo >a; echo >a.gz"),
+    asks(
+        "unzip over a file",
+        "unzip a.zip",
+        "replace a.txt?",
+        prepare='python3 -c \'import zipfile; zipfile.ZipFile("a.zip", "w").writestr("a.txt", "x")\'; echo >a.txt',
+    ),
+    asks("cat", "cat"),
+    asks("sort of what is typed", "sort"),
+    asks("cat into a file", "echo 'Paste the key, then Ctrl-D:'; cat >key.pem", "Paste the key"),
+    # --- packages ----------------------------------------------------------------------------------------------------
+    asks("apt-get remove", "apt-get -o Debug::NoLocking=1 remove bc", "Do you want to continue? [Y/n]"),
+    asks("apt remove", "apt -o Debug::NoLocking=1 remove bc", "Do you want to continue? [Y/n]"),
+    asks("dpkg conffile", "dpkg --root=root -i asks2.deb", "[default=N]", prepare=_DPKG),
+    asks("debconf, readline", _DEBCONF_RUN % "readline", "name of this device", prepare=_DEBCONF),
+    asks("debconf, teletype", _DEBCONF_RUN % "teletype", "name of this device", prepare=_DEBCONF),
+    draws("debconf, dialog", _DEBCONF_RUN % "dialog", "name of this device", prepare=_DEBCONF),
+    asks("pip uninstall", "venv/bin/pip uninstall pip", "Proceed (Y/n)?", prepare="python3 -m venv venv"),
+    # --- accounts ----------------------------------------------------------------------------------------------------
+    hides("sudo", f"{_AS_NOBODY} sudo -k true", "password for"),
+    asks("sudo with a program that asks", "sudo bash -c 'read -p \"As root? \" a'", "As root?"),
+    hides("sudo with a program that hides", "sudo -u nobody bash -c 'read -s -p \"Token: \" a'", "Token:"),
+    hides("su", f"{_AS_NOBODY} su -c true", "Password:"),
+    asks("su with a program that asks", "su -s /bin/bash nobody -c 'read -p \"Who? \" a'", "Who?"),
+    hides("passwd", "passwd root", "New password:"),
+    hides("passwd, the second time", "passwd root", "Retype new password:", typed=("s3cret-and-long\n",)),
+    asks("chsh", "chsh root", "Login Shell"),
+    asks("chfn", "chfn root", "Full Name"),
+    asks("login", "login", "login:"),
+    asks("crontab -r -i", "crontab -u games -r -i", "really delete"),
+    # --- keys --------------------------------------------------------------------------------------------------------
+    asks("ssh-keygen", "ssh-keygen", "Enter file in which to save the key"),
+    hides("ssh-keygen, the passphrase", "ssh-keygen -f ./new", "Enter passphrase (empty for no passphrase):"),
+    asks("ssh-keygen over a key", "ssh-keygen -f ./key", "Overwrite (y/n)?"),
+    hides(
+        "ssh-keygen -y", "ssh-keygen -y -f ./locked", "Enter passphrase", prepare="ssh-keygen -q -N secret -f locked"
+    ),
+    asks("ssh host key", f"{_SSH} root@127.0.0.1 true", "(yes/no/[fingerprint])?"),
+    hides("ssh password", f"{_KNOWN} -o PubkeyAuthentication=no root@127.0.0.1 true", "password:"),
+    asks(
+        "ssh -t with a program that asks",
+        f'{_KNOWN} -t root@127.0.0.1 "bash -c \'read -p \\"Reboot it? [y/N] \\" a\'"',
+        "Reboot it? [y/N]",
+    ),
+    asks("ssh to a shell", f"{_KNOWN} -t root@127.0.0.1 bash --norc -i", "#"),
+    hides(
+        "ssh-keygen -p",
+        "ssh-keygen -p -f ./locked",
+        "Enter old passphrase:",
+        prepare="ssh-keygen -q -N secret -f locked",
+    ),
+    asks("gpg --gen-key", "GNUPGHOME=$PWD gpg --gen-key", "Real name:", prepare="chmod 700 ."),
+    hides(
+        "gpg -c, loopback",
+        "GNUPGHOME=$PWD gpg --pinentry-mode loopback -c a",
+        "passphrase:",
+        prepare="chmod 700 .; echo >a",
+    ),
+    draws(
+        "gpg -c, pinentry-curses",
+        "export GPG_TTY=$(tty) GNUPGHOME=$PWD; gpg -c a",
+        "assphrase",
+        prepare="chmod 700 .; echo >a; echo 'pinentry-program /usr/bin/pinentry-curses' >gpg-agent.conf",
+    ),
+    asks("openssl req", "openssl req -newkey rsa:2048 -nodes -keyout k -out c", "Country Name"),
+    hides("openssl genrsa", "openssl genrsa -aes256 -out k", "PEM pass phrase:"),
+    hides("openssl enc", "openssl enc -aes-256-cbc -in a -out b", "encryption password:", prepare="echo >a"),
+    hides("curl -u", "curl -s -u me http://127.0.0.1:$SILENT_PORT", "password for user"),
+    # --- disks -------------------------------------------------------------------------------------------------------
+    asks("fdisk", "/sbin/fdisk disk", "Command (m for help):", prepare="truncate -s 8M disk"),
+    asks(
+        "mkfs over a file system",
+        "/sbin/mkfs.ext4 disk",
+        "Proceed anyway? (y,N)",
+        prepare="truncate -s 8M disk; /sbin/mkfs.ext4 -q disk",
+    ),
+    asks("parted", "/sbin/parted disk", "(parted)", prepare="truncate -s 8M disk"),
+    asks(
+        "parted mklabel",
+        "/sbin/parted disk mklabel gpt",
+        "Yes/No?",
+        prepare="truncate -s 8M disk; /sbin/parted -s disk mklabel msdos",
+    ),
+    asks(
+        "e2fsck",
+        "/sbin/e2fsck -f disk",
+        "<y>?",
+        prepare="truncate -s 8M disk; /sbin/mkfs.ext4 -q disk; /sbin/debugfs -w -R 'clri <2>' disk",
+    ),
+    # --- databases, version control ----------------------------------------------------------------------------------
+    hides("psql -W", "psql -h 127.0.0.1 -p $SILENT_PORT -W", "Password"),
+    asks("sqlite3", "sqlite3", "sqlite>"),
+    asks("git credential", "printf 'protocol=https\\nhost=x.org\\n\\n' | git credential fill", "Username for"),
+    hides(
+        "git credential, the password",
+        "printf 'protocol=https\\nhost=x.org\\nusername=n\\n\\n' | git credential fill",
+        "Password for",
+    ),
+    asks(
+        "git add -p",
+        "git add -p",
+        "Stage this hunk",
+        prepare=f"{_GIT}; echo >a; git add a; git commit -qm a; echo 1 >a",
+    ),
+    asks("git clean -i", "git clean -i", "What now>", prepare=f"{_GIT}; echo >a"),
+    asks(
+        "git send-email style confirmation",
+        "printf 'Send this email? ([y]es|[n]o|[e]dit|[q]uit|[a]ll): '; read a",
+        "Send this email?",
+    ),
+    draws(
+        "git rebase -i",
+        "GIT_EDITOR=vim git rebase -i HEAD~1",
+        "pick",
+        prepare=f"{_GIT}; git commit -q --allow-empty -m a; git commit -q --allow-empty -m b",
+    ),
+    draws(
+        "git commit",
+        "GIT_EDITOR=nano git commit",
+        "Please enter the commit message",
+        prepare=f"{_GIT}; echo >a; git add a",
+    ),
+    asks(
+        "git log",
+        "git log",
+        "a change",
+        prepare=f'{_GIT}; for i in $(seq 30); do git commit -q --allow-empty -m "a change $i"; done',
+    ),
+    # --- dialogs and screens -----------------------------------------------------------------------------------------
+    draws("whiptail --yesno", "whiptail --yesno 'Reboot now?' 10 40", "Reboot now?"),
+    draws("whiptail --menu", "whiptail --menu 'Which one?' 15 40 4 a first b second", "second"),
+    draws("whiptail --passwordbox", "whiptail --passwordbox 'The passphrase?' 10 40", "The passphrase?"),
+    draws("dialog --inputbox", "dialog --inputbox 'Its name?' 10 40", "Its name?"),
+    draws("fzf", "printf 'one\\ntwo\\nthree\\n' | fzf", "three"),
+    draws("less", "less /etc/services", "discard"),
+    asks("more", "more /etc/services", "--More--"),
+    draws("vim", "vim -u NONE a", "hello", prepare="echo hello >a"),
+    draws("nano", "nano a", "hello", prepare="echo hello >a"),
+    draws("top", "top", "load average"),
+    draws("htop", "htop", "Load average"),
+    draws("watch", "watch date", "Every 2.0s"),
+    draws("tmux", "env -u TMUX tmux -L corpus-$RANDOM -f /dev/null new"),
+    # --- prompts of their own ----------------------------------------------------------------------------------------
+    asks("bc", "bc"),
+    asks("dc", "dc"),
+    asks("ed", "ed -p '*' a", "*", prepare="echo >a"),
+    asks("cat into nc", "printf 'Type to it: '; cat | nc 127.0.0.1 $SILENT_PORT"),
+    asks(
+        "script with a program that asks",
+        "script -q -c \"read -p 'Record? ' a\" /dev/null",
+        "Record?",
+    ),
+    asks(
+        "make with a recipe that asks",
+        "make -s",
+        "Install?",
+        prepare="printf 'all:\\n\\t@printf \"Install? \"; read a\\n' >Makefile",
+    ),
+]
+
+WORKING = [
+    # --- silence -----------------------------------------------------------------------------------------------------
+    works("sleep", "sleep 60"),
+    works("sleep behind a line", "echo Waiting for the disk; sleep 60"),
+    works("sleep behind half a line", "printf 'Waiting for the disk... '; sleep 60"),
+    works("sleep behind what reads like a question", "printf 'Continue? [y/N] '; sleep 60"),
+    works("sleep behind a colon", "printf 'Checking: '; sleep 60"),
+    works("sleep behind a word for secrets", "printf 'Password: '; sleep 60"),
+    works("work behind a question mark", "printf 'Is it up? '; while :; do :; done"),
+    works("bash busy loop", "while :; do :; done"),
+    works("bash wait", "sleep 60 & wait"),
+    works("bash background jobs", "for i in 1 2 3; do (sleep 60; echo $i) & done; echo started; wait"),
+    works("bash read from a FIFO", "mkfifo f; exec 3<>f; read -u 3 line"),
+    works("bash read from a pipe", "sleep 60 | while read line; do echo $line; done"),
+    works("bash trap and wait", "trap 'echo bye' TERM; sleep 60 & wait $!"),
+    works("bash sleep in a loop", "while :; do sleep 0.3; done"),
+    works("echo off, and sleep", "stty -echo; printf 'Working'; sleep 60"),
+    works("timeout", "timeout 60 sleep 60"),
+    works("flock", "exec 3>lock; flock 3; flock lock echo got it"),
+    works("cat of a FIFO", "mkfifo f; cat f"),
+    works("setsid sleep", "setsid -w sleep 60"),
+    works("sudo sleep", "sudo sleep 60"),
+    works("sudo -u behind half a line", "printf 'Migrating: '; sudo -u nobody sleep 60"),
+    works("script", "script -q -c 'sleep 60' /dev/null"),
+    works("script of half a line, behind half a line", "script -q -c 'printf \"Building: \"; sleep 60' /dev/null"),
+    works("expect that waits", "expect -c 'set timeout 60; spawn cat; expect never'"),
+    works("strace", "strace -o trace sleep 60"),
+    # --- progress ----------------------------------------------------------------------------------------------------
+    works("progress with \\r", "for i in $(seq 100); do printf '\\rCopying: %3d%%' $i; sleep 0.1; done"),
+    works(
+        "slow progress with \\r", "for i in $(seq 9); do printf '\\r[%-9s]' $(printf '#%.0s' $(seq $i)); sleep 1; done"
+    ),
+    works("dots", "printf 'Formatting'; while :; do printf .; sleep 0.4; done"),
+    works("spinner", "while :; do for c in / - '\\\\' '|'; do printf '\\rthinking %s' \"$c\"; sleep 0.15; done; done"),
+    works("a step after another", "for s in fetch unpack build; do printf '%s: ' $s; sleep 1; echo ok; done; sleep 60"),
+    works("dd status=progress", "dd if=/dev/zero of=/dev/null bs=64k status=progress"),
+    works("yes into head", "yes | head -n 20000000 >/dev/null; sleep 60"),
+    works("yes", "yes 'Continue? [y/n]'"),
+    # --- work --------------------------------------------------------------------------------------------------------
+    works("find /", "find / -xdev -name '*.never'; sleep 60"),
+    works("du", "du -sx / 2>/dev/null; sleep 60"),
+    works("tar", "tar -cf - /usr 2>/dev/null | cat >/dev/null; sleep 60"),
+    works("gzip", "head -c 1G /dev/zero | gzip >/dev/null; sleep 60"),
+    works("xz", "head -c 200M /dev/urandom | xz -9 >/dev/null"),
+    works("sha256sum", "sha256sum /dev/zero"),
+    works("sort", "seq 3000000 | sort -R >/dev/null; sleep 60"),
+    works("compile", "while :; do tcc -c a.c; done", prepare="seq -f 'int f%.0f(void) { return 0; }' 20000 >a.c"),
+    works("make", "make -s", prepare="printf 'all:\\n\\t@printf \"Linking: \"; sleep 60\\n' >Makefile"),
+    works("openssl speed", "openssl speed -seconds 10 sha256"),
+    works("top -b", "top -b -d 1"),
+    works("vmstat", "vmstat 1"),
+    works("git gc", "git gc -q; sleep 60", prepare=_GIT),
+    # --- languages ---------------------------------------------------------------------------------------------------
+    works("python busy loop", "python3 -c 'while True: pass'"),
+    works("python sleep", 'python3 -c \'import time; print("Solving? ", end="", flush=True); time.sleep(60)\''),
+    works("python asyncio", "python3 -c 'import asyncio; asyncio.run(asyncio.sleep(60))'"),
+    works(
+        "python threads",
+        "python3 -c 'import threading, time; [threading.Thread(target=time.sleep, args=(60,)).start() "
+        "for _ in range(9)]'",
+    ),
+    works("python subprocess", 'python3 -c \'import subprocess; subprocess.run(["sleep", "60"])\''),
+    works(
+        "python busy, with a thread for commands",
+        "python3 -c 'import threading\nthreading.Thread(target=input).start(); print(\"up\")\nwhile True: pass'",
+    ),
+    works("python http.server", "python3 -m http.server 0 --bind 127.0.0.1"),
+    works(
+        "python looking at its keys",
+        "python3 -c 'import select, sys\nwhile True:\n sum(range(300000)); select.select([sys.stdin], [], [], 0)'",
+    ),
+    works("perl sleep", "perl -e '$| = 1; print \"Reading: \"; sleep 60'"),
+    works("node timer", "node -e 'process.stdout.write(\"Bundling: \"); setTimeout(() => 0, 60000)'"),
+    works("node server", 'node -e \'require("http").createServer().listen(0, "127.0.0.1")\''),
+    works(
+        "sqlite3 query",
+        "sqlite3 :memory: 'with recursive c(x) as (select 1 union all select x+1 from c) select count(*) from c;'",
+    ),
+    # --- network, and files that grow --------------------------------------------------------------------------------
+    works("curl to a silent port", "curl http://127.0.0.1:$SILENT_PORT/"),
+    works("curl behind half a line", "printf 'Fetching the list: '; curl -s http://127.0.0.1:$SILENT_PORT/"),
+    works(
+        "python connect",
+        'python3 -c \'import socket, os; s = socket.create_connection(("127.0.0.1", '
+        'int(os.environ["SILENT_PORT"]))); print("Reply: ", end="", flush=True); s.recv(1)\'',
+    ),
+    works(
+        "apt-get update to nowhere",
+        "apt-get -o Dir::State=$PWD -o Dir::Cache=$PWD -o Debug::NoLocking=1 "
+        "-o Dir::Etc::SourceList=$PWD/list -o Dir::Etc::SourceParts=- update",
+        prepare="echo deb http://127.0.0.1:$SILENT_PORT/ x main >list; mkdir -p lists/partial archives/partial",
+    ),
+    works("git clone from a silent port", "git clone http://127.0.0.1:$SILENT_PORT/x"),
+    works("ssh to a silent port", "ssh -p $SILENT_PORT root@127.0.0.1 true"),
+    works("ssh sleep", f"{_KNOWN} root@127.0.0.1 sleep 60"),
+    works("ssh -t sleep", f"{_KNOWN} -t root@127.0.0.1 'printf \"Rebooting: \"; sleep 60'"),
+    works(
+        "scp",
+        "scp -q -P $SSH_PORT -o UserKnownHostsFile=./known -o StrictHostKeyChecking=no -i ./key "
+        "root@127.0.0.1:/dev/zero /dev/null",
+    ),
+    works("psql to a silent port", "psql -h 127.0.0.1 -p $SILENT_PORT"),
+    works("ping", "ping -i 1 127.0.0.1"),
+    works("nc -l", "nc -l 127.0.0.1 0"),
+    works("nc to a server", "nc 127.0.0.1 $SILENT_PORT"),
+    works("openssl s_client", "openssl s_client -connect 127.0.0.1:$SILENT_PORT"),
+    works("tail -f", "echo last line >log; tail -f log"),
+    works("tail -f of half a line", "printf 'Enter: ' >log; tail -f log"),
+]
+
+CASES = [*ASKING, *WORKING]
+
+# What is not on every Debian: scripts/install-test-tools installs it.
+PROGRAMS = (
+    *("bc", "crontab", "curl", "dc", "dialog", "ed", "expect", "fzf", "gpg", "htop", "less", "nano", "nc", "node"),
+    *("openssl", "pinentry-curses", "ping", "psql", "script", "sqlite3", "ssh", "strace", "sudo", "tcc", "tmux", "top"),
+    *("unzip", "vim", "vmstat", "watch", "whiptail", "xz", "zsh"),
+    *("/sbin/debugfs", "/sbin/fdisk", "/sbin/mkfs.ext4", "/sbin/parted", "/usr/sbin/sshd"),
+)

@@ -1,0 +1,167 @@
+"""runlet/agent/prompts.py: the judge of what a holder sees, by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runlet.agent.prompts import LEAST_CONFIDENCE, Asking, judge
+from runlet.holder.waiting import BUSY, HIDDEN, LIMITED, READING, SHARED
+from runlet.holder.wire import Look, looked, read_looked
+from runlet.model.prompt import MAX_TEXT, Kind, fingerprint, mistake
+
+ACTIVITIES = (BUSY, HIDDEN, SHARED, LIMITED, READING)
+
+
+def look(recent: bytes, activity: int = READING, *, offset: int | None = None, **more: Any) -> Look:
+    modes = {"lines": True, "echo": True, "own_screen": False, "long": False, "columns": 80, "rows": 24} | more
+    return Look(len(recent) if offset is None else offset, activity, recent=recent, **modes)
+
+
+LOOKS = st.builds(
+    look,
+    st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
+    st.sampled_from(ACTIVITIES),
+    **{name: st.booleans() for name in ("lines", "echo", "own_screen", "long")},
+    columns=st.integers(0, 65535),
+    rows=st.integers(0, 65535),
+)
+
+
+@given(LOOKS)
+def test_whatever_is_seen_is_judged_within_bounds(seen: Look) -> None:
+    found = judge(seen)
+    if found is not None:
+        assert LEAST_CONFIDENCE <= found.confidence <= 1
+        assert len(found.text) <= MAX_TEXT
+        asking = Asking("key")
+        assert asking.take(seen)
+        assert asking.prompt
+        assert mistake(asking.prompt) is None
+
+
+@given(LOOKS)
+def test_a_look_crosses_the_wire(seen: Look) -> None:
+    again = read_looked(looked(seen)[5:])
+    assert all(getattr(again, name) == getattr(seen, name) for name in Look.__slots__)
+
+
+@given(st.binary(max_size=200), st.booleans(), st.booleans())
+def test_nothing_on_the_screen_makes_a_busy_program_ask(recent: bytes, long: bool, lines: bool) -> None:
+    assert judge(look(recent, BUSY, long=long, lines=lines)) is None or not lines
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_a_program_that_reads_waits_whatever_is_on_the_screen(recent: bytes, echo: bool) -> None:
+    found = judge(look(recent, READING, echo=echo))
+    assert found
+    assert (found.kind, found.secret) == (Kind.PROMPT, not echo)
+
+
+@pytest.mark.parametrize("activity", [SHARED, HIDDEN])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Do you want to continue? [Y/n] ",
+        b"Proceed (y/N)? ",
+        b"Are you sure (yes/no/[fingerprint])? ",
+        b"*** a.conf (Y/I/N/O/D/Z) [default=N] ? ",
+        b"[sudo] password for ana: ",
+        b"Enter passphrase for key '/root/.ssh/id': ",
+        b"Press ENTER to continue",
+        b"host login: ",
+        b"Country Name (2 letter code) [AU]:",
+        b"package name: (runlet) ",
+        b"Please choose a number: ",
+        b"Which one? ",
+    ],
+)
+def test_lines_that_ask_do_so_unseen(line: bytes, activity: int) -> None:
+    assert judge(look(b"before\r\n" + line, activity))
+
+
+@pytest.mark.parametrize("activity", [SHARED, HIDDEN])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Checking: ",
+        b"Downloading 45% ",
+        b"(Reading database ... 35%",
+        b"Progress: [####......] ",
+        b"Copying (3 of 10) ",
+        b"Copying [3/10] ",
+        b"Copied: (3/10) ",
+        b"Is it up? no\r\n",
+        b"",
+    ],
+)
+def test_lines_that_tell_do_not(line: bytes, activity: int) -> None:
+    assert judge(look(b"before\r\n" + line, activity, long=True, lines=False, echo=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("recent", "text"),
+    [
+        (b"lots of text\r\nGo on? [Y/n] ", "Go on? [Y/n]"),
+        (b"10%\r20%\r\x1b[KGo on? ", "Go on?"),
+        (b"header\r\n1) one\r\n2) two\r\n#? ", "header\n1) one\n2) two\n#?"),
+        (b"old\r\n\r\nWhich name?\r\n> ", "Which name?\n>"),
+        (b"user typed this\r\nPassword: ", "Password:"),
+        (b"Type the name.\r\n", "Type the name."),
+    ],
+)
+def test_the_question_is_what_a_person_would_read(recent: bytes, text: str) -> None:
+    found = judge(look(recent))
+    assert found
+    assert found.text == text
+
+
+def test_typing_keeps_a_prompt_and_the_next_line_makes_another() -> None:
+    asking = Asking("key")
+    assert asking.take(look(b"Go on? "))
+    first = asking.prompt
+    assert not asking.take(look(b"Go on? ye"))
+    assert asking.prompt is first
+    assert asking.take(look(b"Go on? yes\r\nGo on? "))
+    assert asking.prompt
+    assert first
+    assert asking.prompt.id != first.id
+    assert asking.prompt.fingerprint == first.fingerprint
+    assert asking.take(look(b"Go on? yes\r\nGo on? yes\r\n", BUSY))
+    assert asking.prompt is None
+    assert not asking.take(look(b"Go on? yes\r\nGo on? yes\r\nok\r\n", BUSY))
+
+
+def test_an_agent_that_begins_again_finds_the_same_prompt() -> None:
+    one, two = Asking("key"), Asking("key")
+    one.take(look(b"Go on? "))
+    two.take(look(b"Go on? "))
+    assert one.prompt == two.prompt
+
+
+def test_a_program_that_draws_again_asks_nothing_new() -> None:
+    asking = Asking("key")
+    draws = {"lines": False, "echo": False, "own_screen": True}
+    assert asking.take(look(b"\x1b[?1049h\x1b[HCPU 1%", LIMITED, **draws))
+    assert not asking.take(look(b"\x1b[?1049h\x1b[HCPU 1%\x1b[HCPU 2%", LIMITED, **draws))
+    assert asking.prompt
+    assert asking.prompt.kind is Kind.INTERACTIVE
+
+
+def test_fingerprints_are_of_the_question_and_the_key() -> None:
+    one = fingerprint("Go  on? ", Kind.PROMPT, secret=False, key="a")
+    assert one == fingerprint("go on?", Kind.PROMPT, secret=False, key="a")
+    assert (
+        len(
+            {
+                one,
+                fingerprint("Go on?", Kind.PROMPT, secret=True, key="a"),
+                fingerprint("Go on?", Kind.PROMPT, secret=False, key="b"),
+                fingerprint("Stop?", Kind.PROMPT, secret=False, key="a"),
+            }
+        )
+        == 4
+    )

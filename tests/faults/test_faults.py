@@ -13,7 +13,7 @@ from pathlib import Path
 import pika
 import pytest
 
-from runlet.model.execution import Event, State
+from runlet.model.execution import STARTED, Event, State
 from runlet.model.job import Job
 from runlet.model.target import Target
 from runlet.protocol import names
@@ -146,13 +146,13 @@ def test_a_withdrawal_leaves_a_started_program_alone_and_keeps_others_from_start
 ):
     fleet.start_agent(device)
     run = fleet.sh("read -r answer; exit 7", on=device)
-    execution = fleet.until(run, lambda view: view.state is State.RUNNING)
+    execution = fleet.until(run, lambda view: view.state in STARTED)
     withdraw = encode(Cancel(execution.id, 1, unless_started=True))
     publish(fleet, names.COMMAND, device, withdraw, withdraw)
     other = command(f"echo x >> {tmp_path}/starts")
     publish(fleet, names.COMMAND, device, encode(Cancel(other.execution, 1, unless_started=True)), encode(other))
     fleet.settled(fleet.exec(["true"], on=device))  # behind them in the same queue
-    assert fleet.until(run, lambda view: True).state is State.RUNNING
+    assert fleet.until(run, lambda view: True).state in STARTED
     assert starts(tmp_path / "starts") == 0
     with fleet.api() as api:
         api.cancel(run.id)
@@ -171,12 +171,12 @@ def test_nonsense_is_dropped_by_both_sides(fleet: Fleet, device: str):
 def test_a_device_cannot_speak_for_another(fleet: Fleet, device: str):
     """Reports and output under another device's key do not touch the execution."""
     run = fleet.sh("read -r answer; echo genuine", on="pi-1")
-    execution = fleet.until(run, lambda view: view.state is State.RUNNING)
+    execution = fleet.until(run, lambda view: view.state in STARTED)
     forged = Report(execution.id, 1, version=99, event=Event.SUCCEED, at=0.0, exit_code=0)
     publish(fleet, names.EVENT, device, encode(forged))
     publish(fleet, names.OUTPUT, device, Chunk(execution.id, 1, 0, b"forged").encode())
     fleet.settled(fleet.exec(["true"], on="pi-2"))  # behind them in the same queue
-    assert fleet.until(run, lambda view: True).state is State.RUNNING
+    assert fleet.until(run, lambda view: True).state in STARTED
     with fleet.api() as api:
         api.cancel(run.id)
     fleet.settled(run)

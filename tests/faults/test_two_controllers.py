@@ -10,7 +10,7 @@ import pytest
 
 from runlet.client.api import Api
 from runlet.client.attachment import attach
-from runlet.model.execution import State
+from runlet.model.execution import STARTED, State
 from runlet.model.job import Job
 from runlet.model.schedule import Misfire, Overlap, Schedule
 from runlet.model.target import Target
@@ -55,7 +55,7 @@ async def test_a_console_sees_the_same_at_either_controller(controllers: tuple[F
     async with attached(second, run, Attach(terminal=TerminalSize(100, 30))) as attachment:
         console = Typist(attachment)
         await console.until_seen(b"name:")
-        await console.until(lambda self: self.states[execution.id].state is State.RUNNING)
+        await console.until(lambda self: self.states[execution.id].state in STARTED)
         async with attached(first, run) as other:
             await Typist(other).type(b"A", execution)
             await console.until_seen(b"name:A")

@@ -9,7 +9,7 @@ import pytest
 
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, attach
 from runlet.errors import ControllerUnavailable, NotAuthorized, UnknownName
-from runlet.model.execution import State
+from runlet.model.execution import STARTED, State
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled
 from runlet.protocol.messages import TerminalSize
 from tests.harness import TOKEN, Fleet, Typist, attached, wait_until
@@ -152,7 +152,7 @@ async def test_a_console_that_vanishes_leaves_the_run_alone(fleet: Fleet):
         console = Typist(attachment)
         await console.until_seen(b"[Y/n] ")
         drop(attachment)  # no close frame: the terminal's machine is gone
-    assert fleet.until(run, lambda view: True).state is State.RUNNING
+    assert fleet.until(run, lambda view: True).state in STARTED
     async with attached(fleet, run) as attachment:
         await attachment.send_input(run.executions[0].id, 1, b"y\r")
     fleet.settled(run)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runlet.client.api import Page
-from runlet.model.execution import State
+from runlet.model.execution import STARTED, State
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
 from runlet.model.target import Target
@@ -126,7 +126,7 @@ async def test_an_attached_console_is_told_once_that_a_program_waits(fleet: Flee
     run = started(fleet, "waits-watched", f"read x; {PRINTER}", Overflow.BLOCK)
     async with attached(fleet, run) as attachment:
         console = Typist(attachment)
-        await console.until(lambda self: any(view.state is State.RUNNING for view in self.states.values()))
+        await console.until(lambda self: any(view.state in STARTED for view in self.states.values()))
         await console.type(b"\n", run.executions[0])
         await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
         await asyncio.to_thread(cancel, fleet, run)

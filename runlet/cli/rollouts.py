@@ -46,7 +46,8 @@ def details(run: RunHead) -> str | None:
         return None
     if rollout.aborted_by:
         return f"aborted: {plain(rollout.aborted_by)}"
-    return "; ".join([_batch(rollout), *_obstacle(run.id, rollout)])
+    batch = [] if rollout.batches == 1 else [_batch(rollout)]
+    return "; ".join([*batch, *_obstacle(run.id, rollout)]) or None
 
 
 class Teller:

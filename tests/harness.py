@@ -62,6 +62,13 @@ class Process:
     popen: subprocess.Popen[str]
     log: Path
 
+    def ready(self) -> dict[str, str]:
+        """What it says once it is ready."""
+        assert self.popen.stdout
+        line = self.popen.stdout.readline()
+        assert line, f"it did not start: {self.log.read_text()}"
+        return json.loads(line)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.popen.poll() is None:
             self.popen.send_signal(number)
@@ -100,6 +107,12 @@ class Fleet:
 
     def start_controller(self) -> None:
         migrate(self.database)
+        self.launch_controller()
+        assert self.controller
+        self.url = self.controller.ready()["url"]
+
+    def launch_controller(self, within: Within = list) -> None:
+        """Start it without waiting until it is ready."""
         config = {
             "workspace": "default",
             "listen": {"host": "127.0.0.1", "port": int(self.url.rpartition(":")[2]) if self.url else 0},
@@ -111,10 +124,14 @@ class Fleet:
         }
         if self.replication:
             config["replication"] = self.replication
-        self.controller, ready = self._start("controller", "runlet.controller", config)
-        self.url = ready["url"]
+        self.controller = self._launch("controller", "runlet.controller", config, within)
 
     def start_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:
+        self.launch_agent(device, within, keep_programs=keep_programs)
+        self.agents[device].ready()
+
+    def launch_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:
+        """Start it without waiting until it is ready."""
         config = {
             "device": device,
             "workspace": "default",
@@ -122,11 +139,9 @@ class Fleet:
             "state": str(self.home / device),
             "keep_programs": keep_programs,
         }
-        self.agents[device], _ = self._start(device, "runlet.agent", config, within)
+        self.agents[device] = self._launch(device, "runlet.agent", config, within)
 
-    def _start(
-        self, name: str, module: str, config: dict[str, object], within: Within = list
-    ) -> tuple[Process, dict[str, str]]:
+    def _launch(self, name: str, module: str, config: dict[str, object], within: Within = list) -> Process:
         path = self.home / f"{name}.json"
         path.write_text(json.dumps(config))
         log = self.home / f"{name}.log"
@@ -142,10 +157,7 @@ class Fleet:
                 # pyenv, say, takes a lock, which a shell that is killed leaves behind for a minute.
                 env=os.environ | {"HOME": str(self.home)},
             )
-        assert popen.stdout
-        line = popen.stdout.readline()
-        assert line, f"{name} did not start: {log.read_text()}"
-        return Process(popen, log), json.loads(line)
+        return Process(popen, log)
 
     def stop(self) -> None:
         for process in [*self.agents.values(), self.controller]:

@@ -112,6 +112,24 @@ def parse(words: list[str]) -> None:
     command.make_context(name, rest, parent=root)
 
 
+# --- explanation ----------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_that_hold_the_promises_exist() -> None:
+    page = pages.read("docs/explanation/delivery.md")
+    there = {
+        name
+        for path in pages.ROOT.glob("tests/**/test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE)
+    }
+    promises = [line for line in pages.section(page, "## The promises").splitlines() if line.startswith("| ")][1:]
+    for promise in promises:
+        held_by = set(re.findall(r"`(test_\w+)`", promise))
+        assert held_by, promise
+        assert held_by <= there, promise
+    assert len(promises) > 10
+
+
 # --- reference ------------------------------------------------------------------------------------------------------
 
 

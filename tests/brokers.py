@@ -16,7 +16,7 @@ from runlet.local import rabbitmq
 from runlet.local.ports import free_ports
 
 # Users are made at boot, so every device that a test may want is there from the beginning.
-DEVICES = [f"pi-{number}" for number in range(1, 10)] + [f"dev-{number:02}" for number in range(1, 61)]
+DEVICES = [f"pi-{number}" for number in range(1, 10)] + [f"dev-{number:02}" for number in range(1, 201)]
 STOP_SECONDS = 30.0
 
 
@@ -43,7 +43,7 @@ class PrivateBroker:
         return self._url(CONTROLLER_USER)
 
     def device_url(self, name: str) -> str:
-        assert name in DEVICES, f"the tests' broker knows pi-1..pi-9 and dev-01..dev-60, not {name}"
+        assert name in DEVICES, f"the tests' broker knows pi-1..pi-9 and dev-01..dev-200, not {name}"
         return self._url(name)
 
     def _url(self, user: str) -> str:

@@ -13,7 +13,7 @@ from tests.harness import Broker, Fleet, wait_until
 FAILED = pytest.StashKey[bool]()
 """Whether any phase of a test failed; set by the hook in conftest."""
 
-_SPARE = [f"dev-{number:02}" for number in range(1, 61)]
+_SPARE = [f"dev-{number:02}" for number in range(1, 201)]
 _next_spare = itertools.count()
 
 

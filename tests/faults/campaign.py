@@ -40,8 +40,9 @@ AGENT, HOLDER, SPAWNER, CONTROLLER, DATABASE, BROKER = "agent", "holder", "spawn
 WEIGHTS = {AGENT: 35, HOLDER: 30, SPAWNER: 5, CONTROLLER: 18, DATABASE: 15}
 # From one kill to the next: from within a start to well beyond a whole execution.
 LONGEST_PAUSE_SECONDS = 0.4
-# A holder to be killed must be there first.
-HOLDER_SECONDS = 90.0
+# A holder to be killed must be there first: the broker may boot meanwhile, and each of the others be in a long pause
+# between two tries to reach it.
+HOLDER_SECONDS = 180.0
 # Executions under way at most, so that what waits does so for the faults and not for its turn.
 MOST_OPEN = 30
 LAUNCH_SECONDS = 0.15
@@ -347,6 +348,9 @@ class Campaign:
             self._before_start += 1 if kind == HOLDER else MOST_OPEN
 
     def _pick(self, kind: str, draw: random.Random) -> int | None:
+        keeper = self._broker.keeper
+        if keeper is not None and keeper.poll() is not None:
+            self.history.violated(f"the broker did not come back: {self._broker.log.read_text()}")
         home = self._fleet.home
         found = forked_holders(home) if kind == HOLDER else [pid for pid in _forked(home) if _is_spawner(pid)]
         return draw.choice(sorted(found)) if found else None

@@ -124,7 +124,7 @@ def test_a_missing_rabbitmq_comes_with_the_command_that_installs_it(tmp_path: Pa
 # --- rights ------------------------------------------------------------------------------------------------------
 
 COLUMNS = ("name", "type", "policy")
-MINE, OTHER = "dev-59", "dev-60"
+MINE, OTHER = "dev-199", "dev-200"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from runlet.controller import attempts
 from runlet.controller.tables import Device, Execution, Run
-from runlet.model.execution import State
+from runlet.model.execution import OUTCOMES, RETRYABLE, State
 from runlet.model.target import Where
 from runlet.protocol.messages import Report, TerminalSize
 
@@ -32,10 +32,11 @@ def adopt(session: Session, strangers: Sequence[tuple[str, Report]], now: dateti
     for device, report in strangers:
         row = session.get(Execution, report.execution)
         if row is not None:
-            if row.device != device or report.attempt <= row.attempt:
-                log.warning("dropped a report from %s on execution %s, which is not its own", device, row.id)
+            if row.device != device or report.attempt < row.attempt or row.state in OUTCOMES - RETRYABLE:
+                log.warning("dropped a report from %s on execution %s, which is over or not its own", device, row.id)
                 continue
-            _begin_again(session, row, report.attempt)
+            if report.attempt > row.attempt:  # else it was adopted just now, by the report before this one
+                _begin_again(session, row, report.attempt)
         elif session.get(Device, device) is None or _count(session, device) >= MOST_ADOPTED:
             log.warning("dropped a report from %s on the unknown execution %s", device, report.execution)
             continue
@@ -51,7 +52,7 @@ def _begin_again(session: Session, row: Execution, attempt: int) -> None:
     """The device is in a later attempt than the record is."""
     attempts.keep(session, row)
     row.attempt, row.state, row.version, row.settled = attempt, State.QUEUED, 0, False
-    row.detail, row.output_length, row.retry_at, row.ended_at = "", 0, None, None
+    row.detail, row.output_length, row.retry_at, row.ended_at, row.counts_as = "", 0, None, None, None
     row.exit_code = row.signal = row.seconds = None
 
 

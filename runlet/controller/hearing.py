@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from sqlmodel import Session
 
@@ -50,21 +51,27 @@ class Hearing:
 
     async def run(self) -> None:
         """Look into the database when there is news, and, unless this controller is alone, for what was missed."""
+        loop = asyncio.get_running_loop()
+        missed_at = loop.time() + NEWS_SECONDS  # however much news comes: that of others may be lost meanwhile
         while True:
-            try:
-                async with asyncio.timeout(NEWS_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(missed_at):
                     await self._wake.wait()
-            except TimeoutError:
-                if self._telling.is_alone:
-                    continue
-                self._changed, self._rollouts = set(self._hub.followed), set(self._hub.attached)
-                for execution in self._changed:
-                    self._hub.show_output(execution)
             self._wake.clear()
+            if loop.time() >= missed_at:
+                missed_at = loop.time() + NEWS_SECONDS
+                if not self._telling.is_alone:
+                    self._look_for_missed()
             try:
                 await self._look()
             except Unavailable as error:
                 log.warning("news not looked up: %s", error)
+
+    def _look_for_missed(self) -> None:
+        self._changed |= self._hub.followed
+        self._rollouts |= self._hub.attached
+        for execution in self._hub.followed:
+            self._hub.show_output(execution)
 
     async def _look(self) -> None:
         changed, self._changed = self._changed, set()

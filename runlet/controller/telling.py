@@ -41,25 +41,25 @@ class Telling:
 
     def changed(self, execution: str) -> None:
         """It has a newer version, or a device."""
-        if self._others:
+        if self._is_heard:
             self._changed.add(execution)
             self._wake.set()
 
     def printed(self, execution: str) -> None:
         """More of its output is stored."""
-        if self._others:
+        if self._is_heard:
             self._printed.add(execution)
             self._wake.set()
 
     def came_further(self, run: int) -> None:
         """Its rollout did."""
-        if self._others:
+        if self._is_heard:
             self._rollouts.add(run)
             self._wake.set()
 
     def refused(self, refused: InputRefused) -> None:
         """The console that typed may be attached elsewhere."""
-        if self._others:
+        if self._is_heard:
             self._refused.append(refused)
             self._wake.set()
 
@@ -76,6 +76,11 @@ class Telling:
     @property
     def is_alone(self) -> bool:
         return not self._others
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether it is worth noting anything: without a connection it would only pile up."""
+        return bool(self._others) and self._publisher.connected.is_set()
 
     async def run(self) -> None:
         """Tell what happened, and at an interval that this controller is there."""

@@ -21,7 +21,7 @@ from bench import records
 from bench.figures import Figure, spread
 from runlet.amqp.consumer import Consumer, Delivery
 from runlet.amqp.publisher import Publisher
-from runlet.controller import devices, runs
+from runlet.controller import devices, launches, runs
 from runlet.controller.app import EVENT_PREFETCH
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
@@ -94,8 +94,8 @@ def _connect(session: Session, chosen: list[str]) -> None:
 
 async def _rate(store: Store, streams: Streams, collector: Collector, prefetch: int) -> float:
     """Transitions a second of one run on all devices, `prefetch` deliveries unacknowledged at most."""
-    request = runs.Request(None, ("true",), (), Target.parse("all"), None, TerminalSize(), "xterm")
-    run = (await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))).run
+    request = launches.Request(None, ("true",), (), Target.parse("all"), None, TerminalSize(), "xterm")
+    run = (await store.transact(lambda session: launches.launch(session, request, datetime.now(UTC)))).run
     for view in run.executions:
         assert view.device
         streams.open(view.id, view.attempt, view.device, view.output_limit)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator
 
-from runlet.controller import runs
+from runlet.controller import launches
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import State
 from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
@@ -126,8 +126,8 @@ def submission(body: SubmissionBody) -> Submission:
     )
 
 
-def launch_request(body: RunBody) -> runs.Request:
-    return runs.Request(
+def launch_request(body: RunBody) -> launches.Request:
+    return launches.Request(
         job=body.job,
         command=None if body.command is None else tuple(body.command),
         args=tuple(body.args),

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.backoff import Backoff
-from runlet.controller import adoption, deliveries, devices, executions, outbox, releases, runs
+from runlet.controller import adoption, deliveries, devices, executions, launches, outbox, releases
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.executions import Attempt, Recorded
 from runlet.controller.hub import Hub
@@ -233,7 +233,7 @@ class Collector:
         if not devices.seen(session, device, now, version=hello.agent_version):
             log.warning("dropped a hello from %s, which is not enrolled", device)
             return
-        effects.assigned += runs.assign_waiting(session, device, now, effects.released)
+        effects.assigned += launches.assign_waiting(session, device, now, effects.released)
         unnamed = [] if hello.held is None else executions.not_named(session, device, hello.held)
         questions = [Outgoing(device, Ask(view.id, view.attempt, view.version)) for view in unnamed]
         effects.welcomes.append((device, hello.id, [*questions, *outbox.for_device(session, device, now)]))

@@ -18,8 +18,9 @@ from sqlalchemy import exists, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, and_, col, delete, or_, select
 
-from runlet.controller import devices, executions, jobs, runs, schedules, tables
-from runlet.controller.runs import Cancelled, FireTime, Launched
+from runlet.controller import devices, executions, jobs, launches, runs, schedules, tables
+from runlet.controller.launches import FireTime, Launched
+from runlet.controller.runs import Cancelled
 from runlet.controller.tables import Execution, Firing
 from runlet.errors import RunletError
 from runlet.model.job import Job
@@ -161,10 +162,10 @@ def _launch(session: Session, job: Job, zone: str, at: datetime, now: datetime) 
     only = None
     if schedule.timezone == DEVICE_ZONE:
         only = frozenset(name for name, own in devices.zones(session).items() if own == zone)
-    request = runs.Request(job=job.name, fire_time=FireTime(at, zone, schedule, only))
+    request = launches.Request(job=job.name, fire_time=FireTime(at, zone, schedule, only))
     try:
         with session.begin_nested():
-            return runs.launch(session, request, now)
+            return launches.launch(session, request, now)
     except RunletError as error:
         return error.message
     except DBAPIError:  # the database's trouble, or another transaction: nothing here is to blame

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response, WebSocket
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from runlet.controller import bodies, declarations, devices, jobs, releases, runs, schedules
+from runlet.controller import bodies, declarations, devices, jobs, launches, releases, runs, schedules
 from runlet.controller.answers import answer
 from runlet.controller.attach import Attaching
 from runlet.controller.bodies import CancelBody, GateBody, RenderBody, RerunBody, RollbackBody, RunBody, SubmissionBody
@@ -89,9 +89,11 @@ def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
 
     @routes.post("/v1/render")
     async def render(body: RenderBody) -> dict[str, Any]:
-        request = runs.Request(job=body.job, args=tuple(body.args), variables=body.variables)
+        request = launches.Request(job=body.job, args=tuple(body.args), variables=body.variables)
         now = datetime.now(UTC)
-        return dict(to_json(await store.transact(lambda session: runs.rendered(session, request, body.device, now))))
+        return dict(
+            to_json(await store.transact(lambda session: launches.rendered(session, request, body.device, now)))
+        )
 
     return routes
 
@@ -103,7 +105,7 @@ def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter
     @routes.post("/v1/runs", status_code=201)
     async def launch(body: RunBody) -> dict[str, Any]:
         request = bodies.launch_request(body)
-        launched = await store.transact(lambda session: runs.launch(session, request, datetime.now(UTC)))
+        launched = await store.transact(lambda session: launches.launch(session, request, datetime.now(UTC)))
         releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))
 
@@ -146,7 +148,9 @@ def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter
     @routes.post("/v1/runs/{run}/rerun", status_code=201)
     async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
         now = datetime.now(UTC)
-        launched = await store.transact(lambda session: runs.rerun(session, runs.number(session, run), body.only, now))
+        launched = await store.transact(
+            lambda session: launches.rerun(session, runs.number(session, run), body.only, now)
+        )
         releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))
 

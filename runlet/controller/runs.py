@@ -1,304 +1,27 @@
-"""Runs: launching, listing, cancelling. A run's state is derived from its executions, never stored."""
+"""Runs: finding, showing, cancelling. A run's state is derived from its executions, never stored."""
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
-from runlet.controller import attempts, deliveries, devices, executions, inventories, jobs, outbox, releases, renderings
+from runlet.controller import attempts, deliveries, executions, outbox, releases, renderings
 from runlet.controller.deliveries import Effects, End
-from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
-from runlet.errors import Conflict, InvalidInput, UnknownName
-from runlet.model.execution import OUTCOMES, Event, State, advance
-from runlet.model.logs import Logs
-from runlet.model.release import PLAN_KEYS
+from runlet.errors import Conflict, UnknownName
+from runlet.model.execution import Event, State
 from runlet.model.run import derived_state, is_settled
-from runlet.model.schedule import Schedule
-from runlet.model.target import Fleet, Target, Where, resolve_in
-from runlet.protocol.messages import TerminalSize
+from runlet.model.target import Where
 from runlet.protocol.views import ExecutionView, Rendering, RunSummary, RunView
 
 LATEST = "latest"
 _CANCELLED = End(Event.CANCEL, outbox.CANCEL, "cancelled before it was sent")
-# Linux takes no single argument longer than this; together they keep a command below the size of a message.
-MAX_ARGUMENTS_BYTES = 128 * 1024
-# What a program is told when nobody's own terminal is known.
-DEFAULT_TERM = "xterm-256color"
-
-
-@dataclass(frozen=True, slots=True)
-class FireTime:
-    """What a schedule asks a run for. `only` are the devices it is about; None: all that the target selects."""
-
-    at: datetime
-    zone: str
-    schedule: Schedule
-    only: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What an operator asks to run: a declared job by name, or a bare command. `target` None is the job's own."""
-
-    job: str | None = None
-    command: tuple[str, ...] | None = None
-    args: tuple[str, ...] = ()
-    target: Target | None = None
-    origin: str | None = None  # the device that asks, if it is one
-    terminal: TerminalSize = field(default_factory=TerminalSize)
-    term: str = DEFAULT_TERM
-    variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
-    fire_time: FireTime | None = None  # when it is not an operator who asks
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """A new run, and what its launch means outside the database."""
-
-    run: RunView
-    effects: Effects
-
-    @property
-    def outgoing(self) -> list[Outgoing]:
-        """The commands to publish now."""
-        return self.effects.outgoing
-
-
-def launch(session: Session, request: Request, now: datetime) -> Launched:
-    """Resolve the target, render the script and write down the run with one execution per device.
-
-    Raises UnknownName, InvalidInput or Conflict; then nothing was written.
-    """
-    run, target = _prepare(session, request, now)
-    inventory = inventories.present(session)
-    fleet = devices.fleet(session, inventory, now)
-    candidates = fleet.candidates
-    chosen = _chosen(request, run, target, fleet)
-    session.add(run)
-    session.flush()
-    assert run.id is not None
-    position = {name: index for index, name in enumerate(candidates)}
-    rows = [
-        Execution(
-            id=str(uuid.uuid4()),
-            run=run.id,
-            device=name,
-            position=0 if name is None else position[name],
-            state=State.QUEUED,
-            queued_at=now,
-            output_limit=run.output_limit,
-        )
-        for name in chosen
-    ]
-    render, writer = renderings.renderer(run, inventory), renderings.Writer(session)
-    for execution in rows:
-        if execution.device is not None:
-            writer.put(execution, render(candidates[execution.device]))
-    writer.flush()
-    return _begin(session, run, rows, now)
-
-
-def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
-    """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
-    assert run.id is not None
-    session.add_all(rows)
-    session.flush()  # the outbox refers to them
-    effects = Effects()
-    superseded = deliveries.supersede(session, run, None, now, effects)
-    if run.plan is None:
-        deliveries.release(session, run, rows, devices.connected(session, now), now, effects)
-    session.flush()
-    effects.add(releases.advance(session, {run.id, *superseded}, now))
-    return Launched(_view(session, run, [executions.view(row) for row in rows], now), effects)
-
-
-# What of a run's row is of this one launch; the rest is what every launch of the same content has.
-_OF_ONE_LAUNCH = frozenset(
-    {
-        "id",
-        "created_at",
-        "rerun_of",
-        "adopted_from",
-        "rollout_state",
-        "waits_for",
-        "decide_at",
-        "scheduled_for",
-        "zone",
-        "splay",
-        "only",
-    }
-)
-
-
-def rerun(session: Session, run_id: int, only: Collection[State] | None, now: datetime) -> Launched:
-    """Launch an earlier run's content again on those of its devices where it ended so; not succeeded when None.
-
-    Raises UnknownName, or Conflict when it ended so nowhere.
-    """
-    old = _find(session, run_id)
-    if old.adopted_from is not None:
-        raise Conflict(
-            f"run {run_id} was adopted from its devices: what it ran is not known here",
-            "launch its job with: runlet run",
-        )
-    wanted = OUTCOMES - {State.SUCCEEDED} if only is None else only
-    chosen = [view for view in executions.of_run(session, run_id) if view.is_over and view.standing in wanted]
-    if not chosen:
-        words = "not succeeded" if only is None else " or ".join(sorted(state.replace("_", " ") for state in only))
-        raise Conflict(f"no execution of run {run_id} has ended {words}", f"see how with: runlet show {run_id}")
-    run = Run(
-        **{name: value for name, value in old.model_dump().items() if name not in _OF_ONE_LAUNCH},
-        created_at=now,
-        rerun_of=run_id,
-    )
-    session.add(run)
-    session.flush()
-    assert run.id is not None
-    before = session.exec(select(Execution).where(col(Execution.id).in_([view.id for view in chosen])))
-    return _begin(session, run, [_again(execution, run.id, now) for execution in before], now)
-
-
-def _again(before: Execution, run: int, now: datetime) -> Execution:
-    """An execution of the same on the same device: everything that is carried over from the one before."""
-    return Execution(
-        id=str(uuid.uuid4()),
-        run=run,
-        device=before.device,
-        position=before.position,
-        script=before.script,
-        environment=before.environment,
-        state=State.QUEUED,
-        queued_at=now,
-        output_limit=before.output_limit,
-    )
-
-
-def rendered(session: Session, request: Request, device: str, now: datetime) -> Rendering:
-    """What a job would be on a device, launched now; nothing is. Raises UnknownName or InvalidInput."""
-    run, _ = _prepare(session, replace(request, target=Target.custom([device])), now)
-    inventory = inventories.present(session)
-    candidates = devices.candidates(session, inventory, now)
-    devices.check_known([device], candidates)
-    return renderings.renderer(run, inventory)(candidates[device])
-
-
-def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[str | None]:
-    """The devices of the run. Raises as `resolve_in` does."""
-    only = None if request.fire_time is None else request.fire_time.only
-    barred = frozenset(run.barred)
-    if only is None:
-        return resolve_in(fleet, target, origin=request.origin, barred=barred)
-    if target.where is Where.ANY:  # one of them, or the next of them to connect
-        return resolve_in(fleet, target, barred=barred | (fleet.candidates.keys() - only))
-    chosen: list[str | None] = [name for name in resolve_in(fleet, target, barred=barred) if name in only]
-    if not chosen and not target.allow_empty:
-        raise Conflict(f"none of the devices in {run.zone} can be selected now", "see them with: runlet devices")
-    return chosen
-
-
-def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Target]:
-    """The row of the run, not yet added: everything its executions are made from; and where they go."""
-    _check_texts((request.job or "", *(request.command or ()), *request.args))
-    job = jobs.find(session, request.job) if request.job else None
-    if job is None and not request.command:
-        raise InvalidInput("neither a job nor a command is given")
-    target = request.target or (job.target if job else None)
-    if target is None:
-        raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
-    entrypoint = job.entrypoint if job else request.command
-    logs = job.logs if job else Logs()
-    plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
-    run = Run(
-        job=job.name if job else None,
-        revision=job.revision if job else None,
-        command=None if job else list(request.command or ()),
-        script=job.script if job else None,
-        entrypoint=None if entrypoint is None else list(entrypoint),
-        args=list(request.args),
-        cwd=job.cwd if job else None,
-        environment=job.env if job else {},
-        variables={**(job.vars if job else {}), **request.variables},
-        given=dict(request.variables),
-        timeout=job.timeout.total_seconds() if job and job.timeout else None,
-        output_limit=logs.limit,
-        overflow=logs.overflow,
-        where=target.where,
-        where_custom=list(target.patterns),
-        barred=sorted(job.barred) if job else [],
-        show_duration=job.show_duration if job else False,
-        columns=request.terminal.columns,
-        rows=request.terminal.rows,
-        term=request.term,
-        created_at=now,
-        delivery=job.delivery.to_mapping() if job else {},
-        plan=plan or None,
-        concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,
-    )
-    if request.fire_time is not None:
-        run.scheduled_for, run.zone = request.fire_time.at, request.fire_time.zone
-        run.splay = request.fire_time.schedule.splay.total_seconds() or None
-        run.only = None if request.fire_time.only is None else sorted(request.fire_time.only)
-    return run, target
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    """A job's name and arguments: text that the database and a program's argv can hold."""
-    try:
-        size = sum(len(text.encode()) for text in texts)
-    except UnicodeEncodeError:
-        raise InvalidInput("an argument or the job's name is not text that UTF-8 can hold") from None
-    if any("\0" in text for text in texts):
-        raise InvalidInput("an argument holds a NUL character, which no program can be given")
-    if size > MAX_ARGUMENTS_BYTES:
-        raise InvalidInput(
-            f"{size} bytes of arguments are over the limit of {MAX_ARGUMENTS_BYTES}", "pass a file's name"
-        )
-
-
-def assign_waiting(session: Session, device: str, now: datetime, effects: Effects) -> list[ExecutionView]:
-    """A device connected: give it the executions that wait for any device."""
-    has_time = or_(col(Execution.expires_at).is_(None), col(Execution.expires_at) > now)
-    rows = session.exec(
-        select(Execution, Run)
-        .join(Run)
-        .where(col(Execution.device).is_(None), Execution.state == State.QUEUED, has_time)
-        .order_by(col(Execution.run))
-    )
-    waiting = [(execution, run) for execution, run in rows if _may_take(run, device)]
-    if not waiting:
-        return []
-    inventory = inventories.present(session)
-    candidate = devices.candidates(session, inventory, now).get(device)
-    if candidate is None or not candidate.enabled:
-        return []
-    for execution, run in waiting:
-        execution.device = device
-        writer = renderings.Writer(session)
-        try:
-            writer.put(execution, renderings.renderer(run, inventory)(candidate))
-            writer.flush()
-        except InvalidInput as error:
-            execution.state, execution.detail = advance(execution.state, Event.REJECT), error.message
-            execution.ended_at, execution.settled = now, True
-            continue
-        if execution.released_at is not None:
-            # Its Hello, which brought us here, sends everything in the outbox.
-            outbox.enqueue(session, execution, run, now, connected=False)
-        session.flush()
-        deliveries.supersede(session, run, device, now, effects)
-    return [executions.view(execution) for execution, _ in waiting]
-
-
-def _may_take(run: Run, device: str) -> bool:
-    return device not in run.barred and (run.only is None or device in run.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +37,7 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
 
     What never left the controller is cancelled at once; for the rest the agent has the last word.
     """
-    run = _find(session, run_id)
+    run = find(session, run_id)
     rows = list(session.exec(select(Execution).where(Execution.run == run_id)))
     chosen = _on_devices(rows, run_id, names)
     still_open = [execution for execution in chosen if not execution.state.is_outcome]
@@ -330,7 +53,7 @@ def cancel(session: Session, run_id: int, names: Sequence[str] | None, now: date
         effects.changed.append(executions.view(execution))
     session.flush()
     effects.add(releases.advance(session, [run_id], now))
-    return Cancelled(_view(session, run, [executions.view(row) for row in rows], now), effects)
+    return Cancelled(of(session, run, [executions.view(row) for row in rows], now), effects)
 
 
 def _on_devices(rows: list[Execution], run_id: int, names: Sequence[str] | None) -> list[Execution]:
@@ -356,12 +79,12 @@ def number(session: Session, text: str) -> int:
 
 
 def view(session: Session, run_id: int, now: datetime) -> RunView:
-    return _view(session, _find(session, run_id), executions.of_run(session, run_id), now)
+    return of(session, find(session, run_id), executions.of_run(session, run_id), now)
 
 
 def on_device(session: Session, run_id: int, device: str) -> ExecutionView:
     """The run's execution on this device; raises UnknownName when it has none."""
-    _find(session, run_id)
+    find(session, run_id)
     found = executions.of_run(session, run_id, device=device)
     if not found:
         raise UnknownName(f"run {run_id} has no execution on {device!r}", f"see it with: runlet show {run_id}")
@@ -378,7 +101,7 @@ def page(
     session: Session, run_id: int, limit: int, after: str | None = None, state: State | None = None
 ) -> list[ExecutionView]:
     """Some of a run's executions in order of device: those beyond the device `after`, those in `state`."""
-    _find(session, run_id)
+    find(session, run_id)
     return executions.of_run(session, run_id, limit=limit, after=after, state=state)
 
 
@@ -401,14 +124,16 @@ def summaries(session: Session, limit: int, now: datetime, before: int | None = 
     ]
 
 
-def _find(session: Session, run_id: int) -> Run:
+def find(session: Session, run_id: int) -> Run:
+    """Raises UnknownName when it is not there."""
     run = session.get(Run, run_id)
     if run is None:
         raise UnknownName(f"there is no run {run_id}", "see them with: runlet ps")
     return run
 
 
-def _view(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime) -> RunView:
+def of(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime) -> RunView:
+    """The view of a run whose executions are these."""
     assert run.id is not None
     in_order = sorted(views, key=lambda view: view.device or "")
     away = executions.away(session, [run.id], now)[run.id]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlmodel import Session
 
-from runlet.controller import declarations, devices, executions, runs
+from runlet.controller import declarations, devices, executions, launches, runs
 from runlet.controller.store import Store
 from runlet.model.declaration import Change, Submission
 from runlet.model.execution import Event
@@ -18,9 +18,9 @@ from runlet.protocol.views import ExecutionView, RunView
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def request(target: str = "all", job: str | None = None, *args: str) -> runs.Request:
+def request(target: str = "all", job: str | None = None, *args: str) -> launches.Request:
     command = None if job else ("true",)
-    return runs.Request(job, command, args, Target.parse(target), None, TerminalSize(80, 24), "xterm")
+    return launches.Request(job, command, args, Target.parse(target), None, TerminalSize(80, 24), "xterm")
 
 
 def apply(session: Session, *jobs: Job, source: str = "tests") -> list[Change]:
@@ -40,7 +40,7 @@ async def launched(store: Store, *names: str, target: str = "all") -> RunView:
 
     def work(session: Session) -> RunView:
         connect(session, *names)
-        return runs.launch(session, request(target), NOON).run
+        return launches.launch(session, request(target), NOON).run
 
     return await store.transact(work)
 

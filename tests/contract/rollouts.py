@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlmodel import Session
 
-from runlet.controller import deliveries, devices, executions, outbox, releases, runs
+from runlet.controller import deliveries, devices, executions, launches, outbox, releases, runs
 from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
 from runlet.model.delivery import Delivery
@@ -57,10 +57,10 @@ class Rolling:
             await self.come(*names)
 
     async def launch(self, one: Job, *args: str) -> int:
-        def work(session: Session) -> runs.Launched:
+        def work(session: Session) -> launches.Launched:
             apply(session, one)
-            asked = runs.Request(**{**_fields(request("all", one.name, *args)), "target": None})
-            return runs.launch(session, asked, self.now)
+            asked = launches.Request(**{**_fields(request("all", one.name, *args)), "target": None})
+            return launches.launch(session, asked, self.now)
 
         launched = await self.ask(work)
         self._take(launched.effects)
@@ -147,7 +147,7 @@ class Rolling:
                 before = devices.is_reachable(session, name, self.now)
                 devices.seen(session, name, self.now, connected=connected)
                 if connected:
-                    runs.assign_waiting(session, name, self.now, effects)
+                    launches.assign_waiting(session, name, self.now, effects)
                 moved += [name] if before != connected else []
             concerned = releases.concerned(session, ended=(), settled=(), moved=moved)
             effects.add(releases.advance(session, concerned, self.now))
@@ -163,5 +163,5 @@ class Rolling:
                 self.cancels.append((one.device, one.message))
 
 
-def _fields(asked: runs.Request) -> dict[str, object]:
+def _fields(asked: launches.Request) -> dict[str, object]:
     return {name: getattr(asked, name) for name in asked.__dataclass_fields__}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlmodel import Session
 
-from runlet.controller import deliveries, executions, runs
+from runlet.controller import deliveries, executions, launches, runs
 from runlet.controller.deliveries import Effects
 from runlet.model.delivery import DELIVER_WITHIN
 from runlet.model.execution import Event, State
@@ -189,7 +189,7 @@ async def test_what_expired_can_be_run_again(rolling: Rolling):
     await rolling.happen(run, "pi-2", E.SUCCEED)
     await rolling.go("pi-1")
     await rolling.pass_time(minutes=10)
-    again = await rolling.ask(lambda session: runs.rerun(session, run, {State.EXPIRED}, rolling.now))
+    again = await rolling.ask(lambda session: launches.rerun(session, run, {State.EXPIRED}, rolling.now))
     assert [(one.device, one.expires_at) for one in again.run.executions] == [
         ("pi-1", rolling.now + timedelta(minutes=10))
     ]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlmodel import Session, select
 
-from runlet.controller import declarations, devices, inventories, outbox, renderings, runs
+from runlet.controller import declarations, devices, inventories, launches, outbox, renderings, runs
 from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
 from runlet.controller.tables import Script
@@ -75,7 +75,7 @@ async def test_a_run_goes_to_what_groups_labels_and_facts_select(store: Store):
         connect(session, "pi-1", "pi-2")
         devices.observed(session, "pi-2", {"os.family": "debian"}, NOON)
         return [
-            [one.device for one in runs.launch(session, request(where), NOON).run.executions]
+            [one.device for one in launches.launch(session, request(where), NOON).run.executions]
             for where in ("pis", "room=attic", "os.family=debian", "pis,!room=*", "enrolled")
         ]
 
@@ -87,10 +87,10 @@ async def test_a_device_that_is_not_enabled_takes_no_part(store: Store):
         declare(session, INVENTORY)
         connect(session, "pi-1", "pi-2", "pi-3")
         with pytest.raises(Conflict, match="'pi-3' is not enabled"):
-            runs.launch(session, request("pi-3"), NOON)
-        waiting = runs.launch(session, request("any"), NOON)  # taken by pi-1
+            launches.launch(session, request("pi-3"), NOON)
+        waiting = launches.launch(session, request("any"), NOON)  # taken by pi-1
         assert waiting.run.executions[0].device == "pi-1"
-        return [one.device for one in runs.launch(session, request("all"), NOON).run.executions if one.device]
+        return [one.device for one in launches.launch(session, request("all"), NOON).run.executions if one.device]
 
     assert await store.transact(work) == ["pi-1", "pi-2"]
 
@@ -98,9 +98,9 @@ async def test_a_device_that_is_not_enabled_takes_no_part(store: Store):
 async def test_a_device_that_is_not_enabled_is_not_the_next_to_connect(store: Store):
     def work(session: Session) -> list[int]:
         declare(session, INVENTORY)
-        runs.launch(session, request("any"), NOON)
+        launches.launch(session, request("any"), NOON)
         connect(session, "pi-3", "pi-2")
-        return [len(runs.assign_waiting(session, name, NOON, Effects())) for name in ("pi-3", "pi-2")]
+        return [len(launches.assign_waiting(session, name, NOON, Effects())) for name in ("pi-3", "pi-2")]
 
     assert await store.transact(work) == [0, 1]
 
@@ -117,9 +117,11 @@ async def test_each_device_gets_the_script_with_its_own_variables(store: Store):
     def work(session: Session) -> list[Execute]:
         declare(session, INVENTORY, job)
         connect(session, "pi-1", "pi-2")
-        sent = runs.launch(session, runs.Request(job="serve", args=("x",), variables={"site": "y"}), NOON).outgoing
+        sent = launches.launch(
+            session, launches.Request(job="serve", args=("x",), variables={"site": "y"}), NOON
+        ).outgoing
         assert not sent
-        sent = runs.launch(session, runs.Request(job="serve", args=("x",)), NOON).outgoing
+        sent = launches.launch(session, launches.Request(job="serve", args=("x",)), NOON).outgoing
         return [one.message for one in sent if isinstance(one.message, Execute)]
 
     with pytest.raises(InvalidInput, match="on pi-1: line 1"):  # a text has no name
@@ -128,7 +130,9 @@ async def test_each_device_gets_the_script_with_its_own_variables(store: Store):
     def again(session: Session) -> list[Execute]:
         declare(session, INVENTORY, job)
         connect(session, "pi-1", "pi-2")
-        sent = runs.launch(session, runs.Request(job="serve", args=("x",), variables={"dir": "/mine"}), NOON).outgoing
+        sent = launches.launch(
+            session, launches.Request(job="serve", args=("x",), variables={"dir": "/mine"}), NOON
+        ).outgoing
         return [one.message for one in sent if isinstance(one.message, Execute)]
 
     first, second = await store.transact(again)
@@ -149,10 +153,10 @@ async def test_a_run_for_any_device_is_rendered_where_it_goes(store: Store):
     def work(session: Session) -> tuple[str | None, State, str]:
         declare(session, INVENTORY, job, needy)
         for name in ("here", "needy"):
-            runs.launch(session, runs.Request(job=name), NOON)
+            launches.launch(session, launches.Request(job=name), NOON)
         devices.enroll(session, ["stranger"])  # without port
         connect(session, "stranger")
-        _, rejected = runs.assign_waiting(session, "stranger", NOON, Effects())
+        _, rejected = launches.assign_waiting(session, "stranger", NOON, Effects())
         return rejected.device, rejected.state, rejected.detail
 
     assert await store.transact(work) == ("stranger", State.REJECTED, "on stranger: line 1: no variable is called port")
@@ -255,8 +259,8 @@ async def test_rendering_shows_a_job_without_running_it(store: Store):
     def work(session: Session) -> str | None:
         declare(session, INVENTORY, Job("serve", "{{ port }}"))
         with pytest.raises(UnknownName, match="did you mean pi-1"):
-            runs.rendered(session, runs.Request(job="serve"), "pi-11", NOON)
-        shown = runs.rendered(session, runs.Request(job="serve", variables={"port": "99"}), "pi-1", NOON)
+            launches.rendered(session, launches.Request(job="serve"), "pi-11", NOON)
+        shown = launches.rendered(session, launches.Request(job="serve", variables={"port": "99"}), "pi-1", NOON)
         assert runs.summaries(session, 1, NOON) == []
         return shown.script
 
@@ -268,9 +272,9 @@ async def test_what_does_not_fit_into_an_environment_is_named(store: Store):
 
     def work(session: Session) -> None:
         declare(session, Inventory({"pi-1": Device("pi-1")}, vars={"a": half, "big": half + "x"}), Job("serve", "ls"))
-        request = runs.Request(job="serve", target=custom("pi-1"), variables={"b": half})
+        request = launches.Request(job="serve", target=custom("pi-1"), variables={"b": half})
         with pytest.raises(InvalidInput, match=r"on pi-1: env is larger .* RUNLET_VAR_big with 30015 bytes"):
-            runs.launch(session, request, NOON)
+            launches.launch(session, request, NOON)
 
     await store.transact(work)
 
@@ -284,11 +288,11 @@ async def test_each_script_of_a_run_is_kept_once_and_all_together_are_bounded(
     def work(session: Session) -> list[str]:
         declare(session, fleet, Job("serve", "{{ n }}", target=Target.parse("enrolled")))
         for _ in range(2):
-            sent = runs.launch(session, runs.Request(job="serve"), NOON).run.executions
+            sent = launches.launch(session, launches.Request(job="serve"), NOON).run.executions
             assert len(sent) == 10
         monkeypatch.setattr(renderings, "MAX_RUN_BYTES", 4)
         with pytest.raises(InvalidInput, match="the scripts for all devices are larger than"):
-            runs.launch(session, runs.Request(job="serve"), NOON)
+            launches.launch(session, launches.Request(job="serve"), NOON)
         return sorted(session.exec(select(Script.text)))
 
     assert await store.transact(work) == ["0", "1", "2", "3", "4"]
@@ -301,13 +305,13 @@ async def test_what_runs_on_a_deleted_device_can_be_cancelled_and_what_waits_sta
     def work(session: Session) -> None:
         declare(session, INVENTORY)
         connect(session, "pi-1")
-        run = runs.launch(session, request("pi-1,pi-2"), NOON).run
+        run = launches.launch(session, request("pi-1,pi-2"), NOON).run
         planned = declarations.plan(session, Submission("tests", "tests", (), prune=True), NOON)
         assert [re.sub(" has .*", "", warning) for warning in planned.warnings] == ["device 'pi-1'", "device 'pi-2'"]
         declare(session, Inventory({"pi-3": Device("pi-3")}), prune=True)
         assert not devices.seen(session, "pi-2", NOON), "it is enrolled no more"
         assert outbox.for_device(session, "pi-2", NOON) == []
-        assert runs.assign_waiting(session, "pi-2", NOON, Effects()) == []
+        assert launches.assign_waiting(session, "pi-2", NOON, Effects()) == []
         cancelled = runs.cancel(session, run.id, None, NOON)
         assert [view.device for view in cancelled.effects.ended] == ["pi-2"]
         assert [view.device for view in cancelled.run.executions if view.cancel_requested] == ["pi-1"]
@@ -318,7 +322,7 @@ async def test_what_runs_on_a_deleted_device_can_be_cancelled_and_what_waits_sta
 async def test_executions_wait_while_their_device_is_not_enabled(store: Store):
     def work(session: Session) -> list[int]:
         declare(session, INVENTORY)
-        runs.launch(session, request("pi-1"), NOON)
+        launches.launch(session, request("pi-1"), NOON)
         off = Inventory({"pi-1": Device("pi-1", enabled=False)}, vars=INVENTORY.vars)
         declare(session, off)
         connect(session, "pi-1")
@@ -334,7 +338,7 @@ async def test_a_fact_of_a_device_s_own_invention_selects_nothing(store: Store):
         declare(session, INVENTORY)
         connect(session, "pi-1", "pi-2")
         devices.observed(session, "pi-2", {"room": "attic", "arch": "x86_64"}, NOON)
-        return [one.device for one in runs.launch(session, request("room=attic"), NOON).run.executions]
+        return [one.device for one in launches.launch(session, request("room=attic"), NOON).run.executions]
 
     assert await store.transact(work) == ["pi-1"]
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from sqlmodel import Session
 
-from runlet.controller import devices, executions, jobs, outbox, runs
+from runlet.controller import devices, executions, jobs, launches, outbox, runs
 from runlet.controller.deliveries import Effects
 from runlet.controller.store import Store
 from runlet.errors import Conflict, UnknownName
@@ -62,10 +62,10 @@ async def test_an_apply_that_fails_changes_nothing(store: Store):
 
 
 async def test_a_launch_writes_executions_and_their_commands(store: Store):
-    def work(session: Session) -> runs.Launched:
+    def work(session: Session) -> launches.Launched:
         apply(session, Job("greet", "echo {{ args[1] }}"))
         connect(session, *NAMES)
-        return runs.launch(session, request("all", "greet", "Ada"), NOON)
+        return launches.launch(session, request("all", "greet", "Ada"), NOON)
 
     started = await store.transact(work)
     assert [view.device for view in started.run.executions] == NAMES
@@ -155,7 +155,7 @@ async def test_a_program_that_waits_at_its_limit_says_so_until_its_outcome(store
     def work(session: Session) -> RunView:
         connect(session, "pi-1", "pi-2")
         apply(session, Job("chatty", "yes", logs=Logs(64 * 1024, overflow)))
-        return runs.launch(session, request("pi-1,pi-2", "chatty"), NOON).run
+        return launches.launch(session, request("pi-1,pi-2", "chatty"), NOON).run
 
     run = await store.transact(work)
     first, second = run.executions
@@ -174,11 +174,11 @@ async def test_a_run_again_keeps_as_much_as_the_first(store: Store):
     def work(session: Session) -> RunView:
         connect(session, "pi-1")
         apply(session, Job("short", "yes", logs=Logs(64 * 1024, Overflow.STOP)))
-        return runs.launch(session, request("pi-1", "short"), NOON).run
+        return launches.launch(session, request("pi-1", "short"), NOON).run
 
     run = await store.transact(work)
     await record(store, report(run.executions[0], Event.FAIL, 1))
-    again = await store.transact(lambda session: runs.rerun(session, run.id, None, NOON))
+    again = await store.transact(lambda session: launches.rerun(session, run.id, None, NOON))
     assert again.run.executions[0].output_limit == 64 * 1024
     [command] = [one.message for one in again.outgoing]
     assert isinstance(command, Execute)
@@ -186,10 +186,10 @@ async def test_a_run_again_keeps_as_much_as_the_first(store: Store):
 
 
 async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):
-    def work(session: Session) -> runs.Launched:
+    def work(session: Session) -> launches.Launched:
         connect(session, "pi-1")
         devices.enroll(session, ["away"])
-        return runs.launch(session, request("pi-1,away"), NOON)
+        return launches.launch(session, request("pi-1,away"), NOON)
 
     run = (await store.transact(work)).run
     cancelled = await store.transact(lambda session: runs.cancel(session, run.id, None, NOON))
@@ -207,12 +207,12 @@ async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):
 
 async def test_a_run_for_any_device_is_taken_by_the_first_to_come(store: Store):
     await store.transact(lambda session: devices.enroll(session, NAMES))
-    run = (await store.transact(lambda session: runs.launch(session, request("any"), NOON))).run
+    run = (await store.transact(lambda session: launches.launch(session, request("any"), NOON))).run
     assert [view.device for view in run.executions] == [None]
     assert await store.transact(lambda session: runs.page(session, run.id, 10)) == list(run.executions)
-    [taken] = await store.transact(lambda session: runs.assign_waiting(session, "pi-2", NOON, Effects()))
+    [taken] = await store.transact(lambda session: launches.assign_waiting(session, "pi-2", NOON, Effects()))
     assert (taken.id, taken.device) == (run.executions[0].id, "pi-2")
-    assert await store.transact(lambda session: runs.assign_waiting(session, "pi-1", NOON, Effects())) == []
+    assert await store.transact(lambda session: launches.assign_waiting(session, "pi-1", NOON, Effects())) == []
 
 
 # --- pages ----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ async def test_a_run_for_any_device_is_taken_by_the_first_to_come(store: Store):
 async def test_runs_are_paged_from_the_newest(store: Store):
     await store.transact(lambda session: connect(session, *NAMES))
     for _ in range(7):
-        await store.transact(lambda session: runs.launch(session, request("all"), NOON))
+        await store.transact(lambda session: launches.launch(session, request("all"), NOON))
     seen: list[int] = []
     while page := await store.transact(partial(runs.summaries, limit=3, now=NOON, before=seen[-1] if seen else None)):
         assert all(one.counts == {State.QUEUED: 3} for one in page)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import deliveries, executions, firings, outbox, releases, runs
+from runlet.controller import deliveries, executions, firings, launches, outbox, releases, runs
 from runlet.controller.deliveries import Effects
 from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
@@ -39,7 +39,7 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "what was told of": lambda session: executions.views(session, [_ID]),
     "reports": lambda session: executions.record(session, [("pi-1", Report(_ID, 1, 1, Event.START, 0.0))], NOON),
     "settling": lambda session: executions.settle(session, {(_ID, 1): 1}),
-    "waiting for any device": lambda session: runs.assign_waiting(session, "pi-1", NOON, Effects()),
+    "waiting for any device": lambda session: launches.assign_waiting(session, "pi-1", NOON, Effects()),
     "commands for a device": lambda session: outbox.for_device(session, "pi-1", NOON),
     "commands not sent": lambda session: outbox.unsent(session, [_ID]),
     "what is due to fire": lambda session: fire_due(session, NOON),

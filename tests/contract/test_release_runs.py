@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from runlet.controller import database, devices, executions, outbox, releases, runs
+from runlet.controller import database, devices, executions, launches, outbox, releases
 from runlet.controller.tables import Execution, Run
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
@@ -39,7 +39,7 @@ class Pair:
             for name, there in self.connected.items():
                 devices.seen(session, name, self.now, connected=there)
             apply(session, job)
-            launched = runs.launch(session, replace(request("all", job.name), target=None), self.now)
+            launched = launches.launch(session, replace(request("all", job.name), target=None), self.now)
             self.run = launched.run.id
         self.plan = RunPlan(str(self.run), job.rollout or Rollout(), job.aborts, job.retry)
         self.members = [

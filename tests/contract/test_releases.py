@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from runlet.controller import attempts, declarations, releases, runs
+from runlet.controller import attempts, declarations, launches, releases, runs
 from runlet.controller.store import Store
 from runlet.controller.tables import Run
 from runlet.errors import Conflict, UnknownName
@@ -389,14 +389,14 @@ async def test_a_rerun_is_the_same_content_where_it_did_not_succeed(rolling: Rol
     await rolling.enroll(*FIVE)
     run = await rolling.launch(job(rollout={"batches": ["100%", 1]}), "--full")
     with pytest.raises(Conflict, match="has ended not succeeded"):
-        await rolling.ask(lambda session: runs.rerun(session, run, None, NOON))
+        await rolling.ask(lambda session: launches.rerun(session, run, None, NOON))
     for device, event in zip(FIVE, [E.SUCCEED, E.FAIL, E.TIME_OUT, E.INTERRUPT, E.START], strict=True):
         await rolling.happen(run, device, event)
-    again = (await rolling.ask(lambda session: runs.rerun(session, run, None, NOON))).run
+    again = (await rolling.ask(lambda session: launches.rerun(session, run, None, NOON))).run
     assert [view.device for view in again.executions] == ["pi-2", "pi-3", "pi-4"]
     assert (again.rerun_of, again.args, again.job) == (run, ("--full",), "upgrade")
     assert again.rollout
-    timed_out = (await rolling.ask(lambda session: runs.rerun(session, run, [State.TIMED_OUT], NOON))).run
+    timed_out = (await rolling.ask(lambda session: launches.rerun(session, run, [State.TIMED_OUT], NOON))).run
     assert await rolling.released(timed_out.id) == ["pi-3"]
     with pytest.raises(Conflict, match="has ended expired or rejected"):
-        await rolling.ask(lambda session: runs.rerun(session, run, [State.REJECTED, State.EXPIRED], NOON))
+        await rolling.ask(lambda session: launches.rerun(session, run, [State.REJECTED, State.EXPIRED], NOON))

@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
-from runlet.controller import declarations, devices, executions, firings, outbox, releases, runs, schedules, tables
+from runlet.controller import (
+    declarations,
+    devices,
+    executions,
+    firings,
+    launches,
+    outbox,
+    releases,
+    runs,
+    schedules,
+    tables,
+)
 from runlet.controller.deliveries import Effects
 from runlet.controller.firings import KEPT_FIRINGS, Fired, fire_due
 from runlet.controller.store import Store
@@ -238,8 +249,8 @@ async def test_forbid_skips_while_the_earlier_run_is_not_settled(store: Store):
 
 async def test_an_operator_s_run_is_in_nobody_s_way(store: Store):
     await apply(store, job("1h"))
-    request = runs.Request(job="tick")
-    await store.transact(lambda session: runs.launch(session, request, NOON))
+    request = launches.Request(job="tick")
+    await store.transact(lambda session: launches.launch(session, request, NOON))
     assert await fired(store, NOON + HOUR) == [NOON + HOUR]
 
 
@@ -408,10 +419,10 @@ async def test_any_waits_for_a_device_of_the_zone(store: Store):
     [waiting] = runs_of["Europe/Zurich"].executions
     assert waiting.device is None
     assert waiting.id not in [
-        one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "other", NOON, Effects()))
+        one.id for one in await store.transact(lambda s: launches.assign_waiting(s, "other", NOON, Effects()))
     ]
     assert waiting.id in [
-        one.id for one in await store.transact(lambda s: runs.assign_waiting(s, "zh", NOON, Effects()))
+        one.id for one in await store.transact(lambda s: launches.assign_waiting(s, "zh", NOON, Effects()))
     ]
 
 

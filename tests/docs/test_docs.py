@@ -187,7 +187,7 @@ def test_timing_is_the_code_s() -> None:
 
 
 LIMITS = {
-    "arguments of a run": ("runlet.controller.runs.MAX_ARGUMENTS_BYTES", 128 * 1024),
+    "arguments of a run": ("runlet.controller.launches.MAX_ARGUMENTS_BYTES", 128 * 1024),
     "body of a request": ("runlet.controller.gate.MAX_BODY_BYTES", 16 * 1024**2),
     "output that the controller has not stored": ("runlet.holder.buffer.OUTPUT_LIMIT_BYTES", 1024**2),
     "typed and not read": ("runlet.holder.keyboard.INPUT_LIMIT_BYTES", 64 * 1024),

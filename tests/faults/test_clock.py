@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, SQLModel, create_engine
 
-from runlet.controller import devices, outbox, runs
+from runlet.controller import devices, launches, outbox
 from runlet.controller.migrations.migrate import migrate
 from runlet.model.execution import State
 from runlet.model.target import Target
@@ -40,8 +40,8 @@ def test_a_device_that_is_silent_since_is_not_online(session: Session):
 
 
 def test_an_unanswered_command_is_due_again(session: Session):
-    request = runs.Request(None, ("true",), (), Target.parse("pi-1"), None, TerminalSize(), "dumb")
-    assert len(runs.launch(session, request, BEFORE).outgoing) == 1
+    request = launches.Request(None, ("true",), (), Target.parse("pi-1"), None, TerminalSize(), "dumb")
+    assert len(launches.launch(session, request, BEFORE).outgoing) == 1
     assert outbox.due(session, BEFORE) == []
     devices.seen(session, "pi-1", AFTER)
     assert len(outbox.due(session, AFTER)) == 1

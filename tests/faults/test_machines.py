@@ -26,7 +26,7 @@ from sqlmodel import Session, SQLModel, create_engine, select
 
 from runlet.agent.journal import Journal
 from runlet.amqp.consumer import Delivery
-from runlet.controller import devices, executions, outbox, runs
+from runlet.controller import devices, executions, launches, outbox, runs
 from runlet.controller.streams import Streams
 from runlet.controller.tables import Execution, Outbox
 from runlet.controller.transcripts import Transcripts
@@ -123,9 +123,9 @@ class Deliveries(Network):
     @precondition(lambda self: len(self.launched) < 6)
     @rule()
     def launch(self) -> None:
-        request = runs.Request(None, ("true",), (), Target.parse(DEVICE))
+        request = launches.Request(None, ("true",), (), Target.parse(DEVICE))
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
-            launched = runs.launch(session, request, self.now)
+            launched = launches.launch(session, request, self.now)
             self.down += [one.message for one in launched.effects.outgoing]
             self.launched += [view.id for view in launched.run.executions]
 
@@ -404,11 +404,11 @@ class Reports(Network):
     def __init__(self) -> None:
         super().__init__()
         self.engine = memory()
-        request = runs.Request(None, ("true",), (), Target.parse(DEVICE))
+        request = launches.Request(None, ("true",), (), Target.parse(DEVICE))
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             devices.enroll(session, [DEVICE])
             devices.seen(session, DEVICE, NOON)
-            [view] = runs.launch(session, request, NOON).run.executions
+            [view] = launches.launch(session, request, NOON).run.executions
         self.execution = view.id
         self.state, self.version, self.attempt = State.QUEUED, 0, 1  # at the agent
         self.heard = (1, 0, State.QUEUED)  # by the controller: attempt, version, state

@@ -18,6 +18,9 @@ from runlet.errors import BrokerUnavailable, ChannelRefused
 
 # Declared at once, in one round trip. One that is refused closes their channel, and those behind it are declared again.
 DECLARE_BATCH = 64
+# A queue of several copies chooses a leader within seconds. One whose node was killed right after it was declared may
+# never have one again, and keeps everybody waiting (rabbitmq-server issue 15725).
+LEADER_SECONDS = 20.0
 # AMQP's numbers for refusals.
 _NOT_FOUND = 404
 _INEQUIVALENT = 406
@@ -66,8 +69,8 @@ class Subscription:
 class Topology:
     """What one side declares whenever it connects. A device declares nothing: it has no right to.
 
-    A queue whose only node is down cannot be declared, and the others are. One that was declared with other arguments
-    is deleted and declared anew: what a queue holds is sent again by whoever must not lose it.
+    A queue whose only node is down cannot be declared, and the others are. One that was declared with other arguments,
+    or that has no leader, is deleted and declared anew: what a queue holds is sent again by whoever must not lose it.
     """
 
     exchange: str
@@ -108,16 +111,27 @@ class Consumer(Link):
         for subscription in self._subscriptions:
             # A prefetch counts for the consumers opened after it: each queue gets its own.
             await replies.to(channel.basic_qos, prefetch_count=subscription.prefetch)
-            await replies.to(
-                channel.basic_consume,
-                subscription.queue,
-                _on_message(subscription),
-                auto_ack=subscription.prefetch == 0,
-            )
+            try:
+                async with asyncio.timeout(LEADER_SECONDS if self._may_delete(subscription.queue) else None):
+                    await replies.to(
+                        channel.basic_consume,
+                        subscription.queue,
+                        _on_message(subscription),
+                        auto_ack=subscription.prefetch == 0,
+                    )
+            except TimeoutError:
+                await _delete(channel.connection, lost, subscription.queue)
+                raise BrokerUnavailable(
+                    f"{subscription.queue} had no leader: it is deleted, to be declared anew"
+                ) from None
         self._channel = channel
 
     def _lost(self) -> None:
         self._channel = None
+
+    def _may_delete(self, queue: str) -> bool:
+        """Whether it may lack a leader, and is declared again at the next connect."""
+        return self._topology is not None and any(one.quorum and one.name == queue for one in self._topology.queues)
 
 
 async def _declare(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], topology: Topology) -> None:
@@ -135,7 +149,7 @@ async def _declare(connection: AsyncioConnection, lost: asyncio.Future[BrokerUna
             queue = waiting[0]
             if refusal.reply == _INEQUIVALENT:
                 log.warning("%s has other arguments than are wanted: it is deleted and declared anew", queue.name)
-                await _delete(connection, lost, queue)
+                await _delete(connection, lost, queue.name)
             elif refusal.reply == _NOT_FOUND:
                 log.warning("%s is not there now: %s", queue.name, refusal)
                 del waiting[0]
@@ -159,10 +173,10 @@ async def _declare_batch(channel: Channel, replies: Replies, exchange: str, wait
         raise refusals[0]
 
 
-async def _delete(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], queue: Queue) -> None:
+async def _delete(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], queue: str) -> None:
     ended: asyncio.Future[BrokerUnavailable] = asyncio.get_running_loop().create_future()
     channel = await open_channel(connection, lost, ended)
-    await Replies(ended).to(channel.queue_delete, queue.name)
+    await Replies(ended).to(channel.queue_delete, queue)
     with suppress(*GONE):
         channel.close()
 

@@ -1,4 +1,4 @@
-"""The broker is killed under load and everything that it has is deleted: users, rights, policies, queues, messages."""
+"""The broker is killed under load and loses what it has: everything, or the place of a queue that was just declared."""
 
 from __future__ import annotations
 
@@ -53,4 +53,21 @@ def test_a_deleted_broker_takes_nothing_with_it(disposable: tuple[PrivateBroker,
 
     wait_until(consistent, "both sides to agree", CONSISTENT_SECONDS)
     load.open_gate()
+    load.verify(SETTLE_SECONDS)
+
+
+def test_a_queue_that_never_has_a_leader_again_is_declared_anew(
+    disposable: tuple[PrivateBroker, Fleet], tmp_path: Path
+):
+    """As after a kill right behind its declaration: RabbitMQ had not written down yet which folder is the queue's."""
+    broker, fleet = disposable
+    load = Load(fleet, tmp_path)
+    load.until_printing(load.launch(3, gated=True))
+    os.kill(int((broker.folder / "node.pid").read_text()), signal.SIGKILL)
+    broker.join()
+    [registered] = broker.folder.glob("mnesia/*/quorum/*/names.dets")
+    registered.unlink()
+    load.launch(3)
+    load.open_gate()
+    broker.start()
     load.verify(SETTLE_SECONDS)

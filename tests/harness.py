@@ -69,9 +69,12 @@ class Process:
         assert line, f"it did not start: {self.log.read_text()}"
         return json.loads(line)
 
-    def stop(self, number: int = signal.SIGTERM) -> int:
+    def ask_to_stop(self, number: int = signal.SIGTERM) -> None:
         if self.popen.poll() is None:
             self.popen.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.ask_to_stop(number)
         code = self.popen.wait(PATIENCE_SECONDS)
         for pipe in (self.popen.stdin, self.popen.stdout):
             assert pipe
@@ -160,6 +163,8 @@ class Fleet:
         return Process(popen, log)
 
     def stop(self) -> None:
+        for agent in self.agents.values():  # together: a suite leaves a hundred of them
+            agent.ask_to_stop()
         for process in [*self.agents.values(), self.controller]:
             if process:
                 process.stop()

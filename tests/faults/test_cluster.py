@@ -88,6 +88,7 @@ def test_a_parted_node_delays_and_loses_nothing(cluster: Cluster, spread: Fleet,
     cluster.until_whole()
 
 
+@pytest.mark.long
 def test_everything_waits_for_a_broker_whose_nodes_are_all_away(cluster: Cluster, spread: Fleet, load: Load):
     """The dissertation's fifth experiment, shortened fifteenfold."""
     away(cluster, load, AWAY_SECONDS / SHORTENED)

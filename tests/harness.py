@@ -98,6 +98,7 @@ class Fleet:
     url: str = ""
     database: str = ""  # SQLite in the home, if nothing else is said
     replication: Replication | None = None  # the controller's default, if nothing else is said
+    management: str = ""  # of the broker's policies, which its definitions have else
 
     def __post_init__(self) -> None:
         self.database = self.database or f"sqlite:///{self.home}/controller.db"
@@ -127,6 +128,8 @@ class Fleet:
         }
         if self.replication:
             config["replication"] = self.replication
+        if self.management:
+            config["management"] = self.management
         self.controller = self._launch("controller", "runlet.controller", config, within)
 
     def start_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:

@@ -21,6 +21,7 @@ from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hearing import Hearing
 from runlet.controller.hub import Hub
+from runlet.controller.policies import Policies
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -78,6 +79,10 @@ class Controller:
         consumer.on_connecting = streams.forget
         streams.on_output, streams.on_unknown = hub.on_output, collector.on_unknown
         streams.on_full, streams.on_complete = collector.on_full, collector.on_complete
+        if config.management:
+            policies = Policies(config.management, config.broker[0], config.workspace, config.replication)
+            consumer.on_connected = policies.look
+            self._start(policies.run(), stop)
         scheduler = Scheduler(self._store, releaser)
         collector.on_ended = scheduler.on_ended
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from runlet.amqp.link import addresses
 from runlet.errors import InvalidInput
 from runlet.protocol import names
 
+_HTTP = re.compile(r"https?://[^/@\s]+/?")
+
 
 @dataclass(frozen=True, slots=True)
 class ControllerConfig:
-    """`database` is a URL for database.py; `broker` the amqp:// URL of each node; port 0 lets the system choose one."""
+    """`database` is a URL for database.py; `broker` the amqp:// URL of each node; port 0 lets the system choose one.
+
+    `management` has the address of the management API of each node of the broker; none leaves policies to its operator.
+    """
 
     workspace: str
     host: str
@@ -26,6 +32,7 @@ class ControllerConfig:
     token: str
     devices: tuple[str, ...]
     replication: Replication
+    management: tuple[str, ...]
 
     @classmethod
     def read(cls, path: Path) -> ControllerConfig:
@@ -42,6 +49,7 @@ class ControllerConfig:
                 token=content["token"],
                 devices=tuple(names.check_device_name(name) for name in content["devices"]),
                 replication=_replication(content),
+                management=_management(content.get("management", [])),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
@@ -64,3 +72,12 @@ def _replication(content: dict[str, Any]) -> Replication:
     if wanted not in list(Replication):
         raise InvalidInput(f"replication is one of {', '.join(Replication)}, not {wanted!r}")
     return Replication(wanted)
+
+
+def _management(value: object) -> tuple[str, ...]:
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(url, str) and _HTTP.fullmatch(url) for url in listed):
+        raise InvalidInput(
+            "management is http://host:port, or a list with one for each node", "without user and password"
+        )
+    return tuple(listed)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from runlet.amqp.definitions import CONTROLLER_USER
 from runlet.local import rabbitmq
@@ -58,6 +59,13 @@ class PrivateBroker:
     def start(self) -> None:
         self.launch()
         assert self.ready(), self.log.read_text()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def launch(self, environment: Mapping[str, str] = os.environ) -> None:
         """Start the keeper without waiting for it."""

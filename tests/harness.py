@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from runlet.amqp.definitions import Replication
 from runlet.client.api import Api
@@ -103,11 +103,17 @@ class Fleet:
     def __post_init__(self) -> None:
         self.database = self.database or f"sqlite:///{self.home}/controller.db"
 
-    def start(self) -> Fleet:
+    def start(self) -> Self:
         self.start_controller()
         for device in self.devices:
             self.start_agent(device)
         return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start_controller(self) -> None:
         migrate(self.database)

@@ -106,12 +106,8 @@ def test_a_program_that_prints_nothing(operator: Operator) -> None:
 @pytest.fixture
 def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
     """pi-1 with a broker that may be stopped."""
-    broker = PrivateBroker(tmp_path)
-    broker.start()
-    fleet = Fleet(tmp_path, broker, ["pi-1"]).start()
-    yield fleet
-    fleet.stop()
-    broker.stop()
+    with PrivateBroker(tmp_path) as broker, Fleet(tmp_path, broker, ["pi-1"]) as fleet:
+        yield fleet
 
 
 @pytest.mark.timeout(300)

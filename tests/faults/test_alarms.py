@@ -19,12 +19,9 @@ CANCEL_SECONDS = 5.0
 
 @pytest.fixture(scope="module")
 def strained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateBroker, Fleet]]:
-    broker = PrivateBroker(tmp_path_factory.mktemp("strained"))
-    broker.start()
-    fleet = Fleet(tmp_path_factory.mktemp("strained-fleet"), broker, ["pi-1", "pi-2"]).start()
-    yield broker, fleet
-    fleet.stop()
-    broker.stop()
+    folder = tmp_path_factory.mktemp
+    with PrivateBroker(folder("strained")) as broker, Fleet(folder("fleet"), broker, ["pi-1", "pi-2"]) as fleet:
+        yield broker, fleet
 
 
 ALARMS = {

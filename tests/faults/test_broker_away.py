@@ -23,12 +23,9 @@ RECOVERY_SECONDS = 90.0
 @pytest.fixture(scope="module")
 def frail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateBroker, Fleet]]:
     """A broker to be broken, and a fleet on it."""
-    own = PrivateBroker(tmp_path_factory.mktemp("frail"))
-    own.start()
-    fleet = Fleet(tmp_path_factory.mktemp("frail-fleet"), own, ["pi-1", "pi-2"]).start()
-    yield own, fleet
-    fleet.stop()
-    own.stop()
+    folder = tmp_path_factory.mktemp
+    with PrivateBroker(folder("frail")) as broker, Fleet(folder("fleet"), broker, ["pi-1", "pi-2"]) as fleet:
+        yield broker, fleet
 
 
 def health(fleet: Fleet) -> tuple[int, dict[str, str]]:

@@ -20,17 +20,15 @@ pytestmark = pytest.mark.timeout(300)
 # Within which, after the broker's return, both sides must agree again about all that is under way.
 CONSISTENT_SECONDS = 60.0
 RUNS = 70
+DEVICES = ["pi-1", "pi-2", "pi-3"]
 SETTLE_SECONDS = 120.0
 
 
 @pytest.fixture
 def disposable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateBroker, Fleet]]:
-    broker = PrivateBroker(tmp_path_factory.mktemp("disposable"))
-    broker.start()
-    fleet = Fleet(tmp_path_factory.mktemp("disposable-fleet"), broker, ["pi-1", "pi-2", "pi-3"]).start()
-    yield broker, fleet
-    fleet.stop()
-    broker.stop()
+    folder = tmp_path_factory.mktemp
+    with PrivateBroker(folder("disposable")) as broker, Fleet(folder("fleet"), broker, DEVICES) as fleet:
+        yield broker, fleet
 
 
 def test_a_deleted_broker_takes_nothing_with_it(disposable: tuple[PrivateBroker, Fleet], tmp_path: Path):

@@ -269,12 +269,9 @@ def _lives(pid: int) -> bool:
 @pytest.fixture
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet whose controller may be killed, on SQLite."""
-    broker = PrivateBroker(tmp_path_factory.mktemp("broker"))
-    broker.start()
-    fleet = Fleet(tmp_path_factory.mktemp("points"), broker, ["pi-1"]).start()
-    yield fleet
-    fleet.stop()
-    broker.stop()
+    folder = tmp_path_factory.mktemp
+    with PrivateBroker(folder("broker")) as broker, Fleet(folder("points"), broker, ["pi-1"]) as fleet:
+        yield fleet
 
 
 @WHICH

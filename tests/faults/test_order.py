@@ -159,12 +159,8 @@ async def test_a_key_is_acknowledged_once_the_terminal_has_it(fleet: Fleet, devi
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Fleet]:
-    broker = PrivateBroker(tmp_path)
-    broker.start()
-    fleet = Fleet(tmp_path, broker, ["pi-1"]).start()
-    yield fleet
-    fleet.stop()
-    broker.stop()
+    with PrivateBroker(tmp_path) as broker, Fleet(tmp_path, broker, ["pi-1"]) as fleet:
+        yield fleet
 
 
 def test_a_controller_s_database_is_synced_before_anybody_is_told(own: Fleet, tmp_path: Path) -> None:

@@ -25,13 +25,9 @@ def database(postgres: PrivatePostgres) -> str:
 @pytest.fixture(scope="module")
 def distant(postgres: PrivatePostgres, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet with a broker of its own: two controllers on one workspace would share its queues."""
-    broker = PrivateBroker(tmp_path_factory.mktemp("broker"))
-    broker.start()
-    home = tmp_path_factory.mktemp("distant")
-    made = Fleet(home, broker, DEVICES, database=postgres.url(database)).start()
-    yield made
-    made.stop()
-    broker.stop()
+    folder, url = tmp_path_factory.mktemp, postgres.url(database)
+    with PrivateBroker(folder("broker")) as broker, Fleet(folder("distant"), broker, DEVICES, database=url) as fleet:
+        yield fleet
 
 
 def test_a_run_on_every_device_is_recorded_whole(distant: Fleet):

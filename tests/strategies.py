@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
-from runlet.model import environment, facts
+from runlet.model import answer, environment, facts
+from runlet.model.answer import First, Origin
 from runlet.model.execution import Event
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.model.prompt import MAX_ID, MAX_TEXT, Kind, Prompt
-from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, MAX_NAME, MAX_WINDOW, Message, Report, TerminalSize
+from runlet.protocol.messages import (
+    MAX_COUNT,
+    MAX_DETAIL,
+    MAX_NAME,
+    MAX_WINDOW,
+    Answer,
+    Answered,
+    Message,
+    Report,
+    TerminalSize,
+)
 
 TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers(1, MAX_WINDOW))
 _COUNTS = st.integers(0, MAX_COUNT)
@@ -42,6 +54,8 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
     "prompt": st.none(),
+    "answered": st.none(),
+    "key": st.none() | st.binary(min_size=32, max_size=32).map(lambda key: base64.b64encode(key).decode()),
 }
 _WORDS = st.text("abcdef0123456789", min_size=1, max_size=MAX_ID)
 PROMPTS = st.builds(
@@ -63,5 +77,19 @@ def _messages_of(kind: type[Any], **special: st.SearchStrategy[Any]) -> st.Searc
     return st.builds(kind, **{name: known.get(name, st.from_type(hints[name])) for name in names})
 
 
+_IDS = st.uuids().map(str)
+_BY = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=answer.MAX_BY)
+_OF_ANSWERS = {"id": _IDS, "prompt": _WORDS, "by": _BY}
 _ASKING = _messages_of(Report, event=st.just(Event.ASK), prompt=PROMPTS)
-MESSAGES: st.SearchStrategy[Message] = st.one_of([_messages_of(kind) for kind in get_args(Message)]) | _ASKING
+_ANSWER = _messages_of(
+    Answer,
+    **_OF_ANSWERS,
+    data=st.binary(min_size=1, max_size=answer.MAX_BYTES).map(lambda data: base64.b64encode(data).decode()),
+)
+_TOLD = {"first": st.none() | st.builds(First, answer=_IDS, by=_BY, origin=st.sampled_from(Origin))}
+_ANSWERED = _messages_of(Answered, **_OF_ANSWERS, **_TOLD, text=st.none(), asked=st.none() | PROMPTS) | _messages_of(
+    Answered, **_OF_ANSWERS, **_TOLD, text=PROMPTS.map(lambda prompt: prompt.text), asked=st.none()
+)
+_SPECIAL = {Answer: _ANSWER, Answered: _ANSWERED}
+_PLAIN = [_messages_of(kind) for kind in get_args(Message) if kind not in _SPECIAL]
+MESSAGES: st.SearchStrategy[Message] = st.one_of([*_PLAIN, *_SPECIAL.values()]) | _ASKING

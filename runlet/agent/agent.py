@@ -16,6 +16,7 @@ from functools import partial
 
 from runlet import __version__
 from runlet.agent import facts
+from runlet.agent import key as device_key
 from runlet.agent.config import AgentConfig
 from runlet.agent.executions import Executions
 from runlet.agent.journal import Journal
@@ -33,6 +34,7 @@ from runlet.protocol.messages import (
     STALE_SECONDS,
     UNANSWERED_HEARTBEATS,
     Alive,
+    Answer,
     Ask,
     Cancel,
     Execute,
@@ -70,6 +72,8 @@ class Agent:
         config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._device = device
         self._journal = Journal(config.state / "journal.db")
+        key = device_key.load(config.state / "key")
+        self._public_key = key.public
         self._tasks = Tasks()
         self._publisher = Publisher(config.broker, f"{device} publishes", names.exchange(workspace))
         self._consumer = Consumer(config.broker, f"{device} consumes")
@@ -78,7 +82,9 @@ class Agent:
         self._consumer.subscribe(Subscription(control, self._on_control, CONTROL_PREFETCH))
         self._reporter = Reporter(self._publish_event)
         self._observer = Observer(facts.look, facts.LOOK_SECONDS, self._publish_event)
-        self._executions = Executions(config, self._journal, self._tasks, self._reporter.report, self._post_output)
+        self._executions = Executions(
+            config, key.private, self._journal, self._tasks, self._reporter.report, self._tell, self._post_output
+        )
         self._greet = asyncio.Event()
         self._publisher.on_connected = self._consumer.on_connected = self._greet.set
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
@@ -161,13 +167,20 @@ class Agent:
             self._greet.set()
 
     def _on_control(self, delivery: Delivery) -> None:
-        """Control and input: for a live terminal, or for nothing. Input is acknowledged once its terminal has it."""
+        """Control and input: for a live terminal, or for nothing.
+
+        Input and answers are acknowledged once it is decided what becomes of them.
+        """
         try:
             if names.parse_key(delivery.key)[1] == names.INPUT:
                 piece = Input.decode(delivery.body)
                 self._executions.type(piece, partial(self._answer, piece, delivery))
                 return
-            self._control(decode(delivery.body))
+            message = decode(delivery.body)
+            if isinstance(message, Answer):
+                self._executions.answer(message, delivery.ack)
+                return
+            self._control(message)
         except ProtocolError as error:
             log.warning("dropped a control message: %s", error)
         delivery.ack()
@@ -225,7 +238,7 @@ class Agent:
         self._welcomed.clear()
         self._hello = str(uuid.uuid4())
         await self._reporter.send_all(self._executions.reports())
-        await self._publish_event(encode(Hello(self._hello, __version__, self._executions.names())))
+        await self._publish_event(encode(Hello(self._hello, __version__, self._executions.names(), self._public_key)))
 
     async def _is_welcomed(self) -> bool:
         try:

@@ -10,12 +10,15 @@ import logging
 import shutil
 import socket
 import time
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from runlet import sealing
+from runlet.agent.answers import Answers, Candidate
 from runlet.agent.config import AgentConfig
 from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
@@ -33,12 +36,15 @@ from runlet.agent.session import (
     write_script,
 )
 from runlet.agent.tasks import Tasks
+from runlet.errors import ProtocolError
 from runlet.holder import processes, records, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.holder import TERMINATE_SECONDS
+from runlet.holder.keyboard import ANSWERS
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
 from runlet.model import duration, size
+from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State, advance
 from runlet.model.logs import Overflow
 from runlet.protocol.chunk import Input
@@ -47,6 +53,8 @@ from runlet.protocol.messages import (
     MAX_DETAIL,
     MAX_HELD,
     MAX_NAME,
+    Answer,
+    Answered,
     Ask,
     Cancel,
     Execute,
@@ -90,33 +98,44 @@ class Held:
     state: State
     output: OutputSender
     asking: Asking
+    answers: Answers
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
 
     @property
+    def key(self) -> tuple[str, int]:
+        return self.report.execution, self.report.attempt
+
+    @property
     def name(self) -> str:
         """What its files are called."""
-        return name_of(self.report.execution, self.report.attempt)
+        return name_of(*self.key)
 
 
 class Executions:
-    """All that this device holds. `report` tells the controller something new; `post` sends a chunk of output."""
+    """All that this device holds. `report` tells the controller something new, `tell` what became of an answer; `post`
+    sends a chunk of output.
+    """
 
     def __init__(
         self,
         config: AgentConfig,
+        key: bytes,
         journal: Journal,
         tasks: Tasks,
         report: Callable[[Report], None],
+        tell: Callable[[Answered], object],
         post: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._config = config
+        self._key = key
         self._scripts = config.state / "scripts"
         self._holders = Holders(config.state / "holders")
         self._journal = journal
         self._tasks = tasks
         self._report = report
+        self._tell = tell
         self._post = post
         self._held: dict[tuple[str, int], Held] = {}
         self._waiting: deque[Held] = deque()
@@ -224,7 +243,44 @@ class Executions:
         elif held.session is None:
             answer("the program has not started")
         else:
-            held.session.type(piece, answer)
+            held.answers.console_types()
+            held.session.type(piece, partial(_console_typed, held, piece, answer))
+
+    def answer(self, message: Answer, done: Callable[[], None]) -> None:
+        """An operator's answer. `done` is called when it is decided what becomes of it."""
+        held = self._held.get((message.execution, message.attempt))
+        if held is None or held.state.is_outcome:
+            self._tell(_not_typed(message, Result.STALE))
+            done()
+            return
+        prompt = held.asking.prompt
+        try:
+            data = sealing.open_(message.typed, self._key, message.context) if message.sealed else message.typed
+            if not message.sealed and prompt is not None and prompt.id == message.prompt and prompt.secret:
+                raise ProtocolError("the program asks for a secret, which must be sealed")
+        except ProtocolError as error:
+            self._tell(_not_typed(message, Result.REFUSED, error.message))
+            done()
+            return
+        candidate = Candidate(
+            message.id, message.prompt, Origin.OPERATOR, message.by, data, hidden=message.sealed, done=done
+        )
+        held.answers.offer(candidate)
+
+    def _type(self, held: Held, candidate: Candidate) -> None:
+        """Type an answer, once however often it comes: its number is made of its id."""
+        number = ANSWERS | uuid.UUID(candidate.id).int >> 65
+        if held.session is None:
+            held.answers.typed("the program has not started")
+        else:
+            held.session.type(Input(*held.key, number, 1, candidate.data), held.answers.typed)
+
+    def _answered(self, held: Held, answered: Answered) -> None:
+        """What was taken is in the journal before it is told: after a crash, whoever is late still learns of it."""
+        if answered.result is Result.TAKEN and held.report.answered != answered and not held.state.is_outcome:
+            held.report = replace(held.report, answered=answered)
+            self._note(held)
+        self._tell(answered)
 
     def control(self, message: Resize | Watch | Stored) -> None:
         """Something about a live terminal or its stream; nothing when the execution is not held (any more)."""
@@ -304,7 +360,7 @@ class Executions:
         return True
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
-        held.session = Session(connection, held.output, partial(self._looked, held))
+        held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed)
         self._running += 1
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -342,10 +398,13 @@ class Executions:
         self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
         held.report = replace(held.report, prompt=held.asking.prompt)
         if held.report.version >= held.reserved:
-            held.reserved = held.report.version + RESERVED_VERSIONS
-            # An agent that begins again looks for itself what the program does.
-            self._journal.note(replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None))
+            self._note(held)
         self._report(held.report)
+
+    def _note(self, held: Held) -> None:
+        held.reserved = held.report.version + RESERVED_VERSIONS
+        # An agent that begins again looks for itself what the program does.
+        self._journal.note(replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None))
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
         """The outcome of what has ended: told, or written down, or to be concluded."""
@@ -413,11 +472,24 @@ class Executions:
 
     def _hold(self, command: Execute | None, report: Report, state: State, buffer: OutputBuffer) -> Held:
         output = OutputSender(report.execution, report.attempt, buffer, self._post)
-        asking = Asking(self._config.workspace)
-        held = Held(command, report, state, output, asking, reserved=max(report.version, _FIRST_ASK))
-        self._held[report.execution, report.attempt] = held
+        key = report.execution, report.attempt
+        asking = Asking(self._config.workspace, report.answered.prompt if report.answered else "")
+        answers = Answers(
+            key,
+            asking,
+            lambda candidate: self._type(held, candidate),
+            lambda answered: self._answered(held, answered),
+            report.answered,
+        )
+        held = Held(command, report, state, output, asking, answers, reserved=max(report.version, _FIRST_ASK))
+        self._held[key] = held
         self._tasks.start(output.run())
         return held
+
+
+def _console_typed(held: Held, piece: Input, answer: Callable[[str], None], words: str) -> None:
+    held.answers.console_typed(piece.data, words)
+    answer(words)
 
 
 def name_of(execution: str, attempt: int) -> str:
@@ -457,6 +529,21 @@ def _unknown(question: Ask) -> Report:
         at=time.time(),
         detail=UNKNOWN,
         kept_from=MAX_COUNT,
+    )
+
+
+def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:
+    """What to tell of an answer that does not even take part."""
+    return Answered(
+        message.id,
+        message.execution,
+        message.attempt,
+        message.prompt,
+        result,
+        Origin.OPERATOR,
+        message.by,
+        at=time.time(),
+        detail=detail,
     )
 
 

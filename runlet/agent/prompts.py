@@ -149,31 +149,59 @@ def _bounded(lines: list[str]) -> str:
 
 
 class Asking:
-    """The present prompt of one execution; the same as long as the same question stands.
+    """The present prompt of one execution; the same as long as the same question stands and is not answered.
 
-    `key` keys the fingerprints.
+    `key` keys the fingerprints; `answered` is the id of the prompt that was answered last.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, answered: str = "") -> None:
         self._key = key
+        self._answered = answered
+        self._printed_on = False
         self.prompt: Prompt | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the prompt can be answered: nobody has, and the program has not printed on since."""
+        return self.prompt is not None and self.prompt.id != self._answered and not self._printed_on
+
+    def answered(self) -> None:
+        """Somebody has: whatever the program waits with next is another prompt."""
+        if self.prompt is not None:
+            self._answered = self.prompt.id
+
+    def printed(self, data: bytes) -> None:
+        """The program printed this after the last look."""
+        # Behind a question comes what is typed, or a countdown, in its line. A screen is drawn anew all the time.
+        if self.prompt is not None and self.prompt.kind is Kind.PROMPT and b"\n" in data:
+            self._printed_on = True
 
     def take(self, look: Look) -> bool:
         """Whether `prompt` is another, or none, after this look."""
+        self._printed_on = False
         before = self.prompt
-        if before is not None and before.kind is Kind.INTERACTIVE and before.text and _draws_again(look):
+        standing = before if before is not None and before.id != self._answered else None
+        if standing is not None and standing.kind is Kind.INTERACTIVE and standing.text and _draws_again(look):
             return False
         found = judge(look)
         if found is None:
             self.prompt = None
             return before is not None
-        if before is not None and _still(before, found, look):
+        if standing is not None and _still(standing, found, look):
             return False
         mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key)
-        # Not drawn by lot: an agent that was started again finds the same question under the same name.
-        name = f"{look.offset}-{mark[:_ID_CHARACTERS]}"
+        name = self._name(look.offset, mark)
         self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
         return True
+
+    def _name(self, offset: int, mark: str) -> str:
+        """Not drawn by lot: an agent that was started again finds the same question under the same name."""
+        name = f"{offset}-{mark[:_ID_CHARACTERS]}"
+        if self._answered == name:
+            return f"{name}-2"  # it asks again, without a word between
+        if self._answered.startswith(f"{name}-"):
+            return f"{name}-{int(self._answered.rpartition('-')[2]) + 1}"
+        return name
 
 
 def _draws_again(look: Look) -> bool:

@@ -60,13 +60,21 @@ Ending = Ended | NotStarted | Elsewhere | Lost
 class Session:
     """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended.
 
-    `look` is given what the holder sees of a program that may wait for a person, and that it no longer does.
+    `look` is given what the holder sees of a program that may wait for a person, and that it no longer does; `printed`
+    what the program prints.
     """
 
-    def __init__(self, connection: socket.socket, output: OutputSender, look: Callable[[Look], None]) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        output: OutputSender,
+        look: Callable[[Look], None],
+        printed: Callable[[bytes], None],
+    ) -> None:
         self._connection = connection
         self._output = output
         self._look = look
+        self._printed = printed
         self._loop = asyncio.get_running_loop()
         self._frames = wire.Frames()
         self._sending = bytearray()
@@ -142,6 +150,7 @@ class Session:
         match kind:
             case wire.OUTPUT:
                 self._output.append(content)
+                self._printed(content)
             case wire.ANSWER:
                 console, number, words = wire.read_typed(content)
                 answer = self._unanswered.pop((console, number), None)

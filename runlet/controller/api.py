@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from runlet import __version__
 from runlet.controller import routes
-from runlet.controller.answers import answer, refusal
 from runlet.controller.attach import Attaching
+from runlet.controller.failures import failed, refusal
 from runlet.controller.health import Vitals
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
@@ -47,7 +47,7 @@ def build(
 
     @api.exception_handler(RunletError)
     async def on_error(_request: Request, error: RunletError) -> JSONResponse:
-        return answer(error)
+        return failed(error)
 
     @api.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

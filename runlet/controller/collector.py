@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.backoff import Backoff
-from runlet.controller import adoption, deliveries, devices, executions, launches, outbox, releases
+from runlet.controller import adoption, answers, deliveries, devices, executions, launches, outbox, releases
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.executions import Attempt, Recorded
 from runlet.controller.hub import Hub
@@ -28,6 +28,7 @@ from runlet.errors import ProtocolError, Unavailable
 from runlet.model.execution import OUTCOMES, State
 from runlet.protocol import names
 from runlet.protocol.messages import (
+    Answered,
     Ask,
     Facts,
     Goodbye,
@@ -42,7 +43,7 @@ from runlet.protocol.messages import (
 from runlet.protocol.views import ExecutionView
 
 # Far above any event an honest agent sends.
-MAX_EVENT_BYTES = 16 * 1024
+MAX_EVENT_BYTES = 32 * 1024
 # Executions looked up for one batch: a fleet that prints at once after a restart.
 MAX_UNKNOWN = 10_000
 
@@ -61,6 +62,7 @@ class Effects:
     already_settled: list[tuple[str, Stored]] = field(default_factory=list)  # told again: (device, answer)
     welcomes: list[tuple[str, str, list[Outgoing]]] = field(default_factory=list)  # (device, hello, commands)
     released: deliveries.Effects = field(default_factory=deliveries.Effects)
+    answered: list[str] = field(default_factory=list)  # answers whose devices said what became of them
 
 
 class Collector:
@@ -86,8 +88,9 @@ class Collector:
         self._unknown: set[str] = set()  # executions whose output came, of which nothing was heard here
         self._full: set[str] = set()  # executions that have printed as much as is kept of them
         self._wake = asyncio.Event()
-        # Whom to tell that executions have ended.
+        # Whom to tell that executions have ended, and of which answers is known what became of them.
         self.on_ended: Callable[[], None] = lambda: None
+        self.on_answered: Callable[[list[str]], None] = lambda _: None
 
     def on_delivery(self, delivery: Delivery) -> None:
         self._arrived.append(delivery)  # bounded by the queue's prefetch
@@ -180,6 +183,8 @@ class Collector:
                     self._hub.on_refused(message)
                 case Heartbeat():
                     self._dispatcher.answer(device)
+        if effects.answered:
+            self.on_answered(effects.answered)
         for welcome in effects.welcomes:
             self._dispatcher.welcome(*welcome)
 
@@ -206,11 +211,14 @@ class Collector:
                     devices.observed(session, device, message.facts, now)
                 case Heartbeat() | Goodbye():
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
+                case Answered():
+                    pass  # behind the reports, which may tell of executions that are new here
                 case InputRefused():
                     pass  # concerns the console only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
         self._record_reports(session, reports, now, effects)
+        effects.answered = answers.record(session, _answered(messages), now)
         for device, hello in hellos:  # last: what is sent again must not hold what was answered just now
             self._record_hello(session, device, hello, now, effects)
         for device in _left(messages):
@@ -230,7 +238,7 @@ class Collector:
         return effects
 
     def _record_hello(self, session: Session, device: str, hello: Hello, now: datetime, effects: Effects) -> None:
-        if not devices.seen(session, device, now, version=hello.agent_version):
+        if not devices.seen(session, device, now, hello=hello):
             log.warning("dropped a hello from %s, which is not enrolled", device)
             return
         effects.assigned += launches.assign_waiting(session, device, now, effects.released)
@@ -258,6 +266,12 @@ class Collector:
             taken=[view.id for view in effects.reported if view.state not in OUTCOMES | {State.QUEUED}],
             ended=[view.id for view in effects.reported if view.state.is_outcome],
         )
+
+
+def _answered(messages: list[tuple[str, Message]]) -> list[tuple[str, Answered]]:
+    """What is told of answers, by itself or with a report."""
+    told = [(device, message.answered if isinstance(message, Report) else message) for device, message in messages]
+    return [(device, one) for device, one in told if isinstance(one, Answered)]
 
 
 def _left(messages: list[tuple[str, Message]]) -> list[str]:

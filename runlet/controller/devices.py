@@ -21,7 +21,7 @@ from runlet.model.facts import NAMES, FactValue
 from runlet.model.inventory import Inventory
 from runlet.model.schedule import DEFAULT_ZONE
 from runlet.model.target import Candidate, Chosen, Fleet, Target
-from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS
+from runlet.protocol.messages import OFFLINE_SECONDS, STALE_SECONDS, Hello
 from runlet.protocol.views import DeviceView, Presence
 from runlet.timetable.spans import zone_or_none
 
@@ -135,14 +135,15 @@ def explain(session: Session, target: Target, now: datetime) -> list[Chosen]:
     return target_rules.explain(target, candidates(session, inventory, now), frozenset(inventory.groups))
 
 
-def seen(session: Session, name: str, now: datetime, *, connected: bool = True, version: str | None = None) -> bool:
+def seen(session: Session, name: str, now: datetime, *, connected: bool = True, hello: Hello | None = None) -> bool:
     """A sign of life, or a goodbye; False when no such device is enrolled."""
     device = session.get(Device, name, options=[_WITHOUT_FACTS])
     if device is None or not (device.configured or device.declared):
         return False
     device.last_seen = now
     device.connected = connected
-    device.agent_version = version or device.agent_version
+    if hello is not None:
+        device.agent_version, device.sealing_key = hello.agent_version, hello.key
     return True
 
 
@@ -178,6 +179,7 @@ def _view(device: Device, inventory: Inventory, now: datetime, *, facts: bool) -
         presence=presence(device.connected, device.last_seen, now),
         last_seen=device.last_seen,
         agent_version=device.agent_version,
+        sealing_key=device.sealing_key,
         facts=device.facts if facts else {},
         facts_at=device.facts_at,
     )

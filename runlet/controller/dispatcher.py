@@ -17,7 +17,7 @@ from runlet.controller.topology import for_devices
 from runlet.errors import BrokerUnavailable, ProtocolError, Unavailable, Unroutable
 from runlet.protocol import names
 from runlet.protocol.chunk import Input
-from runlet.protocol.messages import Alive, Cancel, Message, Welcome, encode
+from runlet.protocol.messages import Alive, Answer, Cancel, Message, Welcome, encode
 
 # How often the outbox is searched for commands that were not answered in time.
 SWEEP_SECONDS = 1.0
@@ -70,9 +70,16 @@ class Dispatcher:
 
     async def type(self, device: str, typed: Input) -> None:
         """Typed bytes; raises BrokerUnavailable when they cannot be on their way soon: input is never typed late."""
+        await self._post(names.key(device, names.INPUT), typed.encode())
+
+    async def give(self, device: str, answer: Answer) -> None:
+        """An answer to a prompt; raises as `type` does."""
+        await self._post(names.key(device, names.CONTROL), encode(answer))
+
+    async def _post(self, key: str, body: bytes) -> None:
         try:
             async with asyncio.timeout(INPUT_SECONDS):
-                await self._publisher.post(names.key(device, names.INPUT), typed.encode())
+                await self._publisher.post(key, body)
         except TimeoutError:
             raise BrokerUnavailable("the broker takes no messages now") from None
 

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
 from runlet.controller import bodies, declarations, devices, jobs, launches, releases, runs, schedules
-from runlet.controller.answers import answer
 from runlet.controller.attach import Attaching
 from runlet.controller.bodies import CancelBody, GateBody, RenderBody, RerunBody, RollbackBody, RunBody, SubmissionBody
 from runlet.controller.deliveries import Effects
+from runlet.controller.failures import failed
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -208,7 +208,7 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
         try:
             await attaching.serve(socket, run)
         except RunletError as error:  # before the handshake: the console is told as over HTTP
-            await socket.send_denial_response(answer(error))
+            await socket.send_denial_response(failed(error))
 
     return routes
 

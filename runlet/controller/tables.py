@@ -13,6 +13,7 @@ from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Enum, Index,
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+from runlet.model.answer import Origin, Result
 from runlet.model.declaration import Kind
 from runlet.model.execution import State
 from runlet.model.logs import DEFAULT_LIMIT, Overflow
@@ -82,6 +83,7 @@ class Device(SQLModel, table=True):
     connected: bool = False  # said hello, and not goodbye since
     last_seen: datetime | None = _instant(nullable=True)
     agent_version: str | None = None
+    sealing_key: str | None = None  # public, in Base64
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     facts_at: datetime | None = _instant(nullable=True)
 
@@ -209,6 +211,7 @@ class Execution(SQLModel, table=True):
         Index("execution_in_state", "run", "state", "device"),  # the counts of a page of runs, and a page of one state
         Index("execution_apart", "run", "counts_as", "state"),  # the few that count otherwise
         Index("execution_expiring", "state", "counts_as", "expires_at"),
+        Index("execution_asking", "asked_at", "id"),  # the inbox, oldest first
     )
 
 
@@ -225,6 +228,30 @@ class Attempt(SQLModel, table=True):
     ended_at: datetime | None = _instant(nullable=True)
     seconds: float | None = None
     output_length: int = Field(default=0, sa_type=BigInteger)
+
+
+class Answer(SQLModel, table=True):
+    """An answer to a prompt of an execution. Of a secret there is no text, here or anywhere."""
+
+    id: str = Field(primary_key=True)
+    execution: str = Field(foreign_key="execution.id")
+    attempt: int
+    prompt: str  # its id
+    question: str  # its text
+    fingerprint: str
+    secret: bool
+    origin: Origin = _enum(Origin)
+    by: str
+    text: str | None = None  # what was typed, without its Enter
+    result: Result | None = _enum(Result, nullable=True, default=None)  # None: its device has not said
+    first: str | None = None  # the id of the answer that was first, where this one was not
+    first_by: str | None = None
+    first_origin: Origin | None = _enum(Origin, nullable=True, default=None)
+    detail: str = ""
+    given_at: datetime = _instant()
+    answered_at: datetime | None = _instant(nullable=True)  # its device said what became of it
+
+    __table_args__ = (Index("answer_of_prompt", "execution", "attempt", "prompt"),)
 
 
 class Outbox(SQLModel, table=True):

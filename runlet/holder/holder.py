@@ -290,6 +290,8 @@ class Holder:
     def _write(self) -> None:
         typed = self._keyboard.waiting
         del typed[: self._terminal.write(bytes(typed))]
+        # However it looks after this, it is news: a program may ask again without a word.
+        self._look = self._told = None
         if self._agent is not None:
             self._attention.changed(time.monotonic())
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 INPUT_LIMIT_BYTES = 64 * 1024
 # A console that typed keeps the terminal to itself this long, so that two operators cannot interleave keys.
 WRITER_SECONDS = 3.0
+# Numbers from here on are no consoles but answers, one each: whole as they are, they keep nobody from typing, and are
+# kept from it only by what is not ended yet.
+ANSWERS = 1 << 63
 # A terminal that collects lines keeps this much of one, and drops what comes before its end without a word: Linux's
 # N_TTY_BUF_SIZE less the place for the end of the line.
 LINE_LIMIT_BYTES = 4095
@@ -26,6 +29,7 @@ class Keyboard:
         self._writer = 0
         self._writer_until = 0.0
         self._in_line = 0  # bytes of the line that is not ended
+        self._ended = True  # what was typed last, by an Enter
 
     def type(self, console: int, number: int, data: bytes, now: float, line_ends: bytes | None) -> str:
         """Accept `data` into `waiting`, all or nothing; why not, when it is refused; empty when it is accepted.
@@ -48,7 +52,8 @@ class Keyboard:
         self._in_line = 0
 
     def _judge(self, console: int, data: bytes, now: float, line_ends: bytes | None) -> str:
-        if console != self._writer and now < self._writer_until:
+        is_answer = console >= ANSWERS
+        if console != self._writer and now < self._writer_until and not (is_answer and self._ended):
             return "another console is typing"
         if len(self.waiting) + len(data) > INPUT_LIMIT_BYTES:
             return "the program does not read what was typed before"
@@ -58,7 +63,9 @@ class Keyboard:
         if longest > LINE_LIMIT_BYTES:
             return f"a line of more than {LINE_LIMIT_BYTES} bytes does not fit into the terminal"
         self._in_line = in_line
-        self._writer, self._writer_until = console, now + WRITER_SECONDS
+        if not is_answer:
+            self._writer, self._writer_until = console, now + WRITER_SECONDS
+            self._ended = data.endswith((b"\r", b"\n"))
         self.waiting += data
         return ""
 

@@ -9,18 +9,22 @@ Every message may come twice, late or never; what each side does then is written
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
+from runlet import sealing
 from runlet.errors import ProtocolError
-from runlet.model import environment, facts
+from runlet.model import answer, environment, facts
+from runlet.model.answer import First, Origin, Result
 from runlet.model.execution import Event
 from runlet.model.facts import FactValue
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
-from runlet.model.prompt import Prompt
+from runlet.model.prompt import MAX_ID, Prompt
 from runlet.model.prompt import mistake as prompt_mistake
 from runlet.protocol.values import from_json, to_json
 
@@ -37,6 +41,11 @@ MAX_NAME = 100
 MAX_HELD = 200
 # The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
 MAX_WINDOW = 10_000
+# A public key for sealing, in Base64.
+_KEY_CHARACTERS = 44
+
+# An execution's id names files on the device and is packed into chunks: nothing else may stand in its place.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +189,83 @@ class Stored:
     hole: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Type this for the program if it still asks `prompt` and nobody has answered that: compare and set.
+
+    Answered by Answered; twice, by the same again. Late it is dropped by the broker, and nothing is typed.
+    """
+
+    TYPE: ClassVar[str] = "answer.v1"
+
+    id: str  # UUID, made by who answers
+    execution: str
+    attempt: int
+    prompt: str  # the prompt's id
+    data: str  # the bytes to type, with the Enter that ends them, in Base64; of a secret a sealed box of them
+    sealed: bool
+    by: str  # who answers, in words
+
+    def __post_init__(self) -> None:
+        _check_answer(self.id, self.prompt)
+        if mistake := answer.mistake(self.by):
+            raise ProtocolError(mistake)
+        if not 0 < len(self.typed) <= answer.MAX_BYTES + sealing.OVERHEAD_BYTES * self.sealed:
+            raise ProtocolError(f"an answer has 1 to {answer.MAX_BYTES} bytes")
+
+    @property
+    def typed(self) -> bytes:
+        """The bytes, or the box of them."""
+        try:
+            return base64.b64decode(self.data, validate=True)
+        except (binascii.Error, ValueError):
+            raise ProtocolError("an answer's data is not Base64") from None
+
+    @property
+    def context(self) -> bytes:
+        """What the box is sealed for."""
+        return answer_context(self.execution, self.attempt, self.prompt)
+
+
 # --- events ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an answer: of each Answer, and of what was typed on a console or declared, if it was taken.
+
+    Twice, it says the same. Lost, the next Report repairs it if the answer was taken.
+    """
+
+    TYPE: ClassVar[str] = "answered.v1"
+
+    id: str  # the answer's
+    execution: str
+    attempt: int
+    prompt: str  # the prompt's id
+    result: Result
+    origin: Origin
+    by: str  # who answered, in words
+    at: float  # device clock, seconds since the epoch
+    asked: Prompt | None = None  # taken: the prompt itself
+    text: str | None = None  # what was typed, without its Enter; None of a secret
+    first: First | None = None  # late: who was first
+    detail: str = ""  # refused: why, in words
+
+    def __post_init__(self) -> None:
+        _check_answer(self.id, self.prompt)
+        if not (0 <= self.attempt <= MAX_COUNT and math.isfinite(self.at)):
+            raise ProtocolError("an answer's number is out of range")
+        if mistake := answer.mistake(self.by, self.text) or (answer.mistake(self.first.by) if self.first else None):
+            raise ProtocolError(mistake)
+        if self.first is not None:
+            _check_answer(self.first.answer, self.prompt)
+        if self.asked is not None and (mistake := prompt_mistake(self.asked)):
+            raise ProtocolError(mistake)
+        if self.asked is not None and self.asked.secret and self.text is not None:
+            raise ProtocolError("what was typed for a secret is not told")
+        if len(self.detail) > MAX_DETAIL or "\0" in self.detail:
+            raise ProtocolError("an answer's detail is too long, or holds a NUL character")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +292,7 @@ class Report:
     run: int = 0  # what the program was told as RUNLET_RUN; 0 of what was cancelled before its Execute came
     job: str = ""
     prompt: Prompt | None = None  # with `ask`: what it waits with
+    answered: Answered | None = None  # the last answer that was taken
 
     def __post_init__(self) -> None:
         if self.prompt is not None and self.event is not Event.ASK:
@@ -223,6 +309,11 @@ class Report:
             raise ProtocolError("a report's detail is too long, or holds a NUL character")
         if len(self.job) > MAX_NAME or "\0" in self.job:
             raise ProtocolError("a report's job is too long, or holds a NUL character")
+        if self.answered is not None and (self.answered.execution, self.answered.attempt) != (
+            self.execution,
+            self.attempt,
+        ):
+            raise ProtocolError("a report tells of an answer to something else")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +328,11 @@ class Hello:
     id: str
     agent_version: str
     held: tuple[str, ...] | None = None  # the executions that the agent holds; None when they are more than MAX_HELD
+    key: str | None = None  # the device's public key for sealing, in Base64
 
     def __post_init__(self) -> None:
+        if self.key is not None and not (len(self.key) == _KEY_CHARACTERS and self.key.isascii()):
+            raise ProtocolError("a hello's key is none")
         if len(self.agent_version) > MAX_DETAIL or "\0" in self.agent_version:
             raise ProtocolError("a hello's version is too long, or holds a NUL character")
 
@@ -285,12 +379,9 @@ class InputRefused:
     reason: str
 
 
-Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Watch | Stored
-AgentEvent = Report | Hello | Facts | Heartbeat | Goodbye | InputRefused
+Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Watch | Stored | Answer
+AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused
 Message = Command | AgentEvent
-
-# An execution's id names files on the device and is packed into chunks: nothing else may stand in its place.
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}
 
@@ -303,6 +394,11 @@ UNANSWERED_HEARTBEATS = 3  # in a row, before an agent connects anew
 CONTROL_TTL_SECONDS = 10.0  # input and control older than this are dropped by the broker
 WATCH_SECONDS = 60.0  # a Watch lapses after this
 WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
+
+
+def answer_context(execution: str, attempt: int, prompt: str) -> bytes:
+    """What a secret answer is sealed for."""
+    return sealing.context("answer", execution, str(attempt), prompt)
 
 
 def encode(message: Message) -> bytes:
@@ -336,3 +432,10 @@ def decode(body: bytes) -> Message:
     if hasattr(message, "execution") and not _UUID.fullmatch(message.execution):
         raise ProtocolError(f"{kind.TYPE}.execution must be a UUID in lower case")
     return message
+
+
+def _check_answer(id_: str, prompt: str) -> None:
+    if not _UUID.fullmatch(id_):
+        raise ProtocolError("an answer's id must be a UUID in lower case")
+    if not (prompt.isascii() and prompt.isprintable() and 0 < len(prompt) <= MAX_ID):
+        raise ProtocolError("an answer's prompt is none")

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from runlet.model.answer import Origin, Result
 from runlet.model.declaration import Change, ChangeKind, Kind
 from runlet.model.execution import State
 from runlet.model.facts import FactValue
@@ -68,6 +69,30 @@ class ExecutionView:
         if self.counts_as is not None:
             return self.counts_as
         return State.QUEUED if self.state.is_outcome and self.retry_at is not None else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer to a prompt, and what became of it."""
+
+    id: str
+    execution: str
+    device: str | None
+    attempt: int
+    prompt: str  # its id
+    question: str  # its text
+    fingerprint: str
+    secret: bool
+    origin: Origin
+    by: str
+    text: str | None  # what was typed, without its Enter; None of a secret
+    result: Result | None  # None: its device has not said
+    first: str | None  # the id of the answer that was first, where this one was not
+    first_by: str | None
+    first_origin: Origin | None
+    detail: str  # refused: why
+    given_at: datetime
+    answered_at: datetime | None  # its device said what became of it
 
 
 class Steering(StrEnum):
@@ -237,6 +262,7 @@ class DeviceView:
     labels: dict[str, str] = field(default_factory=dict)
     facts: dict[str, FactValue] = field(default_factory=dict)
     facts_at: datetime | None = None  # when they were told, by the controller's clock
+    sealing_key: str | None = None  # its public key, in Base64: secrets are sealed for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from runlet.model.declaration import Change, Submission
 from runlet.model.execution import Event
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.protocol.messages import Report, TerminalSize
+from runlet.protocol.messages import Hello, Report, TerminalSize
 from runlet.protocol.views import ExecutionView, RunView
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -32,7 +32,7 @@ def apply(session: Session, *jobs: Job, source: str = "tests") -> list[Change]:
 def connect(session: Session, *names: str) -> None:
     devices.enroll(session, names)
     for name in names:
-        assert devices.seen(session, name, NOON, version="0.1.0")
+        assert devices.seen(session, name, NOON, hello=Hello("hello", "0.1.0"))
 
 
 async def launched(store: Store, *names: str, target: str = "all") -> RunView:

@@ -16,7 +16,7 @@ from runlet.model.declaration import ChangeKind
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
-from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Report, Stored
+from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Hello, Report, Stored
 from runlet.protocol.views import Presence, RunView
 from tests.contract.operations import NOON, apply, connect, launched, record, report, request, shown
 
@@ -29,7 +29,7 @@ NAMES = ["pi-1", "pi-2", "pi-3"]
 async def test_devices_are_enrolled_once_and_seen(store: Store):
     assert await store.transact(lambda session: devices.enroll(session, ["b", "a"])) == ["a", "b"]
     assert await store.transact(lambda session: devices.enroll(session, ["c"])) == ["a", "b", "c"]
-    assert await store.transact(lambda session: devices.seen(session, "a", NOON, version="0.1.0"))
+    assert await store.transact(lambda session: devices.seen(session, "a", NOON, hello=Hello("hello", "0.1.0")))
     assert not await store.transact(lambda session: devices.seen(session, "stranger", NOON))
     [first, second, _] = await store.transact(lambda session: devices.views(session, NOON))
     assert (first.presence, first.last_seen, first.agent_version) == (Presence.ONLINE, NOON, "0.1.0")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from runlet.cli.main import cli
-from runlet.controller import answers
+from runlet.controller import failures
 from runlet.errors import RunletError
 from runlet.model.execution import TRANSITIONS, Event, State
 from runlet.model.facts import NAMES
@@ -35,7 +35,7 @@ def errors() -> str:
     """A row for each code."""
     lines = [_row("code", "HTTP", "class"), _rule(3)]
     for kind in error_classes():
-        status = next(answers.STATUS[base] for base in kind.__mro__ if base in answers.STATUS)
+        status = next(failures.STATUS[base] for base in kind.__mro__ if base in failures.STATUS)
         lines.append(_row(f"`{kind.code}`", str(status), f"`{kind.__name__}`"))
     return "\n".join(lines)
 

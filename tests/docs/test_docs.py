@@ -214,7 +214,7 @@ LIMITS = {
     "facts of a device": ("runlet.model.facts.MAX_FACTS", 64),
     "text of a fact": ("runlet.model.facts.MAX_TEXT", 128),
     "items of a fact": ("runlet.model.facts.MAX_ITEMS", 64),
-    "an event": ("runlet.controller.collector.MAX_EVENT_BYTES", 16 * 1024),
+    "an event": ("runlet.controller.collector.MAX_EVENT_BYTES", 32 * 1024),
     "output held": ("runlet.agent.output.HOLD_SECONDS", 0.25),
     "output held, bytes": ("runlet.agent.output.HOLD_BYTES", 32 * 1024),
     "output sent again": ("runlet.agent.output.RESEND_SECONDS", 5.0),

@@ -35,7 +35,7 @@ from runlet.model.execution import TRANSITIONS, Event, State, advance, retried
 from runlet.model.target import Target
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Cancel, Execute, Report, Stored
+from runlet.protocol.messages import Cancel, Execute, Hello, Report, Stored
 from tests.faults.campaign import forked_holders
 from tests.harness import wait_until
 from tests.integration.test_holder import Device, start_of
@@ -112,7 +112,7 @@ class Deliveries(Network):
         self.executes: list[Execute] = []  # that were delivered once
         with Session(self.engine) as session, session.begin():
             devices.enroll(session, [DEVICE])
-            devices.seen(session, DEVICE, self.now, version="0.1.0")
+            devices.seen(session, DEVICE, self.now, hello=Hello("hello", "0.1.0"))
 
     def teardown(self) -> None:
         super().teardown()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.holder.keyboard import (
+    ANSWERS,
     INPUT_LIMIT_BYTES,
     LINE_LIMIT_BYTES,
     REMEMBERED_CONSOLES,
@@ -89,3 +90,14 @@ def test_consoles_are_forgotten_in_the_order_of_their_last_key() -> None:
         keyboard.type(0, 1, b"x", console * WRITER_SECONDS, None)
     assert len(keyboard.waiting) == REMEMBERED_CONSOLES + 10
     assert len(keyboard._judged) == REMEMBERED_CONSOLES
+
+
+def test_answers_keep_nobody_from_typing_and_wait_for_no_line_that_is_ended() -> None:
+    keyboard = Keyboard()
+    assert keyboard.type(ANSWERS + 1, 1, b"y\r", 0.0, None) == ""
+    assert keyboard.type(ANSWERS + 2, 1, b"n\r", 0.0, None) == ""
+    assert keyboard.type(1, 1, b"l", 0.0, None) == ""
+    assert keyboard.type(ANSWERS + 3, 1, b"y\r", 0.0, None) == "another console is typing"
+    assert keyboard.type(1, 2, b"s\r", 0.0, None) == ""
+    assert keyboard.type(ANSWERS + 4, 1, b"z\r", 0.0, None) == ""
+    assert keyboard.waiting == b"y\rn\rls\rz\r"

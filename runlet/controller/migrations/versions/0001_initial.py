@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("connected", sa.Boolean(), nullable=False),
         sa.Column("last_seen", sa.DateTime(timezone=True), nullable=True),
         sa.Column("agent_version", sa.String(), nullable=True),
+        sa.Column("sealing_key", sa.String(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("facts_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_device")),
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution")),
     )
     op.create_index("execution_apart", "execution", ["run", "counts_as", "state"], unique=False)
+    op.create_index("execution_asking", "execution", ["asked_at", "id"], unique=False)
     op.create_index("execution_expiring", "execution", ["state", "counts_as", "expires_at"], unique=False)
     op.create_index("execution_in_state", "execution", ["run", "state", "device"], unique=False)
     op.create_index("execution_of_run", "execution", ["run", "device"], unique=True)
@@ -170,6 +172,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "zone", "at", name=op.f("pk_firing")),
     )
     op.create_index("firing_in_outcome", "firing", ["outcome", "at"], unique=False)
+    op.create_table(
+        "answer",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("execution", sa.String(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("prompt", sa.String(), nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("secret", sa.Boolean(), nullable=False),
+        sa.Column("origin", sa.String(32), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=True),
+        sa.Column("result", sa.String(32), nullable=True),
+        sa.Column("first", sa.String(), nullable=True),
+        sa.Column("first_by", sa.String(), nullable=True),
+        sa.Column("first_origin", sa.String(32), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["execution"], ["execution.id"], name=op.f("fk_answer_execution_execution")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
+    )
+    op.create_index("answer_of_prompt", "answer", ["execution", "attempt", "prompt"], unique=False)
     op.create_table(
         "attempt",
         sa.Column("execution", sa.String(), nullable=False),
@@ -207,6 +232,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_outbox_device"), table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("attempt")
+    op.drop_index("answer_of_prompt", table_name="answer")
+    op.drop_table("answer")
     op.drop_index("firing_in_outcome", table_name="firing")
     op.drop_table("firing")
     op.drop_index(op.f("ix_execution_device"), table_name="execution")
@@ -214,6 +241,7 @@ def downgrade() -> None:
     op.drop_index("execution_of_run", table_name="execution")
     op.drop_index("execution_in_state", table_name="execution")
     op.drop_index("execution_expiring", table_name="execution")
+    op.drop_index("execution_asking", table_name="execution")
     op.drop_index("execution_apart", table_name="execution")
     op.drop_table("execution")
     op.drop_index(op.f("ix_declared_owner"), table_name="declared")

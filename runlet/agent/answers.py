@@ -61,71 +61,71 @@ class Answers:
         self._taken: dict[str, Answered] = {}  # by prompt
         if last is not None:
             self._taken[last.prompt] = last
-        self._typing: Candidate | None = None
+        self._typing: tuple[Candidate, Prompt] | None = None
         self._behind: deque[Candidate] = deque()
         self._line = Line()
-        self._pieces = 0  # typed on consoles, and the terminal has not said whether it takes them
+        # Typed on consoles, and the terminal has not said whether it takes them: of each the prompt that was open then.
+        self._pieces: deque[Prompt | None] = deque()
 
     def offer(self, candidate: Candidate) -> None:
         """Take it if it is the first, and tell what became of it."""
         if first := self._taken.get(candidate.prompt):
             self._is_late(candidate, first)
-        elif self._typing is not None or self._pieces:
+        elif self._typing is not None or self._pieces or not self._asking.is_known:
             if len(self._behind) < MAX_BEHIND:
                 self._behind.append(candidate)
             else:
                 self._refuse(candidate, "too many answer at once")
-        elif self._asking.prompt is None or self._asking.prompt.id != candidate.prompt or not self._asking.is_open:
+        elif (prompt := self._asking.open) is None or prompt.id != candidate.prompt:
             self._decide(candidate, self._answered(candidate, Result.STALE))
         elif self._line.is_begun:
             self._refuse(candidate, "somebody has begun to type an answer on an attached console")
         else:
-            self._typing = candidate
+            self._typing = candidate, prompt
             self._type(candidate)
 
     def typed(self, words: str) -> None:
         """The terminal has what was typed last, or with `words` has refused it."""
-        candidate, self._typing = self._typing, None
-        assert candidate is not None
+        assert self._typing is not None
+        (candidate, prompt), self._typing = self._typing, None
         if words:
             self._refuse(candidate, words)
         else:
-            self._take(candidate)
-        self._go_on()
+            self._take(candidate, prompt)
+        self.go_on()
 
     def console_types(self) -> None:
         """An attached console types something: whether it answers is known when the terminal has it."""
-        self._pieces += 1
+        self._pieces.append(self._asking.open)
 
     def console_typed(self, data: bytes, words: str) -> None:
         """The terminal has it, or with `words` has refused it. What is typed until Enter for a prompt is an answer."""
-        self._pieces -= 1
+        prompt = self._pieces.popleft()
         if not words:
-            self._collect(data)
-        self._go_on()
+            self._collect(prompt, data)
+        self.go_on()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """More is known: judge those that wait."""
         behind, self._behind = self._behind, deque()
         for one in behind:
             self.offer(one)
 
-    def _collect(self, data: bytes) -> None:
-        prompt = self._asking.prompt
-        if prompt is None or prompt.kind is not Kind.PROMPT or prompt.id in self._taken or not self._asking.is_open:
+    def _collect(self, prompt: Prompt | None, data: bytes) -> None:
+        if prompt is None or prompt.kind is not Kind.PROMPT or prompt.id in self._taken:
             self._line.clear()
-            return
-        if self._line.type(prompt, data):
+        elif self._line.type(prompt, data):
             text = bytes(self._line.text)
             self._line.clear()
-            by_console = Candidate(str(uuid.uuid4()), prompt.id, Origin.CONSOLE, CONSOLE, text, hidden=prompt.secret)
-            self._take(by_console)
+            typed = Candidate(str(uuid.uuid4()), prompt.id, Origin.CONSOLE, CONSOLE, text, hidden=prompt.secret)
+            self._take(typed, prompt)
 
-    def _take(self, candidate: Candidate) -> None:
-        answered = self._answered(candidate, Result.TAKEN)
-        self._taken[candidate.prompt] = answered
+    def _take(self, candidate: Candidate, prompt: Prompt) -> None:
+        answered = self._answered(candidate, Result.TAKEN, asked=prompt)
+        self._taken[prompt.id] = answered
         if len(self._taken) > REMEMBERED:
             del self._taken[next(iter(self._taken))]
-        self._asking.answered()
+        self._asking.answered(prompt)
         self._decide(candidate, answered)
 
     def _is_late(self, candidate: Candidate, first: Answered) -> None:
@@ -143,7 +143,13 @@ class Answers:
         candidate.done()
 
     def _answered(
-        self, candidate: Candidate, result: Result, *, first: First | None = None, detail: str = ""
+        self,
+        candidate: Candidate,
+        result: Result,
+        *,
+        asked: Prompt | None = None,
+        first: First | None = None,
+        detail: str = "",
     ) -> Answered:
         return Answered(
             candidate.id,
@@ -153,7 +159,7 @@ class Answers:
             candidate.origin,
             candidate.by,
             at=time.time(),
-            asked=self._asking.prompt if result is Result.TAKEN else None,
+            asked=asked,
             text=None if candidate.hidden else text_of(candidate.data),
             first=first,
             detail=detail,

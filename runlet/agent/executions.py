@@ -392,7 +392,11 @@ class Executions:
 
     def _looked(self, held: Held, look: Look) -> None:
         """The holder saw something new of whether the program waits for a person."""
-        if held.state.is_outcome or not held.asking.take(look):
+        if held.state.is_outcome:
+            return
+        is_another = held.asking.take(look)
+        held.answers.go_on()
+        if not is_another:
             return
         self._is_started(held)
         self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
@@ -445,6 +449,8 @@ class Executions:
         self._holders.forget(held.name)
         remove_script(self._scripts, held.name)
         held.output.end()
+        held.asking.end()
+        held.answers.go_on()
         self._report(held.report)
 
     def _clear(self, name: str) -> None:

@@ -158,17 +158,17 @@ class Asking:
         self._key = key
         self._answered = answered
         self._printed_on = False
+        self.is_known = False  # whether there is one: not before the first look
         self.prompt: Prompt | None = None
 
     @property
-    def is_open(self) -> bool:
-        """Whether the prompt can be answered: nobody has, and the program has not printed on since."""
-        return self.prompt is not None and self.prompt.id != self._answered and not self._printed_on
+    def open(self) -> Prompt | None:
+        """The prompt, if it can be answered: nobody has, and the program has not printed on since."""
+        return None if self.prompt is None or self.prompt.id == self._answered or self._printed_on else self.prompt
 
-    def answered(self) -> None:
-        """Somebody has: whatever the program waits with next is another prompt."""
-        if self.prompt is not None:
-            self._answered = self.prompt.id
+    def answered(self, prompt: Prompt) -> None:
+        """Somebody has answered this: whatever the program waits with next is another prompt."""
+        self._answered = prompt.id
 
     def printed(self, data: bytes) -> None:
         """The program printed this after the last look."""
@@ -179,6 +179,7 @@ class Asking:
     def take(self, look: Look) -> bool:
         """Whether `prompt` is another, or none, after this look."""
         self._printed_on = False
+        self.is_known = True
         before = self.prompt
         standing = before if before is not None and before.id != self._answered else None
         if standing is not None and standing.kind is Kind.INTERACTIVE and standing.text and _draws_again(look):
@@ -193,6 +194,11 @@ class Asking:
         name = self._name(look.offset, mark)
         self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
         return True
+
+    def end(self) -> None:
+        """The program has ended."""
+        self.is_known = True
+        self.prompt = None
 
     def _name(self, offset: int, mark: str) -> str:
         """Not drawn by lot: an agent that was started again finds the same question under the same name."""

@@ -1,4 +1,4 @@
-"""What a shell completes from the controller: names of jobs and devices, numbers of runs.
+"""What a shell completes from the controller: names of jobs and devices, numbers of runs, ids of questions.
 
 Nobody waits for it: what does not answer at once, or refuses, completes nothing, and says nothing either, for the
 shell's line is being typed.
@@ -36,6 +36,13 @@ def run_numbers(context: click.Context, _: click.Parameter, incomplete: str) -> 
     return [word for word in [LATEST] if word.startswith(incomplete)] + _asked(
         context, incomplete, lambda api: [str(run.id) for page in api.runs(MOST_RUNS) for run in page]
     )
+
+
+def open_questions(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of groups: of what is asked, one is answered as often as not."""
+    from runlet.cli import inbox
+
+    return _asked(context, incomplete, lambda api: [group.id for group in inbox.groups(api.prompts())])
 
 
 def patterns(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

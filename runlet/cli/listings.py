@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 import click
 
 from runlet.cli import render
+from runlet.cli.answers import print_answers
 from runlet.cli.completing import device_names, run_numbers
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.errors import InvalidInput
 from runlet.model.run import RunId
+from runlet.protocol.values import to_json
 
 
 @click.command()
@@ -58,7 +60,7 @@ def ps(options: Options, limit: int, list_all: bool, output: Output) -> None:
 @output_option
 @pass_options
 def show(options: Options, run: RunId, device: str | None, output: Output) -> None:
-    """Show a run and its executions. RUN is a number or `latest`, the default.
+    """Show a run, its executions, and who answered what they asked. RUN is a number or `latest`, the default.
 
     Earlier attempts are listed by themselves; `logs --attempt` has their output.
 
@@ -73,10 +75,14 @@ def show(options: Options, run: RunId, device: str | None, output: Output) -> No
             render.print_rendering(api.rendering(run, device), output)
             return
         found = api.run(run)
+        answers = list(api.answers(found.id))
     if output is not Output.TABLE:
-        render.print_json(found, output)
-    else:
-        render.print_run(found, datetime.now(UTC))
+        render.print_json({**to_json(found), "answers": to_json(answers)}, output)
+        return
+    render.print_run(found, datetime.now(UTC))
+    if answers:
+        click.echo()
+        print_answers(answers)
 
 
 @click.command()

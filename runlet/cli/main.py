@@ -50,6 +50,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "gate": ("runlet.cli.runs:gate", "Approve a batch of a run; pause, resume, begin again."),
         "show": ("runlet.cli.listings:show", "Show a run and its executions."),
         "attach": ("runlet.cli.consoles:attach", "Take the terminals of a run."),
+        "prompts": ("runlet.cli.prompts:prompts", "List the questions that programs wait with."),
+        "answer": ("runlet.cli.answering:answer", "Answer questions of programs."),
         "logs": ("runlet.cli.consoles:logs", "Print what a run's programs wrote."),
         "cancel": ("runlet.cli.runs:cancel", "End a run, or its executions on some devices."),
     },

@@ -87,10 +87,15 @@ def print_json(content: Any, output: Output) -> None:
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table of words; the first column names the row."""
+    _print(table_of(headings, rows))
+
+
+def table_of(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Such a table, to be drawn by whoever has the screen."""
     table = _table(*headings)
     for first, *others in rows:
         table.add_row(_text(first, "bold"), *map(_text, others))
-    _print(table)
+    return table
 
 
 def print_runs(runs: Sequence[RunSummary], now: datetime, *, headed: bool = True) -> None:

@@ -19,9 +19,10 @@ from runlet.model.declaration import Submission
 from runlet.model.execution import State
 from runlet.model.run import RunId
 from runlet.model.target import Chosen, Target
-from runlet.protocol.messages import TerminalSize
+from runlet.protocol.messages import Answer, TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import (
+    AnswerView,
     ApplyView,
     DeclaredJob,
     DeviceView,
@@ -30,6 +31,7 @@ from runlet.protocol.views import (
     JobScheduleView,
     JobView,
     PlanView,
+    PromptView,
     Rendering,
     RunSummary,
     RunView,
@@ -196,6 +198,23 @@ class Api:
                 return
             query["after"] = page[-1].device
 
+    def prompts(self, run: RunId | None = None) -> Iterator[PromptView]:
+        """Every open question of the fleet, or of one run, the oldest first; asked for page by page."""
+        yield from self._pages(PromptView, "/v1/prompts", "prompts", {} if run is None else {"run": run})
+
+    def answers(self, run: RunId) -> Iterator[AnswerView]:
+        """The answers to the questions of a run, in the order in which they were given."""
+        yield from self._pages(AnswerView, f"/v1/runs/{run}/answers", "answers", {})
+
+    def answer(self, given: Sequence[Answer]) -> list[AnswerView]:
+        """Give answers, all of one operator's; what became of each, in their order, as far as that is known soon."""
+        found: list[AnswerView] = []
+        for start in range(0, len(given), PAGE):
+            page = given[start : start + PAGE]
+            content = {"by": page[0].by, "answers": [_answer(one) for one in page]}
+            found += _items(AnswerView, self._ask("POST", "/v1/answers", content), "answers")
+        return found
+
     def cancel(self, run: RunId, devices: Sequence[str] | None = None) -> RunView:
         """Ask the executions on `devices` (all when None) to end."""
         content = {"devices": None if devices is None else list(devices)}
@@ -229,6 +248,14 @@ class Api:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""
         query = {"name": list(names), "facts": facts}
         return _items(DeviceView, self._ask("GET", "/v1/devices", query=query), "devices")
+
+    def _pages(self, kind: type[T], path: str, key: str, query: dict[str, Any]) -> Iterator[T]:
+        while True:
+            content = self._ask("GET", path, query=query | {"limit": PAGE})
+            yield from _items(kind, content, key)
+            if content.get("next") is None:
+                return
+            query |= {"after": content["next"]}
 
     def _transcript_page(
         self, run: RunId, device: str, offset: int, limit: int, attempt: int | None = None
@@ -291,3 +318,8 @@ def _items(kind: type[T], content: dict[str, Any], key: str) -> list[T]:
     if not isinstance(items, list):
         raise ProtocolError(f"{key} must be a list")
     return [from_json(kind, item, key) for item in items]
+
+
+def _answer(one: Answer) -> dict[str, Any]:
+    content = {"id": one.id, "execution": one.execution, "attempt": one.attempt, "prompt": one.prompt}
+    return content | {"sealed" if one.sealed else "data": one.data}

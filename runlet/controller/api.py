@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from runlet import __version__
 from runlet.controller import routes
+from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
 from runlet.controller.failures import failed, refusal
 from runlet.controller.health import Vitals
@@ -31,6 +32,7 @@ def build(
     streams: Streams,
     transcripts: Transcripts,
     attaching: Attaching,
+    answering: Answering,
     vitals: Vitals,
 ) -> FastAPI:
     """The application, its parts given."""
@@ -38,6 +40,7 @@ def build(
     api.include_router(routes.of_declarations(store, scheduler))
     api.include_router(routes.of_runs(store, releaser, scheduler))
     api.include_router(routes.of_output(store, streams, transcripts, attaching))
+    api.include_router(routes.of_prompts(store, answering))
     api.include_router(routes.of_fleet(store))
 
     @api.get("/healthz")

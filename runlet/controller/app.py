@@ -13,6 +13,7 @@ import uvicorn
 from runlet.amqp.consumer import Consumer, Subscription
 from runlet.amqp.publisher import Publisher
 from runlet.controller import api, devices
+from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
 from runlet.controller.collector import Collector
 from runlet.controller.config import ControllerConfig
@@ -69,7 +70,8 @@ class Controller:
         dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace, telling.origin, config.replication)
         streams = Streams(self._transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell, telling)
-        hearing = Hearing(self._store, hub, telling)
+        answering = Answering(self._store, dispatcher, telling)
+        hearing = Hearing(self._store, hub, answering, telling)
         releaser = Releaser(self._store, dispatcher, hub)
         collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
         consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
@@ -84,7 +86,7 @@ class Controller:
             consumer.on_connected = policies.look
             self._start(policies.run(), stop)
         scheduler = Scheduler(self._store, releaser)
-        collector.on_ended = scheduler.on_ended
+        collector.on_ended, collector.on_answered = scheduler.on_ended, answering.on_decided
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
         application = api.build(
             self._store,
@@ -93,6 +95,7 @@ class Controller:
             streams,
             self._transcripts,
             attaching,
+            answering,
             Vitals(self._store, publisher, consumer),
         )
         server = _server(Gate(application, config.token))

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 from runlet.controller import launches
+from runlet.errors import InvalidInput, ProtocolError
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import State
 from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.target import Target, Where
-from runlet.protocol.messages import MAX_WINDOW, TerminalSize
+from runlet.protocol.messages import MAX_WINDOW, Answer, TerminalSize
 from runlet.protocol.views import Steering
 from runlet.spec import declared
 
@@ -19,6 +20,10 @@ from runlet.spec import declared
 MAX_NAME = 500
 # Of one `apply`: a fleet of 10,000 devices, its groups and jobs.
 MAX_DECLARATIONS = 20_000
+# Of one request: as many as a page of the inbox holds.
+MAX_ANSWERS = 1000
+# Far above what a job may ask for.
+MAX_ATTEMPT = 10_000
 
 
 class DeclarationBody(BaseModel):
@@ -90,6 +95,20 @@ class RunBody(BaseModel):
     variables: Variables = {}
 
 
+class OneAnswerBody(BaseModel):
+    id: str
+    execution: str
+    attempt: int = Field(ge=1, le=MAX_ATTEMPT)
+    prompt: str
+    data: str | None = None
+    sealed: str | None = None
+
+
+class AnswersBody(BaseModel):
+    by: Name
+    answers: list[OneAnswerBody] = Field(min_length=1, max_length=MAX_ANSWERS)
+
+
 class CancelBody(BaseModel):
     devices: list[str] | None = None
 
@@ -126,6 +145,10 @@ def submission(body: SubmissionBody) -> Submission:
     )
 
 
+def given_answers(body: AnswersBody) -> list[Answer]:
+    return [_answer(one, body.by) for one in body.answers]
+
+
 def launch_request(body: RunBody) -> launches.Request:
     return launches.Request(
         job=body.job,
@@ -143,3 +166,13 @@ def _target(body: TargetBody) -> Target:
     if body.where is Where.CUSTOM:
         return Target.custom(body.whereCustom, allow_empty=body.allowEmpty)
     return Target(body.where, tuple(body.whereCustom), body.allowEmpty)
+
+
+def _answer(body: OneAnswerBody, by: str) -> Answer:
+    content, sealed = (body.data, False) if body.sealed is None else (body.sealed, True)
+    if content is None or (sealed and body.data is not None):
+        raise InvalidInput("an answer has either data or sealed")
+    try:
+        return Answer(body.id, body.execution, body.attempt, body.prompt, content, sealed, by)
+    except ProtocolError as error:
+        raise InvalidInput(error.message) from None

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from runlet.amqp.consumer import Delivery
 from runlet.controller import executions, releases
+from runlet.controller.answering import Answering
 from runlet.controller.hub import Hub
 from runlet.controller.store import Store
 from runlet.controller.telling import Telling
@@ -24,9 +25,10 @@ log = logging.getLogger(__name__)
 class Hearing:
     """Shows to the consoles here what happens at other controllers."""
 
-    def __init__(self, store: Store, hub: Hub, telling: Telling) -> None:
+    def __init__(self, store: Store, hub: Hub, answering: Answering, telling: Telling) -> None:
         self._store = store
         self._hub = hub
+        self._answering = answering
         self._telling = telling
         self._changed: set[str] = set()  # of those that a console here follows
         self._rollouts: set[int] = set()
@@ -44,6 +46,7 @@ class Hearing:
             self._hub.show_output(execution)
         for refused in told.refused:
             self._hub.show_refused(refused)
+        self._answering.show_decided(told.decided)
         self._changed |= self._hub.followed & set(told.changed)
         self._rollouts |= self._hub.attached & set(told.rollouts)
         if self._changed or self._rollouts:

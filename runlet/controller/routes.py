@@ -9,11 +9,23 @@ from fastapi import APIRouter, Path, Query, Response, WebSocket
 from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from runlet.controller import bodies, declarations, devices, jobs, launches, releases, runs, schedules
+from runlet.controller import answers, bodies, declarations, devices, inbox, jobs, launches, releases, runs, schedules
+from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
-from runlet.controller.bodies import CancelBody, GateBody, RenderBody, RerunBody, RollbackBody, RunBody, SubmissionBody
+from runlet.controller.bodies import (
+    MAX_ATTEMPT,
+    AnswersBody,
+    CancelBody,
+    GateBody,
+    RenderBody,
+    RerunBody,
+    RollbackBody,
+    RunBody,
+    SubmissionBody,
+)
 from runlet.controller.deliveries import Effects
 from runlet.controller.failures import failed
+from runlet.controller.pages import Place
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -24,7 +36,7 @@ from runlet.model.execution import State
 from runlet.model.target import Target
 from runlet.protocol import names
 from runlet.protocol.values import to_json
-from runlet.protocol.views import RunView
+from runlet.protocol.views import AnswerView, PromptView, RunView
 
 # One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
 DEFAULT_RUNS, DEFAULT_EXECUTIONS, DEFAULT_FIRINGS = 20, 100, 10
@@ -34,8 +46,8 @@ MAX_TRANSCRIPT_BYTES = 1024 * 1024
 MAX_EXPRESSION = 10_000
 # What the database and the file system count up to.
 MAX_NUMBER = 2**63 - 1
-# Far above what a job may ask for.
-MAX_ATTEMPT = 10_000
+# Where a page ended: an instant and an id.
+MAX_PLACE = 100
 
 
 def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
@@ -209,6 +221,49 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
             await attaching.serve(socket, run)
         except RunletError as error:  # before the handshake: the console is told as over HTTP
             await socket.send_denial_response(failed(error))
+
+    return routes
+
+
+def of_prompts(store: Store, answering: Answering) -> APIRouter:
+    """Questions of programs, and what is answered."""
+    routes = APIRouter()
+
+    @routes.get("/v1/prompts")
+    async def list_prompts(
+        run: str | None = None,
+        limit: int = Query(MAX_PAGE, ge=1, le=MAX_PAGE),
+        after: str | None = Query(None, max_length=MAX_PLACE),
+    ) -> JSONResponse:
+        place, now = None if after is None else Place.parse(after), datetime.now(UTC)
+
+        def work(session: Session) -> tuple[list[PromptView], Place | None]:
+            number = None if run is None else runs.find(session, runs.number(session, run)).id
+            return inbox.page(session, now, limit, place, number)
+
+        found, end = await store.transact(work)
+        return JSONResponse({"prompts": to_json(found), "next": None if end is None else str(end)})
+
+    @routes.post("/v1/answers")
+    async def give(body: AnswersBody) -> JSONResponse:
+        return JSONResponse({"answers": to_json(await answering.give(bodies.given_answers(body)))})
+
+    @routes.get("/v1/runs/{run}/answers")
+    async def list_answers(
+        run: str,
+        limit: int = Query(MAX_PAGE, ge=1, le=MAX_PAGE),
+        after: str | None = Query(None, max_length=MAX_PLACE),
+    ) -> JSONResponse:
+        place = None if after is None else Place.parse(after)
+
+        def work(session: Session) -> list[AnswerView]:
+            number = runs.number(session, run)
+            runs.find(session, number)
+            return answers.of_run(session, number, limit, place)
+
+        found = await store.transact(work)
+        end = str(Place(found[-1].given_at, found[-1].id)) if len(found) == limit else None
+        return JSONResponse({"answers": to_json(found), "next": end})
 
     return routes
 

@@ -211,7 +211,7 @@ class Execution(SQLModel, table=True):
         Index("execution_in_state", "run", "state", "device"),  # the counts of a page of runs, and a page of one state
         Index("execution_apart", "run", "counts_as", "state"),  # the few that count otherwise
         Index("execution_expiring", "state", "counts_as", "expires_at"),
-        Index("execution_asking", "asked_at", "id"),  # the inbox, oldest first
+        Index("execution_asking", "state", "asked_at", "id"),  # the inbox, oldest first
     )
 
 

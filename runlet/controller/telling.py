@@ -37,6 +37,7 @@ class Telling:
         self._printed: set[str] = set()
         self._rollouts: set[int] = set()
         self._refused: list[InputRefused] = []
+        self._decided: set[str] = set()
         self._wake = asyncio.Event()
 
     def changed(self, execution: str) -> None:
@@ -61,6 +62,12 @@ class Telling:
         """The console that typed may be attached elsewhere."""
         if self._is_heard:
             self._refused.append(refused)
+            self._wake.set()
+
+    def decided(self, answer: str) -> None:
+        """Its device said what became of it; the operator who gave it may wait elsewhere."""
+        if self._is_heard:
+            self._decided.add(answer)
             self._wake.set()
 
     def heard(self, origin: str) -> bool:
@@ -102,9 +109,9 @@ class Telling:
         self._publisher.offer(names.NEWS_KEY, news.encode(one))
 
     def _gathered(self) -> Iterator[News]:
-        changed, printed, rollouts, refused = self._changed, self._printed, self._rollouts, self._refused
-        self._changed, self._printed, self._rollouts, self._refused = set(), set(), set(), []
-        parts = [tuple(changed), tuple(printed), tuple(rollouts), tuple(refused)]
+        gathered = self._changed, self._printed, self._rollouts, self._refused, self._decided
+        self._changed, self._printed, self._rollouts, self._refused, self._decided = set(), set(), set(), [], set()
+        parts = [tuple(part) for part in gathered]
         for start in range(0, max(map(len, parts)), MAX_NAMES):
             yield News(self.origin, *(part[start : start + MAX_NAMES] for part in parts))  # type: ignore[arg-type]
 

@@ -28,6 +28,7 @@ class News:
     printed: tuple[str, ...] = ()  # executions with more output
     rollouts: tuple[int, ...] = ()  # runs that came further
     refused: tuple[InputRefused, ...] = ()
+    decided: tuple[str, ...] = ()  # answers whose devices said what became of them
 
 
 def encode(news: News) -> bytes:
@@ -41,6 +42,6 @@ def decode(body: bytes) -> News:
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     news = from_json(News, content, "news")
-    if max(map(len, (news.changed, news.printed, news.rollouts, news.refused))) > MAX_NAMES:
+    if max(map(len, (news.changed, news.printed, news.rollouts, news.refused, news.decided))) > MAX_NAMES:
         raise ProtocolError(f"news of more than {MAX_NAMES} things")
     return news

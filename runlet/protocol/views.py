@@ -72,6 +72,21 @@ class ExecutionView:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptView:
+    """A question that is open: what an execution waits with."""
+
+    execution: str
+    attempt: int
+    run: int
+    job: str | None  # None: a command
+    device: str
+    presence: Presence
+    sealing_key: str | None  # the device's
+    asked_at: datetime  # since when, by the controller's clock
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer to a prompt, and what became of it."""
 

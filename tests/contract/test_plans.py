@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import deliveries, executions, firings, launches, outbox, releases, runs
+from runlet.controller import answers, deliveries, executions, firings, inbox, launches, outbox, releases, runs
 from runlet.controller.deliveries import Effects
 from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
+from runlet.controller.pages import Place
 from runlet.controller.store import Store
 from runlet.controller.tables import Run
 from runlet.errors import UnknownName
@@ -55,7 +56,11 @@ ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
     "what is superseded on one device": lambda session: deliveries.supersede(
         session, SUPERSEDING, "pi-1", NOON, Effects()
     ),
-    "answers": lambda session: outbox.answered(session, taken=[_ID], ended=[_ID]),
+    "the inbox": lambda session: inbox.page(session, NOON, 100),
+    "the rest of the inbox": lambda session: inbox.page(session, NOON, 100, Place(NOON, _ID)),
+    "what was answered": lambda session: answers.taken(session, [_ID]),
+    "answers given": lambda session: answers.views(session, [_ID]),
+    "commands answered": lambda session: outbox.answered(session, taken=[_ID], ended=[_ID]),
 }
 
 

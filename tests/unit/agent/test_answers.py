@@ -111,6 +111,24 @@ def test_an_answer_to_what_is_no_longer_asked_is_stale() -> None:
     assert [one.result for one in bench.told] == [Result.STALE] * 3
 
 
+def test_an_answer_that_comes_before_the_first_look_waits_for_it() -> None:
+    bench = Bench()
+    prompt = bench.ask(b"Go on? ")
+    again = Bench()
+    again.printed = bench.printed
+    again.offer(prompt)
+    again.answers.go_on()
+    assert (again.told, again.typed) == ([], [])
+    again.look()
+    again.answers.go_on()
+    assert len(again.typed) == 1
+    ended = Bench()
+    ended.offer(prompt)
+    ended.asking.end()
+    ended.answers.go_on()
+    assert [one.result for one in ended.told] == [Result.STALE]
+
+
 def test_an_agent_that_was_started_again_knows_the_answer_that_was_taken() -> None:
     bench = Bench()
     prompt = bench.ask(b"Go on? ")
@@ -158,6 +176,17 @@ def test_an_answer_waits_for_what_becomes_of_a_consoles_keys() -> None:
         (Origin.CONSOLE, Result.TAKEN),
         (Origin.OPERATOR, Result.LATE),
     ]
+
+
+def test_what_a_console_types_counts_though_its_echo_and_more_come_first() -> None:
+    bench = Bench()
+    bench.ask(b"Go on? ")
+    bench.answers.console_types()
+    bench.answers.console_types()
+    bench.asking.printed(b"y\r\nwent on\r\n")
+    bench.answers.console_typed(b"y", "")
+    bench.answers.console_typed(b"\r", "")
+    assert [(one.origin, one.text) for one in bench.told] == [(Origin.CONSOLE, "y")]
 
 
 def test_secrets_are_told_without_their_text() -> None:
@@ -215,7 +244,7 @@ class Race(RuleBasedStateMachine):
     @rule(words=st.sampled_from(["", "", "", "another console is typing"]))
     @precondition(lambda self: self.bench.answers._typing is not None)
     def terminal_takes_it(self, words: str) -> None:
-        prompt = self.bench.answers._typing.prompt
+        prompt = self.bench.answers._typing[1].id
         if not words:
             self.accepted[prompt] = self.accepted.get(prompt, 0) + 1
         self.bench.answers.typed(words)

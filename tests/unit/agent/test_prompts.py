@@ -172,18 +172,18 @@ def test_what_is_asked_after_an_answer_is_another_prompt_even_without_a_word() -
     asking.take(look(b"PIN: ", echo=False))
     first = asking.prompt
     assert first
-    assert asking.is_open
-    asking.answered()
-    assert not asking.is_open
+    assert asking.open
+    asking.answered(first)
+    assert not asking.open
     assert asking.take(look(b"PIN: ", echo=False))
     second = asking.prompt
     assert second
     assert second.id == f"{first.id}-2"
-    assert asking.is_open
+    assert asking.open
     again = Asking("key", answered=first.id)  # an agent that was started again
     again.take(look(b"PIN: ", echo=False))
     assert again.prompt == second
-    asking.answered()
+    asking.answered(second)
     asking.take(look(b"PIN: ", echo=False))
     assert asking.prompt
     assert asking.prompt.id == f"{first.id}-3"
@@ -193,8 +193,8 @@ def test_a_prompt_is_not_open_once_the_program_has_printed_on() -> None:
     asking = Asking("key")
     asking.take(look(b"10 s left: go on? "))
     asking.printed(b"\r9 s left: go on? ")
-    assert asking.is_open
+    assert asking.open
     asking.printed(b"no answer\nworking")
-    assert not asking.is_open
+    assert not asking.open
     assert asking.take(look(b"10 s left: go on? no answer\nNext? "))
-    assert asking.is_open
+    assert asking.open

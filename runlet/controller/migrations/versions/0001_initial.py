@@ -153,7 +153,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_execution")),
     )
     op.create_index("execution_apart", "execution", ["run", "counts_as", "state"], unique=False)
-    op.create_index("execution_asking", "execution", ["asked_at", "id"], unique=False)
+    op.create_index("execution_asking", "execution", ["state", "asked_at", "id"], unique=False)
     op.create_index("execution_expiring", "execution", ["state", "counts_as", "expires_at"], unique=False)
     op.create_index("execution_in_state", "execution", ["run", "state", "device"], unique=False)
     op.create_index("execution_of_run", "execution", ["run", "device"], unique=True)

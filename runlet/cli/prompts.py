@@ -1,0 +1,181 @@
+"""`prompts`: the questions that programs of the fleet wait with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import click
+
+from runlet.cli import inbox, render
+from runlet.cli.completing import open_questions, patterns, run_numbers
+from runlet.cli.inbox import Group, Question
+from runlet.cli.inert import plain
+from runlet.cli.options import Options, Output, RunType, output_option, pass_options
+from runlet.client.api import Api
+from runlet.errors import InvalidInput
+from runlet.model.prompt import Kind
+from runlet.model.run import RunId
+from runlet.protocol.views import Presence
+
+# How often `--watch` looks. A question is found by its agent within 0.3 s; a person reads it no sooner.
+WATCH_SECONDS = 1.0
+# Devices named in one row of a table; the others are counted.
+MOST_NAMED = 5
+
+_LISTED = ("GROUP", "ASKED", "DEVICES", "QUESTION")
+_SINGLE = ("QUESTION", "DEVICE", "RUN", "JOB", "ASKED", "CONFIDENCE")
+
+
+@click.command()
+@click.argument("question", required=False, shell_complete=open_questions)
+@click.option("--device", "where", metavar="PATTERN,...", shell_complete=patterns, help="Only what these devices ask.")
+@click.option("--run", type=RunType(), shell_complete=run_numbers, help="Only what programs of this run ask.")
+@click.option("--watch", "-w", is_flag=True, help="Stay, and show what is asked and what is answered as it happens.")
+@output_option
+@pass_options
+def prompts(
+    options: Options, question: str | None, where: str | None, run: RunId | None, watch: bool, output: Output
+) -> None:
+    """List the questions that programs wait with, in the whole fleet, the oldest first.
+
+    Questions that are the same are one group, whose id `answer` takes. With QUESTION, the id of a group, its text and
+    its single questions are shown.
+
+    \b
+    Examples:
+      runlet prompts
+      runlet prompts 3f2a1
+      runlet prompts --run latest --device 'web*'
+      runlet prompts --watch
+      runlet prompts --watch --output jsonl
+    """
+    if watch and output is Output.JSON:
+        raise InvalidInput("what goes on has no end, and is no JSON value", "say --output jsonl")
+    with options.endpoint().api() as api:
+        if watch:
+            _watch(api, question, where, run, output)
+            return
+        found = list(_looked(api, question, where, run))
+    if output is not Output.TABLE:
+        render.print_json([group.to_json() for group in found], output)
+    elif not found:
+        click.echo("nothing is asked", err=True)
+    elif question is not None:
+        print_question(found[0], datetime.now(UTC))
+        render.print_rows(_SINGLE, _single(found[0], datetime.now(UTC)))
+    else:
+        render.print_rows(_LISTED, _listed(found, datetime.now(UTC)))
+
+
+def chosen(api: Api, known: Iterable[Group], where: str | None) -> list[Group]:
+    """What is asked by the devices that an expression selects."""
+    if where is None:
+        return list(known)
+    return inbox.within(known, {one.device for one in api.explain(where) if one.excluded_by is None})
+
+
+def names(group: Group, most: int) -> str:
+    """The devices of a group, the first of them by name."""
+    devices = [plain(one.view.device) for one in group.questions]
+    return ", ".join(devices[:most]) + (", ..." if len(devices) > most else "")
+
+
+def print_question(group: Group, now: datetime) -> None:
+    """A group's text, and who asks it."""
+    for line in group.first.prompt.text.splitlines() or [""]:
+        print(f"  {plain(line)}")
+    count = len(group.questions)
+    about = f"{count} devices" if count > 1 else "1 device"
+    print(f"{about}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
+
+
+def _marks(group: Group) -> str:
+    prompt = group.first.prompt
+    secret = ", not shown while it is typed" if prompt.secret else ""
+    return secret + (", a full screen" if prompt.kind is Kind.INTERACTIVE else "")
+
+
+def _looked(api: Api, question: str | None, where: str | None, run: RunId | None) -> list[Group]:
+    known = inbox.groups(api.prompts(run))
+    return chosen(api, known if question is None else [inbox.named(known, question)], where)
+
+
+def _listed(found: Sequence[Group], now: datetime) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
+    for group in found:
+        prompt = group.first.prompt
+        mark = " (secret)" if prompt.secret else " (full screen)" if prompt.kind is Kind.INTERACTIVE else ""
+        devices = f"{len(group.questions)}: {names(group, MOST_NAMED)}"
+        rows.append((group.id, render.age(group.asked_at, now), devices, plain(group.title) + mark))
+    return rows
+
+
+def _single(group: Group, now: datetime) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
+    for one in group.questions:
+        view = one.view
+        presence = "" if view.presence is Presence.ONLINE else f" ({view.presence.value})"
+        confidence = f"{view.prompt.confidence:.0%}"
+        job = view.job or "(command)"
+        rows.append((one.id, view.device + presence, str(view.run), job, render.age(view.asked_at, now), confidence))
+    return rows
+
+
+# --- watching --------------------------------------------------------------------------------------------------------
+
+
+def _watch(api: Api, question: str | None, where: str | None, run: RunId | None, output: Output) -> None:
+    looks = _looks(api, question, where, run)
+    if output is Output.TABLE and os.isatty(1):
+        _draw(looks)
+    else:
+        _tell_changes(looks, output)
+
+
+def _looks(api: Api, question: str | None, where: str | None, run: RunId | None) -> Iterator[list[Group]]:
+    """What is open, again and again. A group that is named is one as long as it is watched."""
+    mark = None if question is None else inbox.named(inbox.groups(api.prompts(run)), question).first.prompt.fingerprint
+    while True:
+        known = inbox.groups(api.prompts(run))
+        yield chosen(api, [one for one in known if mark in (None, one.first.prompt.fingerprint)], where)
+        time.sleep(WATCH_SECONDS)
+
+
+def _draw(looks: Iterator[list[Group]]) -> None:
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(auto_refresh=False, screen=False, transient=False) as live:
+        for found in looks:
+            rows = _listed(found, datetime.now(UTC))
+            table = render.table_of(_LISTED, rows) if rows else Text("nothing is asked")
+            live.update(table, refresh=True)
+
+
+def _tell_changes(looks: Iterator[list[Group]], output: Output) -> None:
+    """A line for each question that is asked, and for each that is no longer."""
+    before: dict[tuple[str, int, str], Question] = {}
+    for found in looks:
+        now: dict[tuple[str, int, str], Question] = {
+            (one.view.execution, one.view.attempt, one.view.prompt.id): one
+            for group in found
+            for one in group.questions
+        }
+        for key in before.keys() - now.keys():
+            _tell_change("gone", before[key], output)
+        for key in [key for key in now if key not in before]:
+            _tell_change("asked", now[key], output)
+        before = now
+
+
+def _tell_change(what: str, question: Question, output: Output) -> None:
+    if output is Output.JSONL:
+        render.print_json([{"type": what, "prompt": inbox.question_json(question)}], output)
+    else:
+        line = Group("", (question,)).title
+        click.echo(f"{what} {question.id} {plain(question.view.device)}: {plain(line)}")
+    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""bench/run [--write] [validate|memory|echo|output|start|fanout|holder|transitions|listing ...]: all, or those named.
+"""bench/run [--write] [FIGURE ...]: all, or those named; --help lists them.
 
 Each figure is one JSON object on a line of standard output; progress goes to standard error. A figure stands beside
 what others need for the same in the same run, taken in turn, since the machine's mood changes by the minute.
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import echo, fanout, holder, listing, memory, output, report, start, transitions, validate
+from bench import answers, echo, fanout, holder, listing, memory, output, report, start, transitions, validate
 from bench.figures import Figure, tell
 from bench.fleet import LocalFleet, local_fleet
 from bench.sshd import Sshd, private_sshd
@@ -34,11 +34,14 @@ ON_RECORDS: dict[str, Callable[[], Iterator[Figure]]] = {
     "transitions": transitions.figures,
     "listing": listing.figures,
 }
+# A fleet of its own, which no other fits beside.
+ON_A_CROWD: dict[str, Callable[[], Iterator[Figure]]] = {"answers": answers.figures}
 # The tables of the page, each measured as a whole.
 _TABLES = {
     report.FLEET: [*ON_NO_DEVICE, *ON_ONE_DEVICE, *ON_MANY_DEVICES],
     report.HOLDER: [*ON_HOLDERS],
     report.RECORDS: [*ON_RECORDS],
+    report.ANSWERS: [*ON_A_CROWD],
 }
 _ALL = [name for names in _TABLES.values() for name in names]
 
@@ -68,7 +71,7 @@ def main() -> int:
 def _measure_alone(names: list[str]) -> Iterator[Figure]:
     for name in names:
         tell(f"measuring {name}")
-        for figure in (ON_HOLDERS | ON_RECORDS)[name]():
+        for figure in (ON_HOLDERS | ON_RECORDS | ON_A_CROWD)[name]():
             figure.print()
             yield figure
 

@@ -21,6 +21,7 @@ _END = "<!-- end of figures -->"
 FLEET = "<!-- figures: written by bench/run --write -->"
 HOLDER = "<!-- figures: written by bench/run --write holder -->"
 RECORDS = "<!-- figures: written by bench/run --write transitions listing -->"
+ANSWERS = "<!-- figures: written by bench/run --write answers -->"
 
 
 def write(mark: str, figures: Sequence[Figure]) -> None:
@@ -66,16 +67,22 @@ def _measured_on(mark: str) -> str:
     ]
     commit = _first_line("git", "-C", str(PAGE.parent), "describe", "--always", "--dirty")
     date = datetime.now(UTC).date().isoformat()
-    beside = " A number in parentheses is how many times Runlet's figure is the other's." if mark is not RECORDS else ""
+    beside = (
+        " A number in parentheses is how many times Runlet's figure is the other's." if mark in (FLEET, HOLDER) else ""
+    )
     return (
         f"Measured on {date} at {commit}: {'; '.join(facts)}. Load average at the end: {one:.1f} (1 min), {five:.1f} "
         f"(5 min).{beside}"
     )
 
 
+def _of_broker() -> list[str]:
+    return [_first_line("dpkg-query", "-W", "-f", "RabbitMQ ${Version}", "rabbitmq-server")]
+
+
 def _of_fleet() -> list[str]:
     return [
-        _first_line("dpkg-query", "-W", "-f", "RabbitMQ ${Version}", "rabbitmq-server"),
+        *_of_broker(),
         _first_line("ssh", "-V"),
         _first_line(ANSIBLE, "--version"),
         _first_line(PYINFRA, "--version"),
@@ -87,7 +94,12 @@ def _of_records() -> list[str]:
 
 
 # What else was measured, or took part.
-_OTHERS: dict[str, Callable[[], list[str]]] = {FLEET: _of_fleet, HOLDER: list, RECORDS: _of_records}
+_OTHERS: dict[str, Callable[[], list[str]]] = {
+    FLEET: _of_fleet,
+    HOLDER: list,
+    RECORDS: _of_records,
+    ANSWERS: _of_broker,
+}
 
 
 def _first_line(*argv: str) -> str:

@@ -8,10 +8,10 @@ import pytest
 
 from tests.brokers import PrivateBroker
 from tests.databases import PrivatePostgres
-from tests.fleets import FAILED, device, fleet, idle_again, other_device
+from tests.fleets import FAILED, crowd, device, fleet, idle_again, other_device
 
 # One fleet for the session: two controllers on one workspace would share its queues, each getting half of the news.
-__all__ = ["device", "fleet", "idle_again", "other_device"]
+__all__ = ["crowd", "device", "fleet", "idle_again", "other_device"]
 
 
 @pytest.hookimpl(wrapper=True)

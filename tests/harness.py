@@ -142,7 +142,9 @@ class Fleet:
         self.launch_agent(device, within, keep_programs=keep_programs)
         self.agents[device].ready()
 
-    def launch_agent(self, device: str, within: Within = list, *, keep_programs: bool = False) -> None:
+    def launch_agent(
+        self, device: str, within: Within = list, *, keep_programs: bool = False, parallel: int | None = None
+    ) -> None:
         """Start it without waiting until it is ready."""
         config = {
             "device": device,
@@ -151,6 +153,8 @@ class Fleet:
             "state": str(self.home / device),
             "keep_programs": keep_programs,
         }
+        if parallel:
+            config["parallel"] = parallel
         self.agents[device] = self._launch(device, "runlet.agent", config, within)
 
     def _launch(self, name: str, module: str, config: dict[str, object], within: Within = list) -> Process:

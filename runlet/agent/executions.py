@@ -276,10 +276,10 @@ class Executions:
             held.session.type(Input(*held.key, number, 1, candidate.data), held.answers.typed)
 
     def _answered(self, held: Held, answered: Answered) -> None:
-        """What was taken is in the journal before it is told: after a crash, whoever is late still learns of it."""
+        """What was taken is in the journal before it is told: whoever is late learns of it from the next agent too."""
         if answered.result is Result.TAKEN and held.report.answered != answered and not held.state.is_outcome:
             held.report = replace(held.report, answered=answered)
-            self._note(held)
+            self._journal.note_answer(self._reserving(held))
         self._tell(answered)
 
     def control(self, message: Resize | Watch | Stored) -> None:
@@ -402,13 +402,13 @@ class Executions:
         self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
         held.report = replace(held.report, prompt=held.asking.prompt)
         if held.report.version >= held.reserved:
-            self._note(held)
+            held.reserved = held.report.version + RESERVED_VERSIONS
+            self._journal.note(self._reserving(held))
         self._report(held.report)
 
-    def _note(self, held: Held) -> None:
-        held.reserved = held.report.version + RESERVED_VERSIONS
-        # An agent that begins again looks for itself what the program does.
-        self._journal.note(replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None))
+    def _reserving(self, held: Held) -> Report:
+        """The report as the journal has it: an agent that begins again looks for itself what the program does."""
+        return replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None)
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
         """The outcome of what has ended: told, or written down, or to be concluded."""

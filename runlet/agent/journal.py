@@ -109,6 +109,14 @@ class Journal:
             (encode(report), report.execution, report.attempt),
         )
 
+    def note_answer(self, report: Report) -> None:
+        """The same for what matters only while its program lives: without waiting for the disk, for a power cut ends
+        the program too.
+        """
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self.note(report)
+        self._db.execute("PRAGMA synchronous=FULL")
+
     def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
         """The execution has its outcome; the output not yet stored is kept with it."""
         self._db.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from runlet.protocol.views import PromptView
 
 # Enough for an id of yesterday not to be one of today's: a million to the number of open questions.
 LEAST_ID_CHARACTERS = 5
+
+_WORD = re.compile(r"[^\W\d_]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,11 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The line that asks: a program's last, a screen's first."""
-        lines = [line for line in self.first.prompt.text.splitlines() if line.strip()] or [""]
-        return lines[0 if self.first.prompt.kind is Kind.INTERACTIVE else -1].strip()
+        """The line that asks: a program's last, with its first if that says nothing by itself; a screen's first."""
+        lines = [line.strip() for line in self.first.prompt.text.splitlines() if line.strip()] or [""]
+        if self.first.prompt.kind is Kind.INTERACTIVE:
+            return lines[0]
+        return lines[-1] if len(lines) == 1 or _WORD.search(lines[-1]) else f"{lines[0]} ... {lines[-1]}"
 
     def to_json(self) -> dict[str, object]:
         prompt = self.first.prompt

@@ -79,8 +79,8 @@ def chosen(api: Api, known: Iterable[Group], where: str | None) -> list[Group]:
 
 
 def names(group: Group, most: int) -> str:
-    """The devices of a group, the first of them by name."""
-    devices = [plain(one.view.device) for one in group.questions]
+    """The devices of a group in order of name, not all when they are more than `most`."""
+    devices = sorted(plain(one.view.device) for one in group.questions)
     return ", ".join(devices[:most]) + (", ..." if len(devices) > most else "")
 
 

@@ -17,7 +17,7 @@ from runlet.protocol.messages import Answer
 from runlet.protocol.views import AnswerView
 
 # A device that is there has answered by then; one that is not may do so as long as the broker keeps the answer.
-DECISION_SECONDS = 2.0
+DECISION_SECONDS = 3.0
 
 
 @dataclass(eq=False, slots=True)

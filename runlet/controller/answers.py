@@ -96,6 +96,7 @@ def give(session: Session, given: Sequence[messages.Answer], now: datetime) -> l
     """
     known = {row.id for row in _rows(session, {one.id for one in given})}
     asking = {view.id: view for view in executions.views(session, {one.execution for one in given})}
+    answered = taken(session, asking)
     to_send, stale = [], []
     for one in given:
         view = asking.get(one.execution)
@@ -109,7 +110,7 @@ def give(session: Session, given: Sequence[messages.Answer], now: datetime) -> l
             raise InvalidInput(f"{view.device} asks for a secret", "seal the answer for its key: it is never sent open")
         row = _given(one, prompt, now)
         session.add(row)
-        if prompt is not None and view.attempt == one.attempt:
+        if prompt is not None and view.attempt == one.attempt and _of(one) not in answered:
             to_send.append((view.device, one))
         else:
             row.result, row.answered_at = Result.STALE, now
@@ -140,7 +141,7 @@ def _counts(session: Session, ids: Collection[str]) -> Counter[str]:
     return Counter(dict(found))
 
 
-def _of(one: Answer | Answered) -> tuple[str, int, str]:
+def _of(one: Answer | Answered | messages.Answer) -> tuple[str, int, str]:
     """The prompt it is to."""
     return one.execution, one.attempt, one.prompt
 

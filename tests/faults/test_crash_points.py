@@ -112,6 +112,11 @@ class Workload:
         except RunletError:
             return False
 
+    def _whole(self, run: RunView, length: int) -> bytes:
+        """All that a run printed: it may come behind the outcome, when the controller died before it stored it."""
+        wait_until(lambda: len(self._fleet.transcript(run, self._device)) >= length, f"the output of run {run.id}")
+        return self._fleet.transcript(run, self._device)
+
     def verify(self, *, lost_holders: bool = False) -> Counter[State]:
         """Everything has its outcome, started as often as that says, and printed what that says."""
         wait_until(self.is_settled, "both runs to settle", _SETTLED_SECONDS)
@@ -120,7 +125,7 @@ class Workload:
         for summary in self.runs():
             [execution] = self._executions(summary.id)
             waits = summary.id == self._to_cancel
-            started, printed = starts[execution.id], self._fleet.transcript(summary, self._device)
+            started, printed = starts[execution.id], self._whole(summary, execution.output_length)
             states[execution.state] += 1
             match execution.state:
                 case State.SUCCEEDED:

@@ -21,7 +21,7 @@ KEY_BYTES = 32
 # What a box is longer than its text by: the key made for it, and the tag.
 OVERHEAD_BYTES = KEY_BYTES + 16
 
-_PURPOSE = b"runlet sealed box v1"
+_PURPOSE = b"Runlet sealed box v1"
 # Each key is used once.
 _NONCE = bytes(12)
 # X25519's base point: the exchange with it gives the public key, for which cryptography 38 has no short name.

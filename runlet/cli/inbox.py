@@ -125,7 +125,7 @@ def _answer(view: PromptView, data: bytes, by: str) -> Answer:
 
 
 def _digest(view: PromptView) -> str:
-    return _hex(f"{view.execution} {view.attempt} {view.prompt.id}")
+    return _hex(f"{view.execution} {view.attempt} {view.prompt.id} {view.prompt.fingerprint}")
 
 
 def _group_digest(view: PromptView) -> str:

@@ -306,6 +306,8 @@ def test_every_route_is_described() -> None:
         views.JobView,
         views.DeclaredJob,
         views.DeviceView,
+        views.PromptView,
+        views.AnswerView,
         views.PlanView,
         views.ApplyView,
         views.ScheduleView,

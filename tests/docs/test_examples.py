@@ -25,7 +25,7 @@ from tests.harness import PATIENCE_SECONDS, TOKEN, Fleet, wait_until
 from tests.tmux import Tmux
 
 BIN = Path(sys.executable).parent
-LOOKS_ONLY = re.compile(r"runlet (logs|show|ps|devices)\b")
+LOOKS_ONLY = re.compile(r"runlet (logs|show|ps|devices|prompts)\b")
 # A command that ends by itself; more would be a hang.
 COMMAND_SECONDS = 60.0
 # As the pages' blocks are: wide enough for every table, and high enough for every answer.
@@ -42,6 +42,7 @@ _VARIABLE = [
     (r"\b(\d+ min \d+ s|\d+\.\d+ s)", "DURATION"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "INSTANT"),
     (r"http://[\d.:]+", "URL"),
+    (r"\b[\w.-]+@[\w.-]+\b", "OPERATOR"),
     (r"^source \S+$", "source SOURCE"),  # of the repository's own playbooks: what it was cloned from
     (r"\b(run|attach) \d+", r"\1 N"),
     (r"^\d+ (?=\S+( \S+)? (all|local|any|custom) )", "N "),  # the first column of ps
@@ -83,6 +84,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 HOW_TOS = [
     "write-a-job",
     "attach-and-answer",
+    "answer-questions",
     "run-from-scripts",
     "import-an-ansible-inventory",
     "change-jobs-by-hand",

@@ -17,7 +17,7 @@ from runlet.model.execution import State
 from runlet.protocol import views
 from runlet.protocol.values import WIRE_NAME
 from tests.docs import pages
-from tests.harness import Fleet
+from tests.harness import Fleet, wait_until
 from tests.operators import RUNLET, Operator
 from tests.unit.cli.runs import execution, run
 
@@ -54,8 +54,35 @@ def test_the_lines_that_follow_a_run_are_those_of_the_printer() -> None:
     ],
 )
 def test_the_keys_of_listings_are_the_views(command: str, kind: type[object]) -> None:
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
-    assert rows("## Listings")[command] == [field.metadata.get(WIRE_NAME, field.name) for field in fields]
+    fields = [field.metadata.get(WIRE_NAME, field.name) for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    assert rows("## Listings")[command] == fields + (["answers"] if command == "show" else [])
+
+
+def test_questions_and_answers_have_the_keys_of_the_page(fleet: Fleet, tmp_path: Path) -> None:
+    operator = Operator(tmp_path, fleet)
+    number = operator.detached("exec", "pi-1", "--", "bash", "-c", "read -p 'Lines of JSON? ' a")
+    [line] = wait_until(
+        lambda: operator.succeed("prompts", "--run", number, "--output", "jsonl").splitlines(), "the question"
+    )
+    group = json.loads(line)
+    assert list(group) == rows("## Questions")["prompts"]
+    watching = subprocess.Popen(
+        [RUNLET, "prompts", "--run", number, "--watch", "--output", "jsonl"],
+        env=operator.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout
+    asked = json.loads(watching.stdout.readline())
+    assert (list(asked), asked["type"]) == (["type", "prompt"], "asked")
+    answer = json.loads(operator.succeed("answer", group["id"], "y", "--output", "jsonl"))
+    assert list(answer) == rows("## Questions")["answer"] == [one.name for one in dataclasses.fields(views.AnswerView)]
+    assert answer["result"] == "taken"
+    gone = json.loads(watching.stdout.readline())
+    assert (gone["type"], gone["prompt"]["id"]) == ("gone", asked["prompt"]["id"])
+    watching.terminate()
+    watching.wait()
+    watching.stdout.close()
 
 
 def test_commands_print_what_the_page_says(fleet: Fleet, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ ROUNDS = 6
 _SCRIPT = 'while read -p "Do you want to continue? [Y/n] " a; do echo "$a"; done'
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 120.0
+# What follows an answer (output on its way, looks at the terminal) is over by then: people answer questions that stand.
+_QUIET_SECONDS = 3.0
 
 
 def figures() -> Iterator[Figure]:
@@ -57,6 +59,7 @@ def _asked(api: Api, run: int) -> list[PromptView]:
         if time.monotonic() > give_up:
             raise TimeoutError(f"{len(found)} of {DEVICES} devices ask")
         time.sleep(_LOOK_SECONDS)
+    time.sleep(_QUIET_SECONDS)
     return found
 
 

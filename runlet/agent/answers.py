@@ -28,7 +28,7 @@ CONSOLE = "an attached console"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An answer that may be typed. `data` are the bytes, `hidden` keeps them from being told."""
+    """An answer that may be typed. `data` are the bytes; they are told once typed, unless `hidden` or for a secret."""
 
     id: str
     prompt: str
@@ -64,8 +64,7 @@ class Answers:
         self._typing: tuple[Candidate, Prompt] | None = None
         self._behind: deque[Candidate] = deque()
         self._line = Line()
-        # Typed on consoles, and the terminal has not said whether it takes them: of each the prompt that was open then.
-        self._pieces: deque[Prompt | None] = deque()
+        self._pieces = 0  # typed on consoles, and the terminal has not said whether it takes them
 
     def offer(self, candidate: Candidate) -> None:
         """Take it if it is the first, and tell what became of it."""
@@ -75,9 +74,11 @@ class Answers:
             if len(self._behind) < MAX_BEHIND:
                 self._behind.append(candidate)
             else:
-                self._refuse(candidate, "too many answer at once")
+                self._refuse(candidate, "too many answers at once")
         elif (prompt := self._asking.open) is None or prompt.id != candidate.prompt:
             self._decide(candidate, self._answered(candidate, Result.STALE))
+        elif prompt.secret and candidate.origin is Origin.OPERATOR and not candidate.hidden:
+            self._refuse(candidate, "the program asks for a secret, which must be sealed")
         elif self._line.is_begun:
             self._refuse(candidate, "somebody has begun to type an answer on an attached console")
         else:
@@ -94,13 +95,14 @@ class Answers:
             self._take(candidate, prompt)
         self.go_on()
 
-    def console_types(self) -> None:
-        """An attached console types something: whether it answers is known when the terminal has it."""
-        self._pieces.append(self._asking.open)
+    def console_types(self) -> Prompt | None:
+        """An attached console types something: for which prompt. Its echo may come before `console_typed`."""
+        self._pieces += 1
+        return self._asking.open
 
-    def console_typed(self, data: bytes, words: str) -> None:
+    def console_typed(self, prompt: Prompt | None, data: bytes, words: str) -> None:
         """The terminal has it, or with `words` has refused it. What is typed until Enter for a prompt is an answer."""
-        prompt = self._pieces.popleft()
+        self._pieces -= 1
         if not words:
             self._collect(prompt, data)
         self.go_on()
@@ -160,7 +162,7 @@ class Answers:
             candidate.by,
             at=time.time(),
             asked=asked,
-            text=None if candidate.hidden else text_of(candidate.data),
+            text=None if asked is None or asked.secret or candidate.hidden else text_of(candidate.data),
             first=first,
             detail=detail,
         )

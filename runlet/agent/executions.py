@@ -47,6 +47,7 @@ from runlet.model import duration, size
 from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State, advance
 from runlet.model.logs import Overflow
+from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     MAX_COUNT,
@@ -243,8 +244,8 @@ class Executions:
         elif held.session is None:
             answer("the program has not started")
         else:
-            held.answers.console_types()
-            held.session.type(piece, partial(_console_typed, held, piece, answer))
+            prompt = held.answers.console_types()
+            held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
 
     def answer(self, message: Answer, done: Callable[[], None]) -> None:
         """An operator's answer. `done` is called when it is decided what becomes of it."""
@@ -253,11 +254,8 @@ class Executions:
             self._tell(_not_typed(message, Result.STALE))
             done()
             return
-        prompt = held.asking.prompt
         try:
             data = sealing.open_(message.typed, self._key, message.context) if message.sealed else message.typed
-            if not message.sealed and prompt is not None and prompt.id == message.prompt and prompt.secret:
-                raise ProtocolError("the program asks for a secret, which must be sealed")
         except ProtocolError as error:
             self._tell(_not_typed(message, Result.REFUSED, error.message))
             done()
@@ -493,8 +491,8 @@ class Executions:
         return held
 
 
-def _console_typed(held: Held, piece: Input, answer: Callable[[str], None], words: str) -> None:
-    held.answers.console_typed(piece.data, words)
+def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:
+    held.answers.console_typed(prompt, piece.data, words)
     answer(words)
 
 

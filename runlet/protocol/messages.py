@@ -248,7 +248,7 @@ class Answered:
     by: str  # who answered, in words
     at: float  # device clock, seconds since the epoch
     asked: Prompt | None = None  # taken: the prompt itself
-    text: str | None = None  # what was typed, without its Enter; None of a secret
+    text: str | None = None  # taken: what was typed, without its Enter; None of a secret
     first: First | None = None  # late: who was first
     detail: str = ""  # refused: why, in words
 

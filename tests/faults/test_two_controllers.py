@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from runlet.cli import inbox
+from runlet.cli.inbox import Question
 from runlet.client.api import Api
 from runlet.client.attachment import attach
+from runlet.controller.answering import DECISION_SECONDS
+from runlet.model.answer import Result
 from runlet.model.execution import STARTED, State
 from runlet.model.job import Job
 from runlet.model.schedule import Misfire, Overlap, Schedule
@@ -67,6 +72,28 @@ async def test_a_console_sees_the_same_at_either_controller(controllers: tuple[F
     assert Notice(execution.id, "not typed: another console is typing") in console.events
     assert console.seen[execution.id] == second.transcript(run, "pi-1")
     assert isinstance(console.events[-1], Settled)
+
+
+def test_questions_are_answered_at_either_controller(controllers: tuple[Fleet, Fleet]):
+    """The first hears what the device says; who answered at the second is told at once, and knows who was first."""
+    first, second = controllers
+    run = second.exec(["bash", "-c", "read -p 'Where? ' a; echo got:$a; read -p 'Then? ' b; echo $b"], on="pi-1")
+    with first.api() as one, second.api() as two:
+
+        def asked(api: Api) -> list[Question]:
+            return [question for group in inbox.groups(api.prompts(run.id)) for question in group.questions]
+
+        questions = wait_until(lambda: asked(two), "the question")
+        assert asked(one) == questions
+        begin = time.monotonic()
+        [taken] = two.answer(inbox.answers(questions, b"here\r", "ann"))
+        assert time.monotonic() - begin < DECISION_SECONDS, "it was told, and did not look at the end"
+        [late] = one.answer(inbox.answers(questions, b"there\r", "bob"))
+        assert (taken.result, late.result, late.first, late.first_by) == (Result.TAKEN, Result.LATE, taken.id, "ann")
+        [then] = wait_until(lambda: list(one.prompts(run.id)), "the next question")
+        assert then.prompt.text.endswith("Then?")
+        one.cancel(run.id)
+    assert b"got:here" in second.transcript(run, "pi-1")
 
 
 @pytest.mark.parametrize("dies", ["first", "second"])

@@ -48,8 +48,7 @@ class Bench:
         return id_
 
     def console(self, data: bytes, words: str = "") -> None:
-        self.answers.console_types()
-        self.answers.console_typed(data, words)
+        self.answers.console_typed(self.answers.console_types(), data, words)
 
 
 def test_the_first_is_taken_and_the_second_learns_whose_it_was() -> None:
@@ -168,10 +167,10 @@ def test_what_a_console_has_begun_keeps_answers_out_until_it_is_erased() -> None
 def test_an_answer_waits_for_what_becomes_of_a_consoles_keys() -> None:
     bench = Bench()
     prompt = bench.ask(b"Go on? ")
-    bench.answers.console_types()
+    open_then = bench.answers.console_types()
     bench.offer(prompt)
     assert bench.typed == []
-    bench.answers.console_typed(b"n\r", "")
+    bench.answers.console_typed(open_then, b"n\r", "")
     assert [(one.origin, one.result) for one in bench.told] == [
         (Origin.CONSOLE, Result.TAKEN),
         (Origin.OPERATOR, Result.LATE),
@@ -181,11 +180,10 @@ def test_an_answer_waits_for_what_becomes_of_a_consoles_keys() -> None:
 def test_what_a_console_types_counts_though_its_echo_and_more_come_first() -> None:
     bench = Bench()
     bench.ask(b"Go on? ")
-    bench.answers.console_types()
-    bench.answers.console_types()
+    first, second = bench.answers.console_types(), bench.answers.console_types()
     bench.asking.printed(b"y\r\nwent on\r\n")
-    bench.answers.console_typed(b"y", "")
-    bench.answers.console_typed(b"\r", "")
+    bench.answers.console_typed(first, b"y", "")
+    bench.answers.console_typed(second, b"\r", "")
     assert [(one.origin, one.text) for one in bench.told] == [(Origin.CONSOLE, "y")]
 
 
@@ -203,6 +201,15 @@ def test_secrets_are_told_without_their_text() -> None:
     assert [one.text for one in bench.told] == [None, None]
 
 
+def test_an_operators_secret_that_is_not_hidden_is_not_typed() -> None:
+    bench = Bench()
+    prompt = bench.ask(b"Password: ", echo=False)
+    bench.offer(prompt, b"s3cret\r")
+    assert bench.typed == []
+    [refused] = bench.told
+    assert (refused.detail, refused.text) == ("the program asks for a secret, which must be sealed", None)
+
+
 def test_nothing_is_collected_of_keys_for_a_full_screen() -> None:
     bench = Bench()
     prompt = bench.ask(b"\x1b[?1049h\x1b[HChoose one", lines=False, echo=False, own_screen=True)
@@ -217,7 +224,7 @@ def test_a_crowd_is_refused() -> None:
     prompt = bench.ask(b"Go on? ")
     for _ in range(MAX_BEHIND + 2):
         bench.offer(prompt)
-    assert [one.detail for one in bench.told] == ["too many answer at once"]
+    assert [one.detail for one in bench.told] == ["too many answers at once"]
 
 
 class Race(RuleBasedStateMachine):

@@ -23,6 +23,24 @@ What the detection of prompts finds among real programs. [How it decides](../exp
 written by `python -m tests.prompts.report`, which runs every program below on a terminal with a holder; the tests run
 them too, and fail below 97 % found or above 1 % false alarms.
 
+## Answers
+
+[Who answers](../explanation/prompts.md#who-answers), and [how](../how-to/answer-questions.md). What is bounded:
+
+| what | bound | beyond it |
+|---|---|---|
+| what is typed for a prompt | 4,096 bytes | it is refused; a pasted file goes through `attach` |
+| what is kept of its text | 1,000 characters | the rest is left out |
+| who answered, in words | 100 characters | it is refused; the command line cuts its own |
+| answers in one request | 1,000 | it is refused |
+| how long a request waits for the devices | 3 s | it tells what is known; `show` has the rest |
+| how old an answer may be when it is typed | 10 s | the broker drops it |
+| answers of one execution that wait for what becomes of another | 256 | they are refused |
+| prompts whose answers an agent knows | 16, after its restart 1 | older ones are stale; the controller knows the first |
+| what is typed on consoles or declared, kept of one execution | 1,000 answers | it is typed, and not listed |
+
+## What is found
+
 """
 
 
@@ -53,13 +71,13 @@ def page(corpus: list[Seen]) -> str:
         f"screens, after 2 s of silence, are found to wait in {_share(hidden, len(asking))} of the programs that do, "
         f"and in {_share(alarms, len(working))} of those that do not.",
         "",
-        "## Programs that wait for a person",
+        "### Programs that wait for a person",
         "",
         "| program | expected | found | confidence | the question |",
         "|---|---|---|---|---|",
         *(_row(seen) for seen in asking),
         "",
-        "## Programs that work",
+        "### Programs that work",
         "",
         "| program | found |",
         "|---|---|",

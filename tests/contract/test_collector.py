@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlmodel import Session, col
 
 from runlet.amqp.consumer import Consumer, Delivery
 from runlet.amqp.publisher import Publisher
-from runlet.controller import devices
+from runlet.controller import answers, devices
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
@@ -24,10 +25,12 @@ from runlet.controller.tables import Execution
 from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
+from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State
+from runlet.model.prompt import Kind, Prompt
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Goodbye, Hello, Message, encode
+from runlet.protocol.messages import Answer, Answered, Goodbye, Hello, Message, encode
 from runlet.protocol.views import RunView
 from tests.contract.operations import launched, record, report, shown
 from tests.harness import PATIENCE_SECONDS
@@ -135,3 +138,21 @@ async def test_a_device_that_came_and_left_in_one_batch_is_away(store: Store, co
     now = datetime.now(UTC)
     connected = await store.transact(lambda session: devices.connected(session, now))
     assert (connected["pi-1"], connected["pi-2"]) == (False, True)
+
+
+async def test_an_answer_whose_message_was_lost_is_known_by_the_next_report(store: Store, collecting: Collecting):
+    run = await launched(store, "pi-1")
+    [view] = run.executions
+    prompt = Prompt("8-abc", 8, "Go on?", secret=False, kind=Kind.PROMPT, confidence=0.9, fingerprint="abc")
+    one = Answer(str(uuid.uuid4()), view.id, 1, prompt.id, "eQ0=", sealed=False, by="ann")
+    await collecting.deliver([report(view, Event.ASK, 3, prompt=prompt)])
+    await store.transact(lambda session: answers.give(session, [one], datetime.now(UTC)))
+    told = Answered(one.id, view.id, 1, prompt.id, Result.TAKEN, Origin.OPERATOR, "ann", 0.0, prompt, "y")
+    decided: list[str] = []
+    collecting.collector.on_answered = decided.extend
+    await collecting.deliver([report(view, Event.RESUME, 4, answered=told)])
+    assert decided == [one.id]
+    await collecting.deliver([report(view, Event.SUCCEED, 5, answered=told), ("pi-1", told)])
+    kept = await store.transact(lambda session: answers.of_run(session, run.id, 10))
+    assert [(answer.id, answer.result) for answer in kept] == [(one.id, Result.TAKEN)]
+    assert decided == [one.id], "told again, it is no news"

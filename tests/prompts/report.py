@@ -36,7 +36,7 @@ them too, and fail below 97 % found or above 1 % false alarms.
 | how long a request waits for the devices | 3 s | it tells what is known; `show` has the rest |
 | how old an answer may be when it is typed | 10 s | the broker drops it |
 | answers of one execution that wait for what becomes of another | 256 | they are refused |
-| prompts whose answers an agent knows | 16, after its restart 1 | older ones are stale; the controller knows the first |
+| prompts whose answers an agent knows | 16, after its restart 1 | older ones are stale; the controller knows whose |
 | what is typed on consoles or declared, kept of one execution | 1,000 answers | it is typed, and not listed |
 
 ## What is found

@@ -82,7 +82,8 @@ def answer(
     by = operator(os.environ)[: rules.MAX_BY]
     pressed = b"".join(map(keyboard.key, keys))
     with options.endpoint().api() as api:
-        if text is None and not keys and secret_file is None and is_interactive():
+        gives_none = text is None and not keys and secret_file is None
+        if gives_none and is_interactive() and output is Output.TABLE:
             return _one_after_another(api, question, where, run, by)
         if question is None:
             raise InvalidInput("which question is not said", "name its id; see them with: runlet prompts")
@@ -115,8 +116,8 @@ def _data(group: Group, text: str | None, pressed: bytes, secret_file: Path | No
         )
     if secret_file is not None and str(secret_file) != STDIN:
         line = _first_line(secret_file)
-    elif text is None and not pressed:
-        line = sys.stdin.buffer.readline().rstrip(b"\r\n")
+    elif secret_file is not None or (text is None and not pressed):
+        line = _line_of_stdin()
     else:
         line = (text or "").encode()
     return _bounded(line + (pressed or keyboard.ENTER))
@@ -126,6 +127,13 @@ def _bounded(data: bytes) -> bytes:
     if len(data) > rules.MAX_BYTES:
         raise InvalidInput(f"an answer has {rules.MAX_BYTES} bytes at most", "for more: runlet attach RUN < FILE")
     return data
+
+
+def _line_of_stdin() -> bytes:
+    line = sys.stdin.buffer.readline()
+    if not line:
+        raise InvalidInput("stdin is empty, and no text is given", "for Enter alone, give an empty text: ''")
+    return line.rstrip(b"\r\n")
 
 
 def _first_line(path: Path) -> bytes:

@@ -102,6 +102,7 @@ class Held:
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
+    has_slot: bool = False  # it is among the programs of which so many may run at once
 
     @property
     def key(self) -> tuple[str, int]:
@@ -139,7 +140,7 @@ class Executions:
         self._post = post
         self._held: dict[tuple[str, int], Held] = {}
         self._waiting: deque[Held] = deque()
-        self._running = 0
+        self._slots = 0  # taken
         self._held_back = True  # until the controller has welcomed us
         self._stopping = False
 
@@ -332,7 +333,7 @@ class Executions:
 
     def _start_waiting(self) -> None:
         """Start in order of acceptance, as many as may run at once."""
-        while self._waiting and self._running < self._config.parallel and not (self._held_back or self._stopping):
+        while self._waiting and self._slots < self._config.parallel and not (self._held_back or self._stopping):
             self._start(self._waiting.popleft())
 
     def _start(self, held: Held) -> None:
@@ -353,7 +354,7 @@ class Executions:
         if connection := self._holders.connect(held.name):
             self._follow(held, connection)
         elif started:
-            self._running += 1
+            self._take_slot(held)
             held.ending = self._tasks.start(self._await_end(held, Lost()))
         else:
             return False
@@ -361,8 +362,21 @@ class Executions:
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
         held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed)
-        self._running += 1
+        self._take_slot(held)
         held.ending = self._tasks.start(self._attend(held, held.session))
+
+    def _take_slot(self, held: Held) -> None:
+        """The program runs. It may be one more than may run at once: what waited for a person has gone on, and nothing
+        holds a program back that goes on. Nothing is started then until enough have ended.
+        """
+        self._slots += not held.has_slot
+        held.has_slot = True
+
+    def _give_slot(self, held: Held) -> None:
+        """The program has ended, or waits for a person, which may take days: another may run."""
+        self._slots -= held.has_slot
+        held.has_slot = False
+        self._start_waiting()
 
     async def _attend(self, held: Held, session: Session) -> None:
         """Until the program has ended and its outcome is in the journal."""
@@ -378,10 +392,8 @@ class Executions:
 
     async def _look_elsewhere(self, held: Held) -> None:
         for _ in range(ELSEWHERE_TIMES):
-            self._running -= 1
             if self._resume(held):
                 return
-            self._running += 1
             await asyncio.sleep(ELSEWHERE_SECONDS)
         await self._await_end(held, Lost())
 
@@ -399,12 +411,19 @@ class Executions:
         if not is_another:
             return
         self._is_started(held)
-        self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
+        waits = held.asking.prompt is not None
+        self._advance(held, Event.ASK if waits else Event.RESUME)
         held.report = replace(held.report, prompt=held.asking.prompt)
         if held.report.version >= held.reserved:
             held.reserved = held.report.version + RESERVED_VERSIONS
             self._journal.note(self._reserving(held))
         self._report(held.report)
+        if held.session:
+            held.session.waits(for_person=waits)
+        if waits:
+            self._give_slot(held)
+        else:
+            self._take_slot(held)
 
     def _reserving(self, held: Held) -> Report:
         """The report as the journal has it: an agent that begins again looks for itself what the program does."""
@@ -429,8 +448,7 @@ class Executions:
             case _:
                 self._end(held, Event.FAIL, _not_started("its holder ended before it"))
         held.session = None
-        self._running -= 1
-        self._start_waiting()
+        self._give_slot(held)
 
     def _end(self, held: Held, event: Event, detail: str, ended: Ended | None = None) -> None:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""

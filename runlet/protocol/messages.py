@@ -287,7 +287,8 @@ class Report:
     signal: int | None = None
     detail: str = ""  # why it failed or was rejected, in words
     output_length: int = 0  # bytes the terminal has produced; final with an outcome
-    seconds: float | None = None  # how long the program ran, by the device's monotonic clock
+    # How long the program ran, by the device's monotonic clock, without the time that it waited for a person.
+    seconds: float | None = None
     kept_from: int = 0  # with an outcome: the agent has the output from this offset on
     run: int = 0  # what the program was told as RUNLET_RUN; 0 of what was cancelled before its Execute came
     job: str = ""

@@ -46,7 +46,7 @@ class ExecutionView:
     queued_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    seconds: float | None  # how long the program ran
+    seconds: float | None  # how long the program ran, without the time that it waited for a person
     output_length: int  # bytes, with those that are not kept
     released_at: datetime | None = None  # None: it waits for its turn in the rollout
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before

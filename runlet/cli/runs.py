@@ -87,6 +87,13 @@ _STAYING_OPTIONS = (
 )
 
 
+_no_input_option = click.option(
+    "--no-input",
+    is_flag=True,
+    help="Ask nobody: a program that asks what no declared answer answers fails at once.",
+)
+
+
 def _staying(command: F) -> F:
     """Gives a command that starts a run these options, which it gets as `staying`."""
 
@@ -111,6 +118,7 @@ def _staying(command: F) -> F:
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @variables_option
+@_no_input_option
 @_staying
 @pass_options
 def run(
@@ -120,6 +128,7 @@ def run(
     args: tuple[str, ...],
     target: Target | None,
     variables: tuple[tuple[str, str], ...],
+    no_input: bool,
 ) -> int:
     """Run a job with arguments.
 
@@ -134,17 +143,19 @@ def run(
       runlet run backup /var/lib --on pi-1,pi-2
       runlet run backup --detach -e archive=/mnt/usb -- --full
       runlet run backup --wait --timeout 3600 --junit backup.xml
+      runlet run upgrade --no-input
     """
-    start = _starter(job=job, args=args, target=target, variables=dict(variables))
+    start = _starter(job=job, args=args, target=target, variables=dict(variables), no_input=no_input)
     return _launch(options, staying, start)
 
 
 @click.command("exec")
 @click.argument("target", type=TargetType(), shell_complete=patterns)
 @click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
+@_no_input_option
 @_staying
 @pass_options
-def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...]) -> int:
+def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...], no_input: bool) -> int:
     """Run a command on devices, without a job.
 
     TARGET holds patterns, comma-separated, or is one of all, any, enrolled, local. COMMAND is not given to a shell.
@@ -156,7 +167,7 @@ def exec_(options: Options, staying: _Staying, target: Target, command: tuple[st
       runlet exec pi-1 -- htop
       runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
     """
-    return _launch(options, staying, _starter(command=command, target=target))
+    return _launch(options, staying, _starter(command=command, target=target, no_input=no_input))
 
 
 @click.command()

@@ -145,8 +145,12 @@ class Api:
         terminal: TerminalSize | None = None,
         term: str = DEFAULT_TERM,
         variables: Mapping[str, str] | None = None,
+        no_input: bool = False,
     ) -> RunView:
-        """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks."""
+        """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks.
+
+        With `no_input` nobody is asked: a program that asks fails.
+        """
         content = {
             "job": job,
             "command": None if command is None else list(command),
@@ -162,6 +166,7 @@ class Api:
             "terminal": to_json(terminal or TerminalSize()),
             "term": term,
             "variables": dict(variables or {}),
+            "no_input": no_input,
         }
         return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
 

@@ -93,6 +93,7 @@ class RunBody(BaseModel):
     terminal: TerminalBody = TerminalBody()
     term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
     variables: Variables = {}
+    no_input: bool = False
 
 
 class OneAnswerBody(BaseModel):
@@ -159,6 +160,7 @@ def launch_request(body: RunBody) -> launches.Request:
         terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
         term=body.term,
         variables=body.variables,
+        no_input=body.no_input,
     )
 
 

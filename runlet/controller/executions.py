@@ -37,7 +37,7 @@ COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
 # Of the columns, those that a report moves.
 _MOVED = (
     *("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at"),
-    *("counts_as", "prompt", "asked_at"),
+    *("counts_as", "prompt", "asked_at", "unanswered"),
 )
 _RECORD = update(TABLE).where(
     TABLE.c.id == bindparam("known"),
@@ -132,6 +132,7 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         ended_at=now,
         prompt=None,
         asked_at=None,
+        unanswered=report.unanswered,
     )
 
 

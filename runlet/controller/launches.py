@@ -24,6 +24,7 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput
+from runlet.model import declared_answers
 from runlet.model.execution import OUTCOMES, Event, State, advance
 from runlet.model.logs import Logs
 from runlet.model.release import PLAN_KEYS
@@ -60,6 +61,7 @@ class Request:
     terminal: TerminalSize = field(default_factory=TerminalSize)
     term: str = DEFAULT_TERM
     variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
+    no_input: bool = False  # nobody is asked, whatever the job says
     fire_time: FireTime | None = None  # when it is not an operator who asks
 
 
@@ -132,6 +134,7 @@ _OF_ONE_LAUNCH = frozenset(
         "rerun_of",
         "adopted_from",
         "rollout_state",
+        "told",
         "waits_for",
         "decide_at",
         "scheduled_for",
@@ -219,6 +222,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
     logs = job.logs if job else Logs()
+    rules = job.input if job else declared_answers.BY_DEFAULT
     plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
     run = Run(
         job=job.name if job else None,
@@ -234,6 +238,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         timeout=job.timeout.total_seconds() if job and job.timeout else None,
         output_limit=logs.limit,
         overflow=logs.overflow,
+        input=(rules.unattended() if request.no_input else rules).to_mapping(),
+        notify=[one.to_mapping() for one in job.notify] if job else None,
         where=target.where,
         where_custom=list(target.patterns),
         barred=sorted(job.barred) if job else [],

@@ -19,8 +19,9 @@ from typing import ClassVar, get_args
 
 from runlet import sealing
 from runlet.errors import ProtocolError
-from runlet.model import answer, environment, facts
+from runlet.model import answer, declared_answers, environment, facts
 from runlet.model.answer import First, Origin, Result
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import Event
 from runlet.model.facts import FactValue
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
@@ -29,7 +30,7 @@ from runlet.model.prompt import mistake as prompt_mistake
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
-# may escape sixfold.
+# may escape sixfold, and declared answers of 64 KiB, which it may escape twofold.
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 # What a database and JSON hold exactly: reports come from devices, which may be hostile.
 MAX_COUNT = 2**53
@@ -80,8 +81,9 @@ class Execute:
     terminal: TerminalSize
     term: str  # TERM
     environment: dict[str, str] = field(default_factory=dict)  # what the controller sets for the program
-    timeout: float | None = None  # seconds the program may run, by the device's monotonic clock
+    timeout: float | None = None  # seconds the program may run, as Report.seconds counts them
     logs: Logs = field(default_factory=Logs)  # what becomes of a program that prints more than is kept
+    input: Rules = declared_answers.BY_DEFAULT  # what is done about its questions, on this device
 
     def __post_init__(self) -> None:
         if mistake := environment.mistake(self.environment):
@@ -90,6 +92,8 @@ class Execute:
             raise ProtocolError("a timeout is out of range")
         if not LEAST_LIMIT <= self.logs.limit <= MOST_LIMIT:
             raise ProtocolError("a limit of output is out of range")
+        if found := next(declared_answers.mistakes(self.input), None):
+            raise ProtocolError(f"an answer cannot be applied: {found}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +298,13 @@ class Report:
     job: str = ""
     prompt: Prompt | None = None  # with `ask`: what it waits with
     answered: Answered | None = None  # the last answer that was taken
+    unanswered: bool = False  # with `fail`: it was ended because nobody answered its question
 
     def __post_init__(self) -> None:
         if self.prompt is not None and self.event is not Event.ASK:
             raise ProtocolError(f"a report of {self.event} has no prompt")
+        if self.unanswered and self.event is not Event.FAIL:
+            raise ProtocolError(f"a report of {self.event} is not about a question")
         if self.prompt is not None and (mistake := prompt_mistake(self.prompt)):
             raise ProtocolError(mistake)
         sizes = (self.output_length, self.kept_from, self.prompt.offset if self.prompt else 0)

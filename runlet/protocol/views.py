@@ -57,6 +57,7 @@ class ExecutionView:
     counts_as: State | None = None
     prompt: Prompt | None = None  # what it waits with
     asked_at: datetime | None = None  # since when, by the controller's clock
+    unanswered: bool = False  # it was ended because nobody answered its question
 
     @property
     def is_over(self) -> bool:

@@ -15,7 +15,7 @@ from runlet.model import environment, pattern
 from runlet.model.inventory import large_variables
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.spec import schedules, schema, spread, template
+from runlet.spec import answers, schedules, schema, spread, template
 from runlet.spec.document import MAX_PROBLEMS, Address, Document
 from runlet.spec.foreign import unspeakable
 from runlet.spec.template import MAX_FILE_TOKENS, MAX_SCRIPT_BYTES
@@ -35,7 +35,7 @@ def from_mapping(content: Any) -> Job:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
     if not mistakes:
-        mistakes = [message for _, message in (*spread.mistakes(content), *schedules.mistakes(content))]
+        mistakes = [message for _, message in _beyond_schema(content)]
     if not mistakes:
         try:
             job = Job.from_mapping(content)
@@ -62,12 +62,17 @@ def mistakes(document: Document) -> list[Problem]:
     found += islice(_in_entrypoints(document), MAX_PROBLEMS)
     for key, value in _declared(document):
         if isinstance(value, dict):
-            told = (*spread.mistakes(value), *schedules.mistakes(value))
-            found += [document.problem((key, *address), message) for address, message in told]
+            found += [document.problem((key, *address), message) for address, message in _beyond_schema(value)]
             found += _in_environment(document, (key, "env"), value.get("env"))
             found += _in_variables(document, (key, "vars"), value.get("vars"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     return found
+
+
+def _beyond_schema(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
+    """What a schema cannot say of a job, each mistake with its keys."""
+    for rules in (spread, schedules, answers):
+        yield from rules.mistakes(job)
 
 
 def _in_scripts(document: Document) -> Iterator[Problem]:

@@ -107,7 +107,9 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         if view.counts_as is not None:  # it was asked back meanwhile: what was said of that holds until it starts
             detail, counts_as = (view.detail, view.counts_as) if state is State.DELIVERED else (report.detail, None)
         else:
-            detail, counts_as = report.detail or view.detail, None  # the latter may have overtaken its start's report
+            # What is known already may have overtaken its start's report; of a question, the report says all.
+            detail = report.detail if report.event in (Event.ASK, Event.RESUME) else report.detail or view.detail
+            counts_as = None
         is_same = view.prompt and report.prompt and view.prompt.id == report.prompt.id
         return replace(
             view,

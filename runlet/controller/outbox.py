@@ -161,6 +161,7 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run | None, 
             timeout=run.timeout,
             logs=Logs(run.output_limit, run.overflow),
             input=Rules.from_mapping(run.input).on(row.device),
+            secrets=execution.secrets,
         ),
         execution.expires_at,
     )

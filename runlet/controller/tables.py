@@ -142,7 +142,7 @@ class Run(SQLModel, table=True):
     told: bool = False  # its end was noticed, and written down for whoever is to be told
     output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # bytes kept of what an attempt prints
     overflow: Overflow = _enum(Overflow, default=Overflow.KEEP_ENDS)  # what becomes of a program that prints more
-    input: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # declared_answers.Rules
+    input: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # its Rules
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
     barred: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -207,6 +207,8 @@ class Execution(SQLModel, table=True):
     counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
     prompt: Prompt | None = Field(default=None, sa_column=Column(PromptColumn))  # what it waits with
     asked_at: datetime | None = _instant(nullable=True)
+    # By name, sealed for its device, in Base64.
+    secrets: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     told_prompt: str | None = None  # the last question that was noticed, and written down likewise
     unanswered: bool = False  # it was ended because nobody answered its question
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it

@@ -24,6 +24,9 @@ MATCHED_CHARACTERS = 400
 # Two repetitions without a bound and a small choice: on a small device such a search takes a tenth of a second at most.
 MATCHED_WAYS = 200_000
 QUESTION = Subject("what is searched", MATCHED_CHARACTERS, MATCHED_WAYS)
+# A secret: a passphrase, not a file. With Base64 and what seals it, a command with a hundred of them stays small.
+MAX_SECRET_BYTES = 1000
+_MAX_BOX_CHARACTERS = 1500
 # A text of so many characters fits into a line of a terminal (4,095 bytes), whatever they are.
 MAX_SENT = 1000
 # More is a program of its own.
@@ -38,6 +41,10 @@ MOST_USES = 10
 # A secret is asked for again when it was typed twice on purpose (a new password), or when it was wrong, and then the
 # account may be locked after three.
 MOST_SECRET_USES = 2
+
+# As the schema has it.
+SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 class Mode(StrEnum):
@@ -175,6 +182,18 @@ def match_mistake(text: str) -> str | None:
         compile_bounded(text, QUESTION, re.MULTILINE)
     except RefusedRegex as refused:
         return f"column {refused.position + 1} of the expression: {refused.message}"
+    return None
+
+
+def secrets_mistake(boxes: Mapping[str, str]) -> str | None:
+    """What is wrong with the sealed secrets of a device; what is in them only the device can say."""
+    if len(boxes) > MAX_RULES:
+        return f"more than {MAX_RULES} secrets are given"
+    for name, box in boxes.items():
+        if not SECRET_NAME.fullmatch(name):
+            return f"{name[:40]!r} names no secret"
+        if not (_BASE64.fullmatch(box) and len(box) <= _MAX_BOX_CHARACTERS):
+            return f"the secret {name} is not sealed, in Base64"
     return None
 
 

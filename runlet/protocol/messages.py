@@ -30,7 +30,7 @@ from runlet.model.prompt import mistake as prompt_mistake
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
-# may escape sixfold, and declared answers of 64 KiB, which it may escape twofold.
+# may escape sixfold, declared answers of 64 KiB, which it may escape twofold, and their secrets, 150 KB.
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 # What a database and JSON hold exactly: reports come from devices, which may be hostile.
 MAX_COUNT = 2**53
@@ -84,6 +84,7 @@ class Execute:
     timeout: float | None = None  # seconds the program may run, as Report.seconds counts them
     logs: Logs = field(default_factory=Logs)  # what becomes of a program that prints more than is kept
     input: Rules = declared_answers.BY_DEFAULT  # what is done about its questions, on this device
+    secrets: dict[str, str] = field(default_factory=dict)  # by name: boxes that its key opens, in Base64
 
     def __post_init__(self) -> None:
         if mistake := environment.mistake(self.environment):
@@ -92,7 +93,7 @@ class Execute:
             raise ProtocolError("a timeout is out of range")
         if not LEAST_LIMIT <= self.logs.limit <= MOST_LIMIT:
             raise ProtocolError("a limit of output is out of range")
-        if found := next(declared_answers.mistakes(self.input), None):
+        if found := next(declared_answers.mistakes(self.input), None) or declared_answers.secrets_mistake(self.secrets):
             raise ProtocolError(f"an answer cannot be applied: {found}")
 
 
@@ -407,6 +408,11 @@ WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
 def answer_context(execution: str, attempt: int, prompt: str) -> bytes:
     """What a secret answer is sealed for."""
     return sealing.context("answer", execution, str(attempt), prompt)
+
+
+def secret_context(device: str, name: str) -> bytes:
+    """What a secret that a job's answers name is sealed for."""
+    return sealing.context("secret", device, name)
 
 
 def encode(message: Message) -> bytes:

@@ -150,6 +150,7 @@ def upgrade() -> None:
         sa.Column("counts_as", sa.String(32), nullable=True),
         sa.Column("prompt", sa.JSON(), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("secrets", sa.JSON(), nullable=False),
         sa.Column("told_prompt", sa.String(), nullable=True),
         sa.Column("unanswered", sa.Boolean(), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),

@@ -15,6 +15,7 @@ from runlet.controller import attempts, deliveries, executions, outbox, releases
 from runlet.controller.deliveries import Effects, End
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, UnknownName
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import Event, State
 from runlet.model.run import derived_state, is_settled
 from runlet.model.target import Where
@@ -144,7 +145,8 @@ def of(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime
     away = executions.away(session, [run.id], now)[run.id]
     earlier = attempts.of_run(session, run.id) if any(view.attempt > 1 for view in views) else ()
     head = _head(run, Counter(view.standing for view in views), away)
-    return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given)
+    secrets = tuple(sorted(Rules.from_mapping(run.input).secrets))
+    return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given, secrets=secrets)
 
 
 def _head(run: Run, states: Mapping[State, int], away: executions.Away) -> dict[str, Any]:

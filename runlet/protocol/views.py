@@ -194,6 +194,7 @@ class RunView(RunHead):
     executions: tuple[ExecutionView, ...]
     earlier: tuple[AttemptView, ...] = ()  # the attempts before the present ones, in order of device and attempt
     variables: dict[str, str] = field(default_factory=dict)  # what the operator gave, which wins over the job's
+    secrets: tuple[str, ...] = ()  # the names of those that its answers send
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ class Questions:
             self._lapse_in(prompt, AGAIN_SECONDS)
 
     def _stands(self, prompt: Prompt) -> bool:
-        return self._asking.prompt is prompt and self._asking.is_open
+        return self._asking.open is prompt
 
     def _opened(self, name: str) -> bytes:
         return sealing.open_(base64.b64decode(self._secrets[name]), self._key, secret_context(self._device, name))

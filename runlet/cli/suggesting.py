@@ -23,7 +23,12 @@ _OF_PEOPLE = (Origin.OPERATOR, Origin.CONSOLE)
 
 @click.group()
 def answers() -> None:
-    """What people answered, as jobs declare it."""
+    """What people answered, as jobs declare it.
+
+    \b
+    Example:
+      runlet answers suggest latest
+    """
 
 
 @answers.command("suggest")

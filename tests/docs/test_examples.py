@@ -83,6 +83,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 HOW_TOS = [
     "write-a-job",
     "attach-and-answer",
+    "answer-without-a-person",
     "run-from-scripts",
     "import-an-ansible-inventory",
     "change-jobs-by-hand",

@@ -32,6 +32,8 @@ RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
 GATHER_SECONDS = 2.0
 # ... and however many come, when the first of them has waited for so long.
 MOST_GATHER_SECONDS = 10.0
+# Open runs that one statement asks about; databases bound how many it may name.
+RUNS_AT_ONCE = 1000
 # Told at once: a run of a large fleet has a few of them, not one a device.
 MOST_AT_ONCE = 20
 # In one notification: what a person reads. The numbers of all are in it.
@@ -63,9 +65,16 @@ def notice(session: Session, always: Sequence[Notify], now: datetime) -> bool:
     """Write down what is new; whether something is. `always` is told of every run."""
     columns = col(Run.id), col(Run.job), col(Run.notify)
     open_ones = [_Told(*row) for row in session.execute(select(*columns).where(col(Run.told).is_(False)))]
-    standings = runs.standings(session, [run.id for run in open_ones])
     found = False
-    for run in open_ones:
+    for start in range(0, len(open_ones), RUNS_AT_ONCE):
+        found |= _notice(session, open_ones[start : start + RUNS_AT_ONCE], always, now)
+    return found
+
+
+def _notice(session: Session, some: Sequence[_Told], always: Sequence[Notify], now: datetime) -> bool:
+    standings = runs.standings(session, [run.id for run in some])
+    found = False
+    for run in some:
         states = standings[run.id]
         wanted = [*always, *(Notify.from_mapping(one) for one in run.notify or ())]
         if is_settled(states):

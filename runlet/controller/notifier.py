@@ -92,7 +92,7 @@ async def _run(command: Sequence[str], body: bytes) -> None:
     except TimeoutError:
         raise Unavailable(f"{command[0]} took longer than {COMMAND_SECONDS:.0f} s") from None
     finally:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # the latter of what has become another user's
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
     if process.returncode:

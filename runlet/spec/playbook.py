@@ -60,6 +60,9 @@ def mistakes(document: Document) -> list[Problem]:
         found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
     found += islice(_in_scripts(document), MAX_PROBLEMS)
     found += islice(_in_entrypoints(document), MAX_PROBLEMS)
+    settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
+    if isinstance(settings, dict):
+        found += [document.problem((SETTINGS, *address), message) for address, message in answers.mistakes(settings)]
     for key, value in _declared(document):
         if isinstance(value, dict):
             found += [document.problem((key, *address), message) for address, message in _beyond_schema(value)]
@@ -182,7 +185,7 @@ def build(document: Document) -> Iterator[tuple[str, Job]]:
     """The jobs of a document without mistakes, each with its key there."""
     assert isinstance(document.value, dict), "checked against the schema"
     settings: dict[str, Any] = document.value.get(SETTINGS, {})  # type: ignore[assignment]  # likewise
-    default = settings.get("entrypoint")
+    default, default_input = settings.get("entrypoint"), settings.get("input")
     daemons: dict[str, Any] = settings.get("daemons", {})
     barred = frozenset(device for device, rules in daemons.items() if not rules.get("enabled", True))
     for key, value in _declared(document):
@@ -193,6 +196,8 @@ def build(document: Document) -> Iterator[tuple[str, Job]]:
         entrypoint = content.pop("entrypoint", default)
         if entrypoint is not None:
             content["entrypoint"] = _words(entrypoint)
+        if default_input is not None:
+            content.setdefault("input", default_input)
         yield key, Job.from_mapping(content)
 
 

@@ -104,7 +104,7 @@ def _exact(question: str) -> str:
 
 def _told(question: str) -> list[str]:
     """The lines that say what is asked."""
-    lines = [line.strip() for line in question.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in question.splitlines() if line.strip()]
     count = 1
     while count < min(_LINES, len(lines)) and sum(map(str.isalpha, "".join(lines[-count:]))) < _LETTERS:
         count += 1
@@ -115,10 +115,10 @@ def _joined(lines: Sequence[str], *, with_numbers: bool) -> str:
     if not lines:
         return f"^{_END}"
     length = _LINE_CHARACTERS // len(lines)
-    parts = [_escaped(line[-length:]) for line in lines]
+    parts = [_escaped(line.strip()[-length:].strip()) for line in lines]
     if not with_numbers:
         parts = [re.sub("[0-9]+", lambda _: _NUMBER, part) for part in parts]
-    begin = "^" if len(lines[0]) <= length else ""
+    begin = "^" if len(lines[0]) <= length and not lines[0][0].isspace() else ""
     return begin + _BETWEEN.join(parts) + _END
 
 

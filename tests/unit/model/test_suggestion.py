@@ -67,6 +67,12 @@ def test_a_line_that_says_little_is_matched_with_those_above_it() -> None:
     assert not rule.matches("1) yes\n2) no\n#?")
 
 
+def test_a_line_may_be_indented() -> None:
+    (rule,) = rules_of(*of("Disks:\n  Which one?", a="1"))
+    assert rule.match == r"Which one\?\Z"
+    assert rule.matches("Disks:\n  Which one?")
+
+
 def test_what_is_asked_often_may_be_answered_as_often() -> None:
     (rule,) = rules_of(*of("Next?", a="") * 12)
     assert (rule.send, rule.max) == ("", 12)

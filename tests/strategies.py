@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+from datetime import timedelta
 from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
 
 from runlet.model import answer, environment, facts
 from runlet.model.answer import First, Origin
+from runlet.model.declared_answers import MAX_SENT, SECRET_NAME, Mode, Rule, Rules, Unanswered
 from runlet.model.execution import Event
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.model.prompt import MAX_ID, MAX_TEXT, Kind, Prompt
@@ -30,6 +32,14 @@ _COUNTS = st.integers(0, MAX_COUNT)
 _DETAILS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_DETAIL)
 _LINES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=facts.MAX_TEXT)
 _NUMBERS = st.floats(-MAX_COUNT, MAX_COUNT)
+_SENT = st.text(st.characters(codec="utf-8"), max_size=MAX_SENT)
+_RULES = st.builds(
+    Rules,
+    st.sampled_from(Mode),
+    st.none() | st.integers(1, 366 * 24 * 3600).map(lambda seconds: timedelta(seconds=seconds)),
+    st.sampled_from(Unanswered),
+    st.lists(st.builds(Rule, st.sampled_from(["Go on", r"\[Y/n\]$", "a.*b"]), send=_SENT), max_size=3).map(tuple),
+)
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "execution": st.uuids().map(str),
     "terminal": TERMINAL_SIZES,
@@ -53,6 +63,13 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "logs": st.builds(Logs, st.integers(LEAST_LIMIT, MOST_LIMIT)),
     "timeout": st.none() | st.floats(0, MAX_COUNT, exclude_min=True),
     "seconds": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "input": _RULES,
+    "secrets": st.dictionaries(
+        st.from_regex(SECRET_NAME, fullmatch=True),
+        st.binary(min_size=48, max_size=200).map(lambda box: base64.b64encode(box).decode()),
+        max_size=3,
+    ),
+    "unanswered": st.just(False),  # of every event but one
     "prompt": st.none(),
     "answered": st.none(),
     "key": st.none() | st.binary(min_size=32, max_size=32).map(lambda key: base64.b64encode(key).decode()),

@@ -24,6 +24,7 @@ from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
+from runlet.agent.questions import Questions
 from runlet.agent.session import (
     Elsewhere,
     Ending,
@@ -84,6 +85,9 @@ LOST = "its holder was lost while the program ran"
 REBOOTED = "the device was restarted while the program ran"
 UNKNOWN = "the device does not know of it: its journal was lost"
 
+# Behind the event of a verdict: it is for want of an answer.
+_UNANSWERED = " unanswered"
+
 # The version of a report that follows `accept` and `start`, which need no reservation: they are known by what happened.
 _FIRST_ASK = 3
 
@@ -100,9 +104,11 @@ class Held:
     output: OutputSender
     asking: Asking
     answers: Answers
+    questions: Questions
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
+    has_slot: bool = False  # it is among the programs of which so many may run at once
 
     @property
     def key(self) -> tuple[str, int]:
@@ -140,7 +146,7 @@ class Executions:
         self._post = post
         self._held: dict[tuple[str, int], Held] = {}
         self._waiting: deque[Held] = deque()
-        self._running = 0
+        self._slots = 0  # taken
         self._held_back = True  # until the controller has welcomed us
         self._stopping = False
 
@@ -330,7 +336,7 @@ class Executions:
 
     def _start_waiting(self) -> None:
         """Start in order of acceptance, as many as may run at once."""
-        while self._waiting and self._running < self._config.parallel and not (self._held_back or self._stopping):
+        while self._waiting and self._slots < self._config.parallel and not (self._held_back or self._stopping):
             self._start(self._waiting.popleft())
 
     def _start(self, held: Held) -> None:
@@ -351,7 +357,7 @@ class Executions:
         if connection := self._holders.connect(held.name):
             self._follow(held, connection)
         elif started:
-            self._running += 1
+            self._take_slot(held)
             held.ending = self._tasks.start(self._await_end(held, Lost()))
         else:
             return False
@@ -359,8 +365,21 @@ class Executions:
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
         held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed)
-        self._running += 1
+        self._take_slot(held)
         held.ending = self._tasks.start(self._attend(held, held.session))
+
+    def _take_slot(self, held: Held) -> None:
+        """The program runs. It may be one more than may run at once: what waited for a person has gone on, and nothing
+        holds a program back that goes on. Nothing is started then until enough have ended.
+        """
+        self._slots += not held.has_slot
+        held.has_slot = True
+
+    def _give_slot(self, held: Held) -> None:
+        """The program has ended, or waits for a person, which may take days: another may run."""
+        self._slots -= held.has_slot
+        held.has_slot = False
+        self._start_waiting()
 
     async def _attend(self, held: Held, session: Session) -> None:
         """Until the program has ended and its outcome is in the journal."""
@@ -376,10 +395,8 @@ class Executions:
 
     async def _look_elsewhere(self, held: Held) -> None:
         for _ in range(ELSEWHERE_TIMES):
-            self._running -= 1
             if self._resume(held):
                 return
-            self._running += 1
             await asyncio.sleep(ELSEWHERE_SECONDS)
         await self._await_end(held, Lost())
 
@@ -397,8 +414,31 @@ class Executions:
         if not is_another:
             return
         self._is_started(held)
-        self._advance(held, Event.ASK if held.asking.prompt else Event.RESUME)
-        held.report = replace(held.report, prompt=held.asking.prompt)
+        if held.session:
+            held.session.waits(for_person=held.asking.prompt is not None)
+        held.questions.changed(look.silence)
+
+    def _ask(self, held: Held, why: str) -> None:
+        """Its question is a person's, and `why`, where a declared answer was to be expected."""
+        self._advance(held, Event.ASK)
+        held.report = replace(held.report, prompt=held.asking.prompt, detail=why)
+        self._tell_of(held)
+        self._give_slot(held)
+
+    def _go_on(self, held: Held) -> None:
+        """It needs no person, or no longer."""
+        if held.state is State.AWAITING_INPUT:
+            self._advance(held, Event.RESUME)
+            held.report = replace(held.report, detail="")
+            self._tell_of(held)
+            self._take_slot(held)
+
+    def _refuse(self, held: Held, why: str) -> None:
+        """Nobody may be asked, or nobody answered."""
+        if held.session:
+            held.session.end(_verdict(Event.FAIL, why, unanswered=True), politely=True)
+
+    def _tell_of(self, held: Held) -> None:
         if held.report.version >= held.reserved:
             held.reserved = held.report.version + RESERVED_VERSIONS
             self._journal.note(self._reserving(held))
@@ -406,7 +446,7 @@ class Executions:
 
     def _reserving(self, held: Held) -> Report:
         """The report as the journal has it: an agent that begins again looks for itself what the program does."""
-        return replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None)
+        return replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None, detail="")
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
         """The outcome of what has ended: told, or written down, or to be concluded."""
@@ -416,7 +456,8 @@ class Executions:
         match ending:
             case Ended():
                 self._is_started(held)
-                self._end(held, *_judged(ending), ended=ending)
+                event, unanswered, detail = _judged(ending)
+                self._end(held, event, detail, ending, unanswered=unanswered)
             case NotStarted(words):
                 self._end(held, Event.FAIL, _not_started(words))
             case _ if started := self._holders.started(held.name):
@@ -427,15 +468,17 @@ class Executions:
             case _:
                 self._end(held, Event.FAIL, _not_started("its holder ended before it"))
         held.session = None
-        self._running -= 1
-        self._start_waiting()
+        self._give_slot(held)
 
-    def _end(self, held: Held, event: Event, detail: str, ended: Ended | None = None) -> None:
+    def _end(
+        self, held: Held, event: Event, detail: str, ended: Ended | None = None, *, unanswered: bool = False
+    ) -> None:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""
+        held.questions.rest()
         self._advance(held, event)
         length = held.output.buffer.end
         detail = (detail or _full_words(held.command, length))[:MAX_DETAIL]
-        held.report = replace(held.report, detail=detail, output_length=length)
+        held.report = replace(held.report, detail=detail, output_length=length, unanswered=unanswered)
         if ended:
             held.report = replace(
                 held.report,
@@ -485,7 +528,18 @@ class Executions:
             lambda answered: self._answered(held, answered),
             report.answered,
         )
-        held = Held(command, report, state, output, asking, answers, reserved=max(report.version, _FIRST_ASK))
+        questions = Questions(
+            command,
+            self._config.device,
+            self._key,
+            asking,
+            offer=answers.offer,
+            ask=lambda why: self._ask(held, why),
+            go_on=lambda: self._go_on(held),
+            refuse=lambda why: self._refuse(held, why),
+        )
+        reserved = max(report.version, _FIRST_ASK)
+        held = Held(command, report, state, output, asking, answers, questions, reserved)
         self._held[key] = held
         self._tasks.start(output.run())
         return held
@@ -500,9 +554,9 @@ def name_of(execution: str, attempt: int) -> str:
     return f"{execution}.{attempt}"
 
 
-def _verdict(event: Event, detail: str = "") -> str:
+def _verdict(event: Event, detail: str = "", *, unanswered: bool = False) -> str:
     """What a holder is to say of the end that it is asked for."""
-    return f"{event}\n{detail}"
+    return f"{event}{_UNANSWERED if unanswered else ''}\n{detail}"
 
 
 def _verdicts(command: Execute) -> Verdicts:
@@ -515,12 +569,14 @@ def _verdicts(command: Execute) -> Verdicts:
     )
 
 
-def _judged(ended: Ended) -> tuple[Event, str]:
-    """The outcome of a program and why: the verdict of whoever ended it, or what it says itself."""
-    event, _, detail = ended.verdict.decode().partition("\n")
-    if event:
-        return Event(event), detail
-    return (Event.SUCCEED if ended.code == 0 else Event.FAIL), ended.failure.decode(errors="replace")
+def _judged(ended: Ended) -> tuple[Event, bool, str]:
+    """The outcome of a program, whether it is for want of an answer, and why: the verdict of whoever ended it, or what
+    it says itself.
+    """
+    first, _, detail = ended.verdict.decode().partition("\n")
+    if first:
+        return Event(first.removesuffix(_UNANSWERED)), first.endswith(_UNANSWERED), detail
+    return (Event.SUCCEED if ended.code == 0 else Event.FAIL), False, ended.failure.decode(errors="replace")
 
 
 def _unknown(question: Ask) -> Report:

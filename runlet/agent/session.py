@@ -102,6 +102,10 @@ class Session:
     def resize(self, size: TerminalSize) -> None:
         self._send(wire.resize(size.columns, size.rows))
 
+    def waits(self, *, for_person: bool) -> None:
+        """Whether the program waits for a person: then its time does not count."""
+        self._send(wire.waits(for_person))
+
     def end(self, verdict: str, *, politely: bool) -> None:
         """End the program, politely with Ctrl-C first; who asks first gives its end the verdict."""
         self._send(wire.end(verdict.encode(), politely=politely))

@@ -52,6 +52,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "attach": ("runlet.cli.consoles:attach", "Take the terminals of a run."),
         "prompts": ("runlet.cli.prompts:prompts", "List the questions that programs wait with."),
         "answer": ("runlet.cli.answering:answer", "Answer questions of programs."),
+        "answers": ("runlet.cli.suggesting:answers", "Make declared answers of what people answered."),
         "logs": ("runlet.cli.consoles:logs", "Print what a run's programs wrote."),
         "cancel": ("runlet.cli.runs:cancel", "End a run, or its executions on some devices."),
     },

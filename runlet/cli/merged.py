@@ -24,6 +24,7 @@ _LEAST_TEXT_COLUMNS = 24
 
 _DIM = "\x1b[2m"
 _ERASE = "\r\x1b[K"
+_BELL = "\a"
 
 
 @dataclass(slots=True)
@@ -78,9 +79,10 @@ class MergedView:
         return self._paint([_dim(f"-- {line}") for line in lines])
 
     def wait(self, executions: Collection[str]) -> str:
-        """These, and no others, wait for a person."""
+        """These, and no others, wait for a person. The bell tells of one that did not before: nobody may be looking."""
+        bell = _BELL if set(executions) - set(self._waiting) else ""
         self._waiting = executions
-        return self._paint([])
+        return bell + self._paint([])
 
     def resize(self, columns: int) -> str:
         self._columns = columns

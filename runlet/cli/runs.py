@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import wraps
@@ -30,17 +30,19 @@ from runlet.cli.options import (
 from runlet.cli.picture import waiting_words
 from runlet.cli.prefix import device_name
 from runlet.cli.rollouts import details, standing
+from runlet.cli.secrets import Sealed, gather, missing_words, seal, secrets_option
 from runlet.cli.terminal import is_interactive, terminal_size
 from runlet.client.api import DEFAULT_TERM, Api
 from runlet.errors import InvalidInput
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import State
 from runlet.model.run import ExitCode, RunId
 from runlet.model.target import Target
-from runlet.protocol.views import RunView, Steering
+from runlet.protocol.views import DeclaredJob, RunView, Steering
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Starts a run, given this machine's device and whether the run gets this terminal.
-Start = Callable[[Api, str | None, bool], RunView]
+Start = Callable[[Api, str | None, bool, Sealed], RunView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ _STAYING_OPTIONS = (
 )
 
 
+_no_input_option = click.option(
+    "--no-input",
+    is_flag=True,
+    help="Ask nobody: a program that asks what no declared answer answers fails at once.",
+)
+
+
 def _staying(command: F) -> F:
     """Gives a command that starts a run these options, which it gets as `staying`."""
 
@@ -111,6 +120,8 @@ def _staying(command: F) -> F:
     help="Where, instead of the job's own: PATTERN,... or all, any, enrolled, local.",
 )
 @variables_option
+@secrets_option
+@_no_input_option
 @_staying
 @pass_options
 def run(
@@ -120,6 +131,8 @@ def run(
     args: tuple[str, ...],
     target: Target | None,
     variables: tuple[tuple[str, str], ...],
+    secrets: tuple[tuple[str, Path], ...],
+    no_input: bool,
 ) -> int:
     """Run a job with arguments.
 
@@ -134,17 +147,20 @@ def run(
       runlet run backup /var/lib --on pi-1,pi-2
       runlet run backup --detach -e archive=/mnt/usb -- --full
       runlet run backup --wait --timeout 3600 --junit backup.xml
+      runlet run upgrade --no-input
+      runlet run upgrade --secret SUDO_PASSWORD=@password.txt
     """
-    start = _starter(job=job, args=args, target=target, variables=dict(variables))
-    return _launch(options, staying, start)
+    start = _starter(job=job, args=args, target=target, variables=dict(variables), no_input=no_input)
+    return _launch(options, staying, start, lambda api: _secrets_of(api.job(job)), secrets)
 
 
 @click.command("exec")
 @click.argument("target", type=TargetType(), shell_complete=patterns)
 @click.argument("command", metavar="COMMAND [ARG...]", nargs=-1, required=True)
+@_no_input_option
 @_staying
 @pass_options
-def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...]) -> int:
+def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...], no_input: bool) -> int:
     """Run a command on devices, without a job.
 
     TARGET holds patterns, comma-separated, or is one of all, any, enrolled, local. COMMAND is not given to a shell.
@@ -156,7 +172,7 @@ def exec_(options: Options, staying: _Staying, target: Target, command: tuple[st
       runlet exec pi-1 -- htop
       runlet exec pi-1,pi-2 --timeout 60 -- sh -c 'apt-get update && df -h'
     """
-    return _launch(options, staying, _starter(command=command, target=target))
+    return _launch(options, staying, _starter(command=command, target=target, no_input=no_input))
 
 
 @click.command()
@@ -167,9 +183,16 @@ def exec_(options: Options, staying: _Staying, target: Target, command: tuple[st
     type=OutcomesType(),
     help="Only where it ended so: failed,timed_out,expired,... Default: where it did not succeed.",
 )
+@secrets_option
 @_staying
 @pass_options
-def rerun(options: Options, staying: _Staying, run: RunId, only: tuple[State, ...] | None) -> int:
+def rerun(
+    options: Options,
+    staying: _Staying,
+    run: RunId,
+    only: tuple[State, ...] | None,
+    secrets: tuple[tuple[str, Path], ...],
+) -> int:
     """Run again what a run ran, on those of its devices where it did not succeed.
 
     It is a new run of the same content: the script, arguments and rollout of then, whatever the job is now. Terminals,
@@ -180,7 +203,11 @@ def rerun(options: Options, staying: _Staying, run: RunId, only: tuple[State, ..
       runlet rerun latest
       runlet rerun 12 --only failed,timed_out
     """
-    return _launch(options, staying, lambda api, *_: api.rerun(run, only))
+
+    def start(api: Api, _device: str | None, _interactive: bool, sealed: Sealed) -> RunView:
+        return api.rerun(run, only, sealed)
+
+    return _launch(options, staying, start, lambda api: api.run(run).secrets, secrets)
 
 
 @click.command()
@@ -275,12 +302,17 @@ def cancel(options: Options, run: RunId, devices: tuple[str, ...]) -> None:
     click.echo(f"cancelling run {found.id} on {names}" if names else f"run {found.id} is cancelled")
 
 
+def _secrets_of(job: DeclaredJob) -> Collection[str]:
+    return Rules.from_mapping(job.content.get("input", {})).secrets
+
+
 def _starter(**request: Any) -> Start:
     """Starts what `request` asks for."""
 
-    def start(api: Api, device: str | None, interactive: bool) -> RunView:
+    def start(api: Api, device: str | None, interactive: bool, sealed: Sealed) -> RunView:
         return api.start_run(
             **request,
+            secrets=sealed,
             origin=device,
             terminal=terminal_size() if interactive else None,
             term=_own_term() if interactive else DEFAULT_TERM,
@@ -289,14 +321,22 @@ def _starter(**request: Any) -> Start:
     return start
 
 
-def _launch(options: Options, staying: _Staying, start: Start) -> int:
-    """Start a run, and stay with it unless told otherwise."""
+def _launch(
+    options: Options,
+    staying: _Staying,
+    start: Start,
+    secret_names: Callable[[Api], Collection[str]] = lambda _: (),
+    secret_files: Sequence[tuple[str, Path]] = (),
+) -> int:
+    """Start a run, with the secrets that its answers name, and stay with it unless told otherwise."""
     staying.check()
     endpoint = options.endpoint()
     interactive = staying.interactive
     with endpoint.api() as api:
-        started = start(api, endpoint.device, interactive)
-        words = waiting_words(started.executions, api.devices(facts=False))
+        values, missing = gather(secret_names(api), secret_files)
+        known = api.devices(facts=False)
+        started = start(api, endpoint.device, interactive, seal(values, known) if values else {})
+        words = [*missing_words(missing), *waiting_words(started.executions, known)]
     if staying.detach or not started.executions:
         _tell_start(started, staying.output)
         for line in words:

@@ -145,8 +145,13 @@ class Api:
         terminal: TerminalSize | None = None,
         term: str = DEFAULT_TERM,
         variables: Mapping[str, str] | None = None,
+        no_input: bool = False,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> RunView:
-        """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks."""
+        """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks.
+
+        With `no_input` nobody is asked: a program that asks fails. `secrets` has sealed boxes by device and name.
+        """
         content = {
             "job": job,
             "command": None if command is None else list(command),
@@ -162,6 +167,8 @@ class Api:
             "terminal": to_json(terminal or TerminalSize()),
             "term": term,
             "variables": dict(variables or {}),
+            "no_input": no_input,
+            "secrets": secrets or {},
         }
         return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
 
@@ -225,9 +232,14 @@ class Api:
         content = {"action": action.value} | ({} if reason is None else {"reason": reason})
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/gate", content), "run")
 
-    def rerun(self, run: RunId, only: Sequence[State] | None = None) -> RunView:
+    def rerun(
+        self,
+        run: RunId,
+        only: Sequence[State] | None = None,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> RunView:
         """Launch a run's content again where it ended as one of `only`; where it did not succeed when None."""
-        content = {"only": None if only is None else [state.value for state in only]}
+        content = {"only": None if only is None else [state.value for state in only], "secrets": secrets or {}}
         return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/rerun", content), "run")
 
     def transcript(self, run: RunId, device: str, offset: int = 0, attempt: int | None = None) -> Iterator[Page]:

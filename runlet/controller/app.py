@@ -22,6 +22,7 @@ from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hearing import Hearing
 from runlet.controller.hub import Hub
+from runlet.controller.notifier import Notifier
 from runlet.controller.policies import Policies
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
@@ -85,6 +86,7 @@ class Controller:
             policies = Policies(config.management, config.broker[0], config.workspace, config.replication)
             consumer.on_connected = policies.look
             self._start(policies.run(), stop)
+        notifier = Notifier(self._store, config.notify, commands=config.notify_commands)
         scheduler = Scheduler(self._store, releaser)
         collector.on_ended, collector.on_answered = scheduler.on_ended, answering.on_decided
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
@@ -104,12 +106,14 @@ class Controller:
         serving = self._start(server.serve(sockets=[self._listener]), stop)
         announcing = self._start(self._announce(publisher, consumer, on_ready), stop)
         scheduling = self._start(scheduler.run(), stop)
+        notifying = self._start(notifier.run(), stop)
         await stop.wait()
 
         # The order: nothing begins by itself any more, and what is due is another controller's or the next start's;
         # consoles, who come back by themselves; then no new requests; then nothing more from the broker or to it; the
         # store last, for everything above may still be writing to it.
         scheduling.cancel()
+        notifying.cancel()
         announcing.cancel()
         attaching.stop()
         server.should_exit = True

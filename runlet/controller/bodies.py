@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator
 from runlet.controller import launches
 from runlet.errors import InvalidInput, ProtocolError
 from runlet.model.declaration import Kind, Submission
+from runlet.model.declared_answers import secrets_mistake
 from runlet.model.execution import State
 from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.target import Target, Where
@@ -84,6 +85,16 @@ class RenderBody(BaseModel):
     variables: Variables = {}
 
 
+def _sealed(boxes: dict[str, str]) -> dict[str, str]:
+    if mistake := secrets_mistake(boxes):
+        raise ValueError(mistake)
+    return boxes
+
+
+# By device, sealed on the console.
+Secrets = dict[str, Annotated[dict[str, str], AfterValidator(_sealed)]]
+
+
 class RunBody(BaseModel):
     job: str | None = None
     command: list[str] | None = None
@@ -93,6 +104,8 @@ class RunBody(BaseModel):
     terminal: TerminalBody = TerminalBody()
     term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
     variables: Variables = {}
+    no_input: bool = False
+    secrets: Secrets = {}
 
 
 class OneAnswerBody(BaseModel):
@@ -115,6 +128,7 @@ class CancelBody(BaseModel):
 
 class RerunBody(BaseModel):
     only: list[State] | None = Field(None, min_length=1)
+    secrets: Secrets = {}
 
     @field_validator("only")
     @classmethod
@@ -159,6 +173,8 @@ def launch_request(body: RunBody) -> launches.Request:
         terminal=TerminalSize(body.terminal.columns, body.terminal.rows),
         term=body.term,
         variables=body.variables,
+        no_input=body.no_input,
+        secrets=body.secrets,
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 from runlet.amqp.definitions import Replication
 from runlet.amqp.link import addresses
 from runlet.errors import InvalidInput
+from runlet.model.notify import Notify
 from runlet.protocol import names
+from runlet.spec import notify
 
 _HTTP = re.compile(r"https?://[^/@\s]+/?")
 
@@ -33,6 +35,8 @@ class ControllerConfig:
     devices: tuple[str, ...]
     replication: Replication
     management: tuple[str, ...]
+    notify: tuple[Notify, ...] = ()  # who is told of every run
+    notify_commands: bool = False  # whether `notify` may start programs on this machine, also that of jobs
 
     @classmethod
     def read(cls, path: Path) -> ControllerConfig:
@@ -50,6 +54,8 @@ class ControllerConfig:
                 devices=tuple(names.check_device_name(name) for name in content["devices"]),
                 replication=_replication(content),
                 management=_management(content.get("management", [])),
+                notify=notify.from_mapping(content.get("notify", [])),
+                notify_commands=_flag(content, "notify_commands"),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None
@@ -62,6 +68,13 @@ class ControllerConfig:
         if not config.token:
             raise InvalidInput(f"{path}: the token is empty", "an empty token would let anyone in")
         return config
+
+
+def _flag(content: dict[str, Any], name: str) -> bool:
+    value = content.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} must be true or false")
+    return value
 
 
 def _replication(content: dict[str, Any]) -> Replication:

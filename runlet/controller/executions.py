@@ -37,7 +37,7 @@ COLUMNS = [TABLE.c[name] for name in ExecutionView.__dataclass_fields__]
 # Of the columns, those that a report moves.
 _MOVED = (
     *("state", "version", "detail", "exit_code", "signal", "seconds", "output_length", "started_at", "ended_at"),
-    *("counts_as", "prompt", "asked_at"),
+    *("counts_as", "prompt", "asked_at", "unanswered"),
 )
 _RECORD = update(TABLE).where(
     TABLE.c.id == bindparam("known"),
@@ -107,7 +107,9 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         if view.counts_as is not None:  # it was asked back meanwhile: what was said of that holds until it starts
             detail, counts_as = (view.detail, view.counts_as) if state is State.DELIVERED else (report.detail, None)
         else:
-            detail, counts_as = report.detail or view.detail, None  # the latter may have overtaken its start's report
+            # What is known already may have overtaken its start's report; of a question, the report says all.
+            detail = report.detail if report.event in (Event.ASK, Event.RESUME) else report.detail or view.detail
+            counts_as = None
         is_same = view.prompt and report.prompt and view.prompt.id == report.prompt.id
         return replace(
             view,
@@ -132,6 +134,7 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         ended_at=now,
         prompt=None,
         asked_at=None,
+        unanswered=report.unanswered,
     )
 
 

@@ -24,6 +24,8 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput
+from runlet.model import declared_answers
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import OUTCOMES, Event, State, advance
 from runlet.model.logs import Logs
 from runlet.model.release import PLAN_KEYS
@@ -36,6 +38,10 @@ from runlet.protocol.views import ExecutionView, Rendering, RunView
 MAX_ARGUMENTS_BYTES = 128 * 1024
 # What a program is told when nobody's own terminal is known.
 DEFAULT_TERM = "xterm-256color"
+
+
+# By device, by name: what only the device opens.
+Sealed = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Request:
     terminal: TerminalSize = field(default_factory=TerminalSize)
     term: str = DEFAULT_TERM
     variables: Mapping[str, str] = field(default_factory=dict)  # win over the job's
+    no_input: bool = False  # nobody is asked, whatever the job says
+    secrets: Sealed = field(default_factory=dict)
     fire_time: FireTime | None = None  # when it is not an operator who asks
 
 
@@ -99,6 +107,7 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
             state=State.QUEUED,
             queued_at=now,
             output_limit=run.output_limit,
+            secrets=_of_device(run, request.secrets, name),
         )
         for name in chosen
     ]
@@ -132,6 +141,7 @@ _OF_ONE_LAUNCH = frozenset(
         "rerun_of",
         "adopted_from",
         "rollout_state",
+        "told",
         "waits_for",
         "decide_at",
         "scheduled_for",
@@ -142,8 +152,12 @@ _OF_ONE_LAUNCH = frozenset(
 )
 
 
-def rerun(session: Session, run_id: int, only: Collection[State] | None, now: datetime) -> Launched:
+def rerun(
+    session: Session, run_id: int, only: Collection[State] | None, now: datetime, secrets: Sealed | None = None
+) -> Launched:
     """Launch an earlier run's content again on those of its devices where it ended so; not succeeded when None.
+
+    Its secrets are given anew.
 
     Raises UnknownName, or Conflict when it ended so nowhere.
     """
@@ -167,7 +181,16 @@ def rerun(session: Session, run_id: int, only: Collection[State] | None, now: da
     session.flush()
     assert run.id is not None
     before = session.exec(select(Execution).where(col(Execution.id).in_([view.id for view in chosen])))
-    return _begin(session, run, [_again(execution, run.id, now) for execution in before], now)
+    rows = [_again(execution, run.id, now) for execution in before]
+    for row in rows:
+        row.secrets = _of_device(run, secrets or {}, row.device)
+    return _begin(session, run, rows, now)
+
+
+def _of_device(run: Run, secrets: Sealed, device: str | None) -> dict[str, str]:
+    """Those of the sealed secrets that are a device's and that the run's answers name."""
+    names = Rules.from_mapping(run.input).secrets
+    return {name: box for name, box in secrets.get(device or "", {}).items() if name in names}
 
 
 def _again(before: Execution, run: int, now: datetime) -> Execution:
@@ -219,6 +242,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         raise InvalidInput("a command needs a target", "name a device, or say all, any, enrolled or local")
     entrypoint = job.entrypoint if job else request.command
     logs = job.logs if job else Logs()
+    rules = job.input if job else declared_answers.BY_DEFAULT
     plan = {key: value for key, value in job.to_mapping().items() if key in PLAN_KEYS} if job else {}
     run = Run(
         job=job.name if job else None,
@@ -234,6 +258,8 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         timeout=job.timeout.total_seconds() if job and job.timeout else None,
         output_limit=logs.limit,
         overflow=logs.overflow,
+        input=(rules.unattended() if request.no_input else rules).to_mapping(),
+        notify=[one.to_mapping() for one in job.notify] if job else None,
         where=target.where,
         where_custom=list(target.patterns),
         barred=sorted(job.barred) if job else [],

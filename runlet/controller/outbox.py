@@ -17,6 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from runlet.controller import devices, renderings
 from runlet.controller.tables import Device, Execution, Outbox, Run
+from runlet.model.declared_answers import Rules
 from runlet.model.logs import Logs
 from runlet.protocol.messages import Ask, Cancel, Execute, TerminalSize
 from runlet.timetable.due import begins, delay
@@ -159,6 +160,8 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run | None, 
             environment=execution.environment | run.environment,
             timeout=run.timeout,
             logs=Logs(run.output_limit, run.overflow),
+            input=Rules.from_mapping(run.input).on(row.device),
+            secrets=execution.secrets,
         ),
         execution.expires_at,
     )

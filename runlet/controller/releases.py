@@ -189,6 +189,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             col(Execution.ended_at),
             col(Execution.retry_at),
             col(Execution.interruptions),
+            col(Execution.unanswered),
             col(Execution.settled),
             col(Execution.counts_as),
         )
@@ -209,6 +210,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
         ended,
         retry,
         interruptions,
+        unanswered,
         *rest,
     ) in session.execute(query):
         settled, counts_as = rest
@@ -224,6 +226,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             ended_at=ended,
             retry_at=retry,
             interruptions=interruptions,
+            unanswered=unanswered,
         )
         found[id_] = _Facts(member, settled, undecided=state is State.INTERRUPTED and counts_as is not None)
     return found
@@ -306,7 +309,7 @@ def _try_again(row: Execution) -> None:
     """The next attempt, of which nothing is known yet."""
     row.interruptions += row.state is State.INTERRUPTED
     row.state, row.attempt = retried(row.state, row.attempt)
-    row.version, row.detail, row.output_length = 0, "", 0
+    row.version, row.detail, row.output_length, row.unanswered = 0, "", 0, False
     row.exit_code = row.signal = row.seconds = None
     row.started_at = row.ended_at = row.released_at = row.expires_at = None
     row.settled, row.counts_as = False, None

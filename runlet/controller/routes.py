@@ -161,7 +161,7 @@ def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter
     async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
         now = datetime.now(UTC)
         launched = await store.transact(
-            lambda session: launches.rerun(session, runs.number(session, run), body.only, now)
+            lambda session: launches.rerun(session, runs.number(session, run), body.only, now, body.secrets)
         )
         releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from runlet.controller import attempts, deliveries, executions, outbox, releases
 from runlet.controller.deliveries import Effects, End
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, UnknownName
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import Event, State
 from runlet.model.run import derived_state, is_settled
 from runlet.model.target import Where
@@ -112,16 +113,21 @@ def summaries(session: Session, limit: int, now: datetime, before: int | None = 
     if before is not None:
         query = query.where(col(Run.id) < before)
     runs = {run.id: run for run in session.exec(query) if run.id is not None}
-    counts = executions.counts(session, runs)
+    counts = standings(session, runs)
     away = executions.away(session, runs, now)
-    planned = [number for number, run in runs.items() if run.plan is not None]
-    for number, again in executions.to_be_tried_again(session, planned).items():
-        counts[number] = dict(Counter(counts[number]) - Counter(again) + Counter({State.QUEUED: sum(again.values())}))
-    for number, (states, standings) in executions.apart(session, runs).items():
-        counts[number] = dict(Counter(counts[number]) - states + standings)
     return [
         RunSummary(**_head(run, counts[number], away[number]), counts=counts[number]) for number, run in runs.items()
     ]
+
+
+def standings(session: Session, numbers: Collection[int]) -> dict[int, dict[State, int]]:
+    """How many executions of each of these runs stand where for it."""
+    counts = executions.counts(session, numbers)
+    for number, again in executions.to_be_tried_again(session, numbers).items():
+        counts[number] = dict(Counter(counts[number]) - Counter(again) + Counter({State.QUEUED: sum(again.values())}))
+    for number, (states, standing) in executions.apart(session, numbers).items():
+        counts[number] = dict(Counter(counts[number]) - states + standing)
+    return counts
 
 
 def find(session: Session, run_id: int) -> Run:
@@ -139,7 +145,8 @@ def of(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime
     away = executions.away(session, [run.id], now)[run.id]
     earlier = attempts.of_run(session, run.id) if any(view.attempt > 1 for view in views) else ()
     head = _head(run, Counter(view.standing for view in views), away)
-    return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given)
+    secrets = tuple(sorted(Rules.from_mapping(run.input).secrets))
+    return RunView(**head, executions=tuple(in_order), earlier=tuple(earlier), variables=run.given, secrets=secrets)
 
 
 def _head(run: Run, states: Mapping[State, int], away: executions.Away) -> dict[str, Any]:

@@ -138,8 +138,11 @@ class Run(SQLModel, table=True):
     )  # job's and operator's
     given: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # operator's
     timeout: float | None = None  # seconds a program may run
+    notify: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # model.Notify
+    told: bool = False  # its end was noticed, and written down for whoever is to be told
     output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # bytes kept of what an attempt prints
     overflow: Overflow = _enum(Overflow, default=Overflow.KEEP_ENDS)  # what becomes of a program that prints more
+    input: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # its Rules
     where: Where = _enum(Where)
     where_custom: list[str] = Field(sa_column=Column(JSON, nullable=False))
     barred: list[str] = Field(sa_column=Column(JSON, nullable=False))
@@ -163,6 +166,7 @@ class Run(SQLModel, table=True):
 
     __table_args__ = (
         Index("run_due", "decide_at"),
+        Index("run_to_tell", "told"),  # the few that are open
         Index("run_of_group", "concurrency_group", "waits_for"),
     )
 
@@ -203,6 +207,10 @@ class Execution(SQLModel, table=True):
     counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
     prompt: Prompt | None = Field(default=None, sa_column=Column(PromptColumn))  # what it waits with
     asked_at: datetime | None = _instant(nullable=True)
+    # By name, sealed for its device, in Base64.
+    secrets: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    told_prompt: str | None = None  # the last question that was noticed, and written down likewise
+    unanswered: bool = False  # it was ended because nobody answered its question
     settled: bool = False  # the outcome is recorded and its whole output stored: the agent may forget it
 
     __table_args__ = (
@@ -264,6 +272,18 @@ class Outbox(SQLModel, table=True):
     tries: int = 0
     due_at: datetime = _instant()
     not_before: datetime | None = _instant(nullable=True)  # nothing is sent earlier, whoever asks
+
+
+class Notification(SQLModel, table=True):
+    """Something about a run that somebody is to be told; gone once it is. `tries` is also who may tell it now."""
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    key: str  # names it to who is told
+    run: int = Field(foreign_key="run.id", sa_type=BigInteger)
+    notify: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))  # model.Notify
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    tries: int = 0
+    due_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False, index=True))
 
 
 class Schedule(SQLModel, table=True):

@@ -1,7 +1,8 @@
 """A holder: starts one program on a terminal of its own, stays with it until its end, and tells an agent meanwhile.
 
 One thread and one poll. It needs no agent: without one the program goes on, its output is kept up to a bound, where the
-program waits, and its time limit counts. How it ended is told to the agent that is there, or else left on the disk.
+program waits, and its time limit counts, but not while it waits for a person. How it ended is told to the agent that is
+there, or else left on the disk.
 
 SIGTERM ends the program in order; a holder that is killed takes the terminal with it.
 """
@@ -21,6 +22,7 @@ from contextlib import suppress
 from runlet.holder import processes, records, waiting, wire
 from runlet.holder.attention import Attention
 from runlet.holder.buffer import OutputBuffer
+from runlet.holder.clock import Clock
 from runlet.holder.keyboard import Keyboard
 from runlet.holder.recent import Recent
 from runlet.holder.records import ENDED, SOCKET, START, STARTED, Ended, Start, Started, UnreadableRecord
@@ -159,13 +161,16 @@ class Holder:
         self._start = start
         self._terminal = terminal
         self._listener = listener
-        self._began = time.monotonic()
+        began = time.monotonic()
+        self._clock = Clock(began, start.timeout)
         # Beyond its limit the program is ended, or is made to wait there.
         blocked_at = start.limit if start.limit is not None and not start.on_limit else sys.maxsize
         self._buffer = OutputBuffer(most=blocked_at)
         self._keyboard = Keyboard()
         self._recent = Recent()
-        self._attention = Attention(self._began)
+        self._attention = Attention(began)
+        self._activity = waiting.BUSY  # what the programs did when they were last looked at
+        self._judged = False  # the agent that is there, or was there last, says that the program waits for a person
         self._look: bytes | None = None  # to be told
         self._told: tuple[int, ...] | None = None  # all that matters of what was told last; () when no program waits
         self._ended: Ended | None = None
@@ -181,7 +186,6 @@ class Holder:
         self._verdict = b""
         self._next_step: Callable[[], None] | None = None  # of ending the program
         self._next_step_at: float | None = _FOREVER
-        self._timeout_at = None if start.timeout is None else self._began + start.timeout
         self._answer_at: float | None = _FOREVER
         self._outcome_at: float | None = _FOREVER  # when it goes to the disk
 
@@ -209,7 +213,7 @@ class Holder:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is due."""
-        times = (self._next_step_at, self._timeout_at, self._answer_at, self._outcome_at, self._attention.due)
+        times = (self._next_step_at, self._clock.due, self._answer_at, self._outcome_at, self._attention.due)
         due = [at for at in times if at is not None]
         return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None  # poll rounds down
 
@@ -249,8 +253,8 @@ class Holder:
                 self._read(min(READ_BYTES, self._buffer.room))
 
     def _act_in_time(self, now: float) -> None:
-        if self._timeout_at is not None and now >= self._timeout_at:
-            self._timeout_at = None
+        if self._clock.due is not None and now >= self._clock.due:
+            self._clock.unlimit()
             self._end_program(self._start.on_timeout, politely=True)
         if self._next_step_at is not None and now >= self._next_step_at and self._next_step is not None:
             self._next_step()
@@ -279,8 +283,7 @@ class Holder:
             printed = b"".join(collected)
             self._buffer.append(printed)
             self._recent.append(printed)
-            if self._agent is not None:
-                self._attention.changed(time.monotonic())
+            self._attention.changed(time.monotonic())
             limit = self._start.limit
             if limit is not None and self._start.on_limit and self._buffer.end > limit:
                 self._end_program(self._start.on_limit, politely=True)
@@ -292,8 +295,7 @@ class Holder:
         del typed[: self._terminal.write(bytes(typed))]
         # However it looks after this, it is news: a program may ask again without a word.
         self._look = self._told = None
-        if self._agent is not None:
-            self._attention.changed(time.monotonic())
+        self._attention.changed(time.monotonic())
 
     def _look_at_programs(self, now: float) -> None:
         """Whether they wait for a person: told when it is something new."""
@@ -302,8 +304,11 @@ class Holder:
             columns, rows = self._terminal.size()
         except (OSError, termios.error):
             activity, modes, columns, rows = waiting.BUSY, waiting.Modes(lines=True, echo=True), 0, 0
+        self._activity = activity
+        self._mind_clock(now)
         end = self._buffer.end
-        long = self._attention.silence(now) >= LONG_SECONDS
+        silence = self._attention.silence(now)
+        long = silence >= LONG_SECONDS
         waits = activity != waiting.BUSY or self._recent.own_screen or not (modes.lines and modes.echo)
         seen = (end, activity, modes.lines, modes.echo, self._recent.own_screen, long) if waits else ()
         if seen != self._told:
@@ -318,11 +323,24 @@ class Holder:
                     long=long,
                     columns=columns,
                     rows=rows,
+                    silence=silence,
                     recent=self._recent.bytes(),
                 )
             )
         after = time.monotonic()
         self._attention.looked(after, after - now, waits=waits)
+
+    def _mind_clock(self, now: float) -> None:
+        """It stands still while the program waits for a person: for its terminal alone, or as the agent judges.
+
+        What an agent said holds after its death for as long as the program is not seen to work. Nobody can answer then,
+        so that the time limit would pass for nothing.
+        """
+        judged = self._judged and (self._agent is not None or self._activity != waiting.BUSY)
+        if self._activity == waiting.READING or judged:
+            self._clock.stand(now)
+        else:
+            self._clock.go(now)
 
     # --- the program's end --------------------------------------------------------------------------------------------
 
@@ -362,7 +380,7 @@ class Holder:
         pid, status = os.waitpid(self._terminal.pid, os.WNOHANG)
         if not pid:
             return
-        seconds = time.monotonic() - self._began
+        seconds = self._clock.ran(time.monotonic())
         asked = self._verdict
         self._kill_rest()
         self._read(min(DRAIN_BYTES, self._buffer.rest))
@@ -374,7 +392,8 @@ class Holder:
         self._ended = Ended(os.waitstatus_to_exitcode(status), seconds, failure, self._verdict)
         self._keyboard.forget_waiting()
         self._attention.rest()
-        self._next_step_at = self._timeout_at = None
+        self._clock.unlimit()
+        self._next_step_at = None
         self._outcome_at = time.monotonic() + (TAKEN_SECONDS if self._agent else 0)
 
     def _write_outcome(self) -> None:
@@ -406,6 +425,8 @@ class Holder:
         if self._ended is not None:
             self._outcome_at = time.monotonic() + TAKEN_SECONDS
         else:
+            self._look = self._told = None
+            self._judged = False
             self._attention.wake(time.monotonic())
 
     def _disconnect(self) -> None:
@@ -419,8 +440,6 @@ class Holder:
         self._answers.clear()
         self._answer_at = None
         self._told_end = False
-        self._look = self._told = None
-        self._attention.rest()
         self._buffer.rewind()
         if self._ended is not None:
             self._outcome_at = time.monotonic()
@@ -449,6 +468,9 @@ class Holder:
         elif kind == wire.END:
             politely, verdict = wire.read_end(content)
             self._end_program(verdict, politely=politely)
+        elif kind == wire.WAITS:
+            self._judged = wire.read_waits(content)
+            self._mind_clock(time.monotonic())
         elif kind == wire.TAKEN:
             self._safe = self._ended is not None
         else:

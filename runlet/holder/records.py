@@ -127,8 +127,9 @@ class Ended:
     """How a program ended.
 
     `code` is the exit code, or the negative number of a signal; `failure` says why it could not be started; `seconds`
-    is how long it ran. `verdict` is what was given with the order to end it, empty when it ended by itself. `tail` is
-    the end of its output from `offset` on, what the controller had not stored.
+    is how long it ran, without the time that it waited for a person. `verdict` is what was given with the order to end
+    it, empty when it ended by itself. `tail` is the end of its output from `offset` on, what the controller had not
+    stored.
     """
 
     __slots__ = ("code", "failure", "offset", "seconds", "tail", "verdict")

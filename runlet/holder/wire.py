@@ -28,6 +28,7 @@ RELEASE = 2  # offset: the controller has stored everything before it
 RESIZE = 3  # columns, rows
 END = 4  # politely, verdict: end the program; the first verdict stays
 TAKEN = 5  # the outcome is in the journal
+WAITS = 6  # whether the program waits for a person, as the agent judges: then its time does not count
 
 # --- from the holder -------------------------------------------------------------------------------------------------
 GREETING = 16  # version, offset: the program was started; its output follows from there
@@ -46,7 +47,7 @@ _NUMBER = struct.Struct(">Q")
 _GREETING = struct.Struct(">HQ")
 _TYPED = struct.Struct(">QQ")
 _SIZE = struct.Struct(">HH")
-_LOOK = struct.Struct(">QBBHH")
+_LOOK = struct.Struct(">QBBHHd")
 _LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
 
 
@@ -59,10 +60,10 @@ class Look:
 
     `offset` is the length of the stream; `activity` what the programs do (see waiting.py); `lines` and `echo` how the
     terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `long`: nothing was printed or
-    typed for LONG_SECONDS. `recent` is the end of the stream.
+    typed for LONG_SECONDS, and `silence` tells for how many. `recent` is the end of the stream.
     """
 
-    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows")
+    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows", "silence")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Look:
         long: bool,
         columns: int,
         rows: int,
+        silence: float,
         recent: bytes,
     ) -> None:
         self.offset = offset
@@ -85,6 +87,7 @@ class Look:
         self.long = long
         self.columns = columns
         self.rows = rows
+        self.silence = silence
         self.recent = recent
 
 
@@ -134,6 +137,10 @@ def end(verdict: bytes, *, politely: bool) -> bytes:
     return frame(END, bytes([politely]) + verdict)
 
 
+def waits(person: bool) -> bytes:
+    return frame(WAITS, bytes([person]))
+
+
 def greeting(offset: int) -> bytes:
     return frame(GREETING, _GREETING.pack(VERSION, offset))
 
@@ -144,7 +151,9 @@ def answer(console: int, number: int, words: str) -> bytes:
 
 def looked(look: Look) -> bytes:
     flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN | look.long * _LONG
-    return frame(LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows) + look.recent)
+    return frame(
+        LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows, look.silence) + look.recent
+    )
 
 
 def read_typed(content: bytes) -> tuple[int, int, bytes]:
@@ -168,6 +177,10 @@ def read_end(content: bytes) -> tuple[bool, bytes]:
     return bool(_long_enough(content, 1)[0]), content[1:]
 
 
+def read_waits(content: bytes) -> bool:
+    return bool(_long_enough(content, 1)[0])
+
+
 def read_greeting(content: bytes) -> int:
     """The offset. Raises BrokenWire for another version."""
     version, offset = _GREETING.unpack_from(_long_enough(content, _GREETING.size))
@@ -177,7 +190,7 @@ def read_greeting(content: bytes) -> int:
 
 
 def read_looked(content: bytes) -> Look:
-    offset, activity, flags, columns, rows = _LOOK.unpack_from(_long_enough(content, _LOOK.size))
+    offset, activity, flags, columns, rows, silence = _LOOK.unpack_from(_long_enough(content, _LOOK.size))
     return Look(
         offset,
         activity,
@@ -187,6 +200,7 @@ def read_looked(content: bytes) -> Look:
         long=bool(flags & _LONG),
         columns=columns,
         rows=rows,
+        silence=silence,
         recent=content[_LOOK.size :],
     )
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from runlet.model import duration
+from runlet.model import declared_answers, duration
 from runlet.model.declaration import Declaration, Kind, digest
+from runlet.model.declared_answers import Rules
 from runlet.model.delivery import BY_DEFAULT, Delivery
 from runlet.model.logs import Logs
+from runlet.model.notify import Notify
 from runlet.model.rollout import Abort, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
@@ -43,6 +45,8 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)  # variables of the program's environment, as they are
     timeout: timedelta | None = None  # how long the program may run
     logs: Logs = field(default_factory=Logs)
+    notify: tuple[Notify, ...] = ()  # who is told of its runs
+    input: Rules = declared_answers.BY_DEFAULT  # what is done about its program's questions
 
     @property
     def every(self) -> str | None:
@@ -84,6 +88,8 @@ class Job:
             "env": dict(self.env),
             "timeout": None if self.timeout is None else duration.text(self.timeout),
             "logs": None if self.logs == Logs() else self.logs.to_mapping(),
+            "notify": [one.to_mapping() for one in self.notify],
+            "input": self.input.to_mapping(),
         }
         return {"name": self.name, "script": self.script} | {key: value for key, value in content.items() if value}
 
@@ -115,4 +121,6 @@ class Job:
             env=dict(given("env", {})),
             timeout=duration.parse(content["timeout"]) if "timeout" in content else None,
             logs=Logs.from_mapping(given("logs", {})),
+            notify=tuple(Notify.from_mapping(one) for one in given("notify", ())),
+            input=Rules.from_mapping(given("input", {})),
         )

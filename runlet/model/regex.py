@@ -9,6 +9,7 @@ not supported: references back, looking around, flags.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 # What is matched are names of devices and groups.
 NAME_CHARACTERS = 63
@@ -23,6 +24,26 @@ _KINDS = "dDwWsSbBAZ"
 _DOUBLED = ("--", "&&", "~~", "||")
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What expressions are matched against: `what` it is called, how long it is at most, in how many ways they may."""
+
+    what: str
+    characters: int
+    ways: int
+    never: str = ""  # a character that it never holds, and what to do instead of writing that
+    instead: str = ""
+
+
+NAME = Subject(
+    "a name",
+    NAME_CHARACTERS,
+    MAX_WAYS,
+    never=",",
+    instead="no name holds a ','; write what follows before the '~', or as an item of its own",
+)
+
+
 class RefusedRegex(ValueError):
     """The expression is wrong or could run away; `position` counts from 0."""
 
@@ -32,14 +53,14 @@ class RefusedRegex(ValueError):
         self.position = position
 
 
-def compile_bounded(text: str) -> re.Pattern[str]:
+def compile_bounded(text: str, subject: Subject = NAME, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """The compiled expression. Raises RefusedRegex."""
-    counter = _Counter(text)
+    counter = _Counter(text, subject)
     counter.alternatives()
     if counter.at < len(text):
         raise RefusedRegex("this ')' closes nothing", counter.at)
     try:
-        return re.compile(text)
+        return re.compile(text, flags)
     except re.error as error:
         raise RefusedRegex(error.msg, error.pos or 0) from None
 
@@ -47,9 +68,10 @@ def compile_bounded(text: str) -> re.Pattern[str]:
 class _Counter:
     """Walks over an expression and counts the ways in which it can match."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, subject: Subject) -> None:
         self.at = 0
         self._text = text
+        self._subject = subject
         self._depth = 0
 
     def alternatives(self) -> int:
@@ -67,7 +89,7 @@ class _Counter:
         while self._next() not in ("", "|", ")"):
             start = self.at
             ways *= self._repeated(self._atom())
-            if ways > MAX_WAYS:
+            if ways > self._subject.ways:
                 raise RefusedRegex("too many ways to match; use fewer of * + ? {} and |", start)
         return ways
 
@@ -77,15 +99,16 @@ class _Counter:
             return ways
         start, self.at = self.at, found.end()
         least = int(found["exactly"] or found["least"] or 0)
-        most = int(found["exactly"] or found["most"] or NAME_CHARACTERS)
-        if max(least, most) > NAME_CHARACTERS:
-            raise RefusedRegex(f"a name has {NAME_CHARACTERS} characters at most", start)
+        longest = self._subject.characters
+        most = int(found["exactly"] or found["most"] or longest)
+        if max(least, most) > longest:
+            raise RefusedRegex(f"{self._subject.what} has {longest} characters at most", start)
         if found["sign"] == "?":
             return ways + 1
         if found["sign"] or (found["exactly"] is None and not found["most"]):
             if ways > 1:
                 raise RefusedRegex("a repetition of something with * + ? {} or | in it can take forever", start)
-            return NAME_CHARACTERS + 1
+            return longest + 1
         return int((max(most - least, 0) + 1) * ways**most)
 
     def _atom(self) -> int:
@@ -98,10 +121,8 @@ class _Counter:
             self._escape()
         elif character in "*+?{":
             raise RefusedRegex(f"'{character}' repeats nothing here; write \\{character} for the character", start)
-        elif character == ",":
-            raise RefusedRegex(
-                "no name holds a ','; write what follows before the '~', or as an item of its own", start
-            )
+        elif character == self._subject.never:
+            raise RefusedRegex(self._subject.instead, start)
         else:
             self.at += 1
         return 1

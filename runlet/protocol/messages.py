@@ -19,8 +19,9 @@ from typing import ClassVar, get_args
 
 from runlet import sealing
 from runlet.errors import ProtocolError
-from runlet.model import answer, environment, facts
+from runlet.model import answer, declared_answers, environment, facts
 from runlet.model.answer import First, Origin, Result
+from runlet.model.declared_answers import Rules
 from runlet.model.execution import Event
 from runlet.model.facts import FactValue
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
@@ -29,7 +30,7 @@ from runlet.model.prompt import mistake as prompt_mistake
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
-# may escape sixfold.
+# may escape sixfold, declared answers of 64 KiB, which it may escape twofold, and their secrets, 150 KB.
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 # What a database and JSON hold exactly: reports come from devices, which may be hostile.
 MAX_COUNT = 2**53
@@ -80,8 +81,10 @@ class Execute:
     terminal: TerminalSize
     term: str  # TERM
     environment: dict[str, str] = field(default_factory=dict)  # what the controller sets for the program
-    timeout: float | None = None  # seconds the program may run, by the device's monotonic clock
+    timeout: float | None = None  # seconds the program may run, as Report.seconds counts them
     logs: Logs = field(default_factory=Logs)  # what becomes of a program that prints more than is kept
+    input: Rules = declared_answers.BY_DEFAULT  # what is done about its questions, on this device
+    secrets: dict[str, str] = field(default_factory=dict)  # by name: boxes that its key opens, in Base64
 
     def __post_init__(self) -> None:
         if mistake := environment.mistake(self.environment):
@@ -90,6 +93,8 @@ class Execute:
             raise ProtocolError("a timeout is out of range")
         if not LEAST_LIMIT <= self.logs.limit <= MOST_LIMIT:
             raise ProtocolError("a limit of output is out of range")
+        if found := next(declared_answers.mistakes(self.input), None) or declared_answers.secrets_mistake(self.secrets):
+            raise ProtocolError(f"an answer cannot be applied: {found}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,16 +292,20 @@ class Report:
     signal: int | None = None
     detail: str = ""  # why it failed or was rejected, in words
     output_length: int = 0  # bytes the terminal has produced; final with an outcome
-    seconds: float | None = None  # how long the program ran, by the device's monotonic clock
+    # How long the program ran, by the device's monotonic clock, without the time that it waited for a person.
+    seconds: float | None = None
     kept_from: int = 0  # with an outcome: the agent has the output from this offset on
     run: int = 0  # what the program was told as RUNLET_RUN; 0 of what was cancelled before its Execute came
     job: str = ""
     prompt: Prompt | None = None  # with `ask`: what it waits with
     answered: Answered | None = None  # the last answer that was taken
+    unanswered: bool = False  # with `fail`: it was ended because nobody answered its question
 
     def __post_init__(self) -> None:
         if self.prompt is not None and self.event is not Event.ASK:
             raise ProtocolError(f"a report of {self.event} has no prompt")
+        if self.unanswered and self.event is not Event.FAIL:
+            raise ProtocolError(f"a report of {self.event} is not about a question")
         if self.prompt is not None and (mistake := prompt_mistake(self.prompt)):
             raise ProtocolError(mistake)
         sizes = (self.output_length, self.kept_from, self.prompt.offset if self.prompt else 0)
@@ -399,6 +408,11 @@ WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
 def answer_context(execution: str, attempt: int, prompt: str) -> bytes:
     """What a secret answer is sealed for."""
     return sealing.context("answer", execution, str(attempt), prompt)
+
+
+def secret_context(device: str, name: str) -> bytes:
+    """What a secret that a job's answers name is sealed for."""
+    return sealing.context("secret", device, name)
 
 
 def encode(message: Message) -> bytes:

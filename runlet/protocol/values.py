@@ -6,9 +6,9 @@ Unknown fields are ignored, so that a newer peer may add some; anything else tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from types import UnionType
@@ -23,13 +23,15 @@ WIRE_NAME = "wire_name"
 
 
 def to_json(value: Any) -> Any:
-    """`value` (a dataclass, or what one may hold) as JSON values; instants in ISO 8601."""
+    """`value` (a dataclass, or what one may hold) as JSON values; instants in ISO 8601, durations in seconds."""
     if value is None or isinstance(value, str | int | float):
         return value  # most are: a page of a listing holds tens of thousands
     if is_dataclass(value) and not isinstance(value, type):
         return {wire: to_json(getattr(value, name)) for name, wire, _ in _fields(type(value))}
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -95,14 +97,14 @@ def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
 
 
 def _scalar(annotation: type[Any], value: Any, where: str) -> Any:
-    on_wire = str if issubclass(annotation, StrEnum | datetime) else annotation
-    if annotation is float and type(value) is int:
+    on_wire = str if issubclass(annotation, StrEnum | datetime) else float if annotation is timedelta else annotation
+    if on_wire is float and type(value) is int:
         on_wire = int
     # Exact, for JSON true is not the integer 1; and first, for what is nested deeply cannot even be shown in a message.
     if type(value) is not on_wire:
         raise ProtocolError(f"{where} must be {on_wire.__name__}, not {type(value).__name__}")
     try:
-        return _instant(value) if annotation is datetime else annotation(value)
+        return _FROM_WIRE.get(annotation, annotation)(value)
     except (ValueError, OverflowError):
         raise ProtocolError(f"{where}: {value!r} is no {annotation.__name__.lower()}") from None
 
@@ -112,3 +114,9 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant names its time zone")
     return instant
+
+
+_FROM_WIRE: dict[type[Any], Callable[[Any], Any]] = {
+    datetime: _instant,
+    timedelta: lambda seconds: timedelta(seconds=seconds),
+}

@@ -46,7 +46,7 @@ class ExecutionView:
     queued_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
-    seconds: float | None  # how long the program ran
+    seconds: float | None  # how long the program ran, without the time that it waited for a person
     output_length: int  # bytes, with those that are not kept
     released_at: datetime | None = None  # None: it waits for its turn in the rollout
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
@@ -57,6 +57,7 @@ class ExecutionView:
     counts_as: State | None = None
     prompt: Prompt | None = None  # what it waits with
     asked_at: datetime | None = None  # since when, by the controller's clock
+    unanswered: bool = False  # it was ended because nobody answered its question
 
     @property
     def is_over(self) -> bool:
@@ -193,6 +194,7 @@ class RunView(RunHead):
     executions: tuple[ExecutionView, ...]
     earlier: tuple[AttemptView, ...] = ()  # the attempts before the present ones, in order of device and attempt
     variables: dict[str, str] = field(default_factory=dict)  # what the operator gave, which wins over the job's
+    secrets: tuple[str, ...] = ()  # the names of those that its answers send
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from runlet.model import environment, pattern
 from runlet.model.inventory import large_variables
 from runlet.model.job import Job
 from runlet.model.target import Target
-from runlet.spec import schedules, schema, spread, template
+from runlet.spec import answers, schedules, schema, spread, template
 from runlet.spec.document import MAX_PROBLEMS, Address, Document
 from runlet.spec.foreign import unspeakable
 from runlet.spec.template import MAX_FILE_TOKENS, MAX_SCRIPT_BYTES
@@ -35,7 +35,7 @@ def from_mapping(content: Any) -> Job:
         violations = islice(schema.violations(content, "job"), MAX_MISTAKES_TOLD)
         mistakes = [violation.message for violation in violations]
     if not mistakes:
-        mistakes = [message for _, message in (*spread.mistakes(content), *schedules.mistakes(content))]
+        mistakes = [message for _, message in _beyond_schema(content)]
     if not mistakes:
         try:
             job = Job.from_mapping(content)
@@ -60,14 +60,22 @@ def mistakes(document: Document) -> list[Problem]:
         found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
     found += islice(_in_scripts(document), MAX_PROBLEMS)
     found += islice(_in_entrypoints(document), MAX_PROBLEMS)
+    settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
+    if isinstance(settings, dict):
+        found += [document.problem((SETTINGS, *address), message) for address, message in answers.mistakes(settings)]
     for key, value in _declared(document):
         if isinstance(value, dict):
-            told = (*spread.mistakes(value), *schedules.mistakes(value))
-            found += [document.problem((key, *address), message) for address, message in told]
+            found += [document.problem((key, *address), message) for address, message in _beyond_schema(value)]
             found += _in_environment(document, (key, "env"), value.get("env"))
             found += _in_variables(document, (key, "vars"), value.get("vars"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     return found
+
+
+def _beyond_schema(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
+    """What a schema cannot say of a job, each mistake with its keys."""
+    for rules in (spread, schedules, answers):
+        yield from rules.mistakes(job)
 
 
 def _in_scripts(document: Document) -> Iterator[Problem]:
@@ -177,7 +185,7 @@ def build(document: Document) -> Iterator[tuple[str, Job]]:
     """The jobs of a document without mistakes, each with its key there."""
     assert isinstance(document.value, dict), "checked against the schema"
     settings: dict[str, Any] = document.value.get(SETTINGS, {})  # type: ignore[assignment]  # likewise
-    default = settings.get("entrypoint")
+    default, default_input = settings.get("entrypoint"), settings.get("input")
     daemons: dict[str, Any] = settings.get("daemons", {})
     barred = frozenset(device for device, rules in daemons.items() if not rules.get("enabled", True))
     for key, value in _declared(document):
@@ -188,6 +196,8 @@ def build(document: Document) -> Iterator[tuple[str, Job]]:
         entrypoint = content.pop("entrypoint", default)
         if entrypoint is not None:
             content["entrypoint"] = _words(entrypoint)
+        if default_input is not None:
+            content.setdefault("input", default_input)
         yield key, Job.from_mapping(content)
 
 

@@ -12,7 +12,18 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from runlet.controller import answers, deliveries, executions, firings, inbox, launches, outbox, releases, runs
+from runlet.controller import (
+    answers,
+    deliveries,
+    executions,
+    firings,
+    inbox,
+    launches,
+    notifications,
+    outbox,
+    releases,
+    runs,
+)
 from runlet.controller.deliveries import Effects
 from runlet.controller.firings import fire_due
 from runlet.controller.migrations.migrate import migrate
@@ -29,6 +40,8 @@ _ID = "00000000-0000-0000-0000-000000000000"
 SUPERSEDING = Run(id=2, job="job", delivery={"supersede": True})
 
 ASKED_OFTEN: dict[str, Callable[[Session], object]] = {
+    "what is to be told": lambda session: notifications.claim(session, NOON),
+    "runs to tell of": lambda session: notifications.notice(session, (), NOON),
     "runs": lambda session: runs.summaries(session, 20, NOON),
     "older runs": lambda session: runs.summaries(session, 20, NOON, 1000),
     "counts": lambda session: executions.counts(session, [1, 2, 3]),

@@ -400,3 +400,18 @@ async def test_a_rerun_is_the_same_content_where_it_did_not_succeed(rolling: Rol
     assert await rolling.released(timed_out.id) == ["pi-3"]
     with pytest.raises(Conflict, match="has ended expired or rejected"):
         await rolling.ask(lambda session: launches.rerun(session, run, [State.REJECTED, State.EXPIRED], NOON))
+
+
+async def test_who_was_not_answered_counts_as_such_and_as_failed(rolling: Rolling) -> None:
+    await rolling.enroll("pi-1", "pi-2", "pi-3")
+    rules = [{"on": "unanswered", "threshold": 2, "action": "pause"}, {"on": "failed", "threshold": 3}]
+    run = await rolling.launch(job(rollout={"batches": [1]}, aborts=rules))
+    await rolling.happen(run, "pi-1", Event.START, Event.FAIL)
+    assert not (await rolling.view(run)).rollout.paused_by
+    view = await rolling.on(run, "pi-2")
+    await rolling.report(("pi-2", Report(view.id, 1, view.version + 1, Event.FAIL, at=0.0, unanswered=True)))
+    assert not (await rolling.view(run)).rollout.paused_by, "one of two"
+    assert (await rolling.on(run, "pi-2")).unanswered
+    view = await rolling.on(run, "pi-3")
+    await rolling.report(("pi-3", Report(view.id, 1, view.version + 1, Event.FAIL, at=0.0, unanswered=True)))
+    assert (await rolling.view(run)).is_aborted

@@ -85,6 +85,7 @@ HOW_TOS = [
     "write-a-job",
     "attach-and-answer",
     "answer-questions",
+    "answer-without-a-person",
     "run-from-scripts",
     "import-an-ansible-inventory",
     "change-jobs-by-hand",

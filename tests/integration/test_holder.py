@@ -70,6 +70,12 @@ class Agent:
             assert self.take(), f"the holder says no more; it said {self.kinds}, {self.output!r}"
         return self
 
+    def until_quiet(self, patience: float) -> Agent:
+        """Until nothing was said for so long."""
+        while self.take(patience):
+            pass
+        return self
+
     def say(self, frame: bytes) -> None:
         self.connection.sendall(frame)
 
@@ -287,6 +293,33 @@ def test_a_time_limit_counts_without_an_agent(device: Device) -> None:
     agent.connection.close()
     ended = wait_until(lambda: device.holders.ended(device.names[-1]), "the record")
     assert (ended.code, ended.verdict) == (-signal.SIGINT, b"late")
+
+
+def test_a_program_that_waits_for_its_terminal_alone_loses_no_time_with_an_agent_or_without(device: Device) -> None:
+    agent = device.sh("printf 'Name: '; read name; exec sleep 1000", timeout=2.0)
+    agent.until(lambda agent: b"Name: " in agent.output)
+    agent.connection.close()
+    # Longer than the limit: nothing but time can show that it does not count.
+    assert not select.select([], [], [], 3.0)[0]
+    again = device.reconnect()
+    assert again.type(1, b"Ana\n") == ""
+    again.until(lambda agent: agent.ended)
+    assert again.ended
+    assert again.ended.verdict == b"late"
+    assert again.ended.seconds < 3.0 + 2.0, "the limit and what it takes to end it, not what it waited"
+
+
+def test_a_program_that_waits_as_its_agent_judges_loses_no_time(device: Device) -> None:
+    # It may go on by itself, so the holder alone does not take it for one that waits.
+    script = "printf 'Name: '; timeout --foreground 1000 bash -c 'read -t 500 name'"
+    agent = device.sh(script, timeout=2.0)
+    agent.until(lambda agent: b"Name: " in agent.output)
+    agent.say(wire.waits(True))
+    assert not agent.until_quiet(3.0).ended
+    agent.say(wire.waits(False))
+    agent.until(lambda agent: agent.ended)
+    assert agent.ended
+    assert agent.ended.verdict == b"late"
 
 
 def test_a_limit_of_output_holds_without_an_agent(device: Device) -> None:

@@ -132,6 +132,7 @@ def _without_the_kernel(seen: Seen) -> object:
             long=True,
             columns=COLUMNS,
             rows=ROWS,
+            silence=last.silence,
             recent=last.recent if seen.case.expected else seen.output,
         )
     )

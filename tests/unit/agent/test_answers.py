@@ -37,7 +37,9 @@ class Bench:
 
     def look(self, activity: int = READING, **modes: bool) -> None:
         seen = {"lines": True, "echo": True, "own_screen": False, "long": False} | modes
-        self.asking.take(Look(len(self.printed), activity, columns=80, rows=24, recent=self.printed, **seen))
+        self.asking.take(
+            Look(len(self.printed), activity, columns=80, rows=24, silence=0.1, recent=self.printed, **seen)
+        )
 
     def offer(self, prompt: str, data: bytes = b"y\r", by: str = "ann", id_: str = "", *, hidden: bool = False) -> str:
         id_ = id_ or str(uuid.uuid4())

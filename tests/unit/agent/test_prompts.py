@@ -17,7 +17,15 @@ ACTIVITIES = (BUSY, HIDDEN, SHARED, LIMITED, READING)
 
 
 def look(recent: bytes, activity: int = READING, *, offset: int | None = None, **more: Any) -> Look:
-    modes = {"lines": True, "echo": True, "own_screen": False, "long": False, "columns": 80, "rows": 24} | more
+    modes = {
+        "lines": True,
+        "echo": True,
+        "own_screen": False,
+        "long": False,
+        "columns": 80,
+        "rows": 24,
+        "silence": 0.1,
+    } | more
     return Look(len(recent) if offset is None else offset, activity, recent=recent, **modes)
 
 
@@ -28,6 +36,7 @@ LOOKS = st.builds(
     **{name: st.booleans() for name in ("lines", "echo", "own_screen", "long")},
     columns=st.integers(0, 65535),
     rows=st.integers(0, 65535),
+    silence=st.floats(0, 1e9),
 )
 
 

@@ -45,6 +45,8 @@ def test_who_else_waits_is_hinted_at() -> None:
     hint = "   [waiting too: pi-20]"
     assert screen(view.wait([ONE, TWO])) == [f"pi-1 > mine? {hint}<{len(hint)}"]
     assert view.wait([ONE, TWO]) == ""
+    assert view.wait([TWO]).count("\a") == 0
+    assert view.wait([ONE, TWO]).count("\a") == 1, "it waits again"
     assert screen(view.wait([ONE])) == ["pi-1 > mine? "]
 
 

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from runlet.model.declared_answers import Mode, Rule, Rules
 from runlet.model.delivery import Delivery, Offline
+from runlet.model.execution import State
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
+from runlet.model.notify import Notify
 from runlet.model.rollout import Abort, Amount, Concurrency, OnInterrupted, Retry, Rollout
 from runlet.model.schedule import Schedule
 from runlet.model.target import Target, Where
@@ -32,9 +35,12 @@ FULL = Job(
     env={"LANG": "C.UTF-8"},
     timeout=timedelta(minutes=90),
     logs=Logs(64 * 1024, Overflow.BLOCK),
+    notify=(Notify(frozenset({State.FAILED, State.AWAITING_INPUT}), command=("tell", "me")),),
+    input=Rules(Mode.REQUIRED, timedelta(hours=1), answers=(Rule("Go on", send="y", devices={"pi-1": "n"}),)),
 )
 
 CHANGES = {
+    "notify": (Notify(frozenset({State.FAILED}), webhook="https://example.org/"),),
     "name": "copy",
     "script": "tar -c /home\n",
     "description": "",
@@ -54,6 +60,7 @@ CHANGES = {
     "env": {"LANG": "C"},
     "timeout": timedelta(hours=1),
     "logs": Logs(10_000_000, Overflow.STOP),
+    "input": Rules(Mode.REQUIRED, timedelta(hours=1), answers=(Rule("Go on", send="y"),)),
 }
 
 

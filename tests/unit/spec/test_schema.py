@@ -116,7 +116,9 @@ def test_a_guess_is_offered_for_a_slip_only() -> None:
     found = schema.violations({"job": {"script": "ls", "wheer": "all", "z" * 200: 1}}, "playbook")
     slip, noise = (violation.message for violation in found)
     assert slip == "unknown key 'wheer' in job 'job'; did you mean 'where'?"
-    assert re.fullmatch(r"unknown key 'z{37}\.\.\.' in job 'job'; known are name, .*timeout, logs", noise)
+    assert re.fullmatch(
+        r"unknown key 'z{37}\.\.\.' in job 'job'; known are name, .*timeout, logs, input, notify", noise
+    )
 
 
 def test_importing_the_package_loads_no_validator_and_no_template_engine() -> None:

@@ -58,8 +58,11 @@ def upgrade() -> None:
         sa.Column("variables", sa.JSON(), nullable=False),
         sa.Column("given", sa.JSON(), nullable=False),
         sa.Column("timeout", sa.Float(), nullable=True),
+        sa.Column("notify", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("told", sa.Boolean(), nullable=False),
         sa.Column("output_limit", sa.BigInteger(), nullable=False),
         sa.Column("overflow", sa.String(32), nullable=False),
+        sa.Column("input", sa.JSON(), nullable=False),
         sa.Column("where", sa.String(32), nullable=False),
         sa.Column("where_custom", sa.JSON(), nullable=False),
         sa.Column("barred", sa.JSON(), nullable=False),
@@ -86,6 +89,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
     op.create_index("run_due", "run", ["decide_at"], unique=False)
     op.create_index("run_of_group", "run", ["concurrency_group", "waits_for"], unique=False)
+    op.create_index("run_to_tell", "run", ["told"], unique=False)
     op.create_table(
         "schedule",
         sa.Column("job", sa.String(), nullable=False),
@@ -146,6 +150,9 @@ def upgrade() -> None:
         sa.Column("counts_as", sa.String(32), nullable=True),
         sa.Column("prompt", sa.JSON(), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("secrets", sa.JSON(), nullable=False),
+        sa.Column("told_prompt", sa.String(), nullable=True),
+        sa.Column("unanswered", sa.Boolean(), nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["device"], ["device.name"], name=op.f("fk_execution_device_device")),
         sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_execution_run_run")),
@@ -172,6 +179,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "zone", "at", name=op.f("pk_firing")),
     )
     op.create_index("firing_in_outcome", "firing", ["outcome", "at"], unique=False)
+    op.create_table(
+        "notification",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("run", sa.BigInteger(), nullable=False),
+        sa.Column("notify", sa.JSON(), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run"], ["run.id"], name=op.f("fk_notification_run_run")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notification")),
+    )
+    op.create_index(op.f("ix_notification_due_at"), "notification", ["due_at"], unique=False)
     op.create_table(
         "answer",
         sa.Column("id", sa.String(), nullable=False),
@@ -234,6 +254,8 @@ def downgrade() -> None:
     op.drop_table("attempt")
     op.drop_index("answer_of_prompt", table_name="answer")
     op.drop_table("answer")
+    op.drop_index(op.f("ix_notification_due_at"), table_name="notification")
+    op.drop_table("notification")
     op.drop_index("firing_in_outcome", table_name="firing")
     op.drop_table("firing")
     op.drop_index(op.f("ix_execution_device"), table_name="execution")
@@ -249,6 +271,7 @@ def downgrade() -> None:
     op.drop_table("script")
     op.drop_index(op.f("ix_schedule_next_at"), table_name="schedule")
     op.drop_table("schedule")
+    op.drop_index("run_to_tell", table_name="run")
     op.drop_index("run_of_group", table_name="run")
     op.drop_index("run_due", table_name="run")
     op.drop_index(op.f("ix_run_job"), table_name="run")

@@ -1,0 +1,150 @@
+"""What runs tell others: noticed once, however many controllers look, and told at least once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from runlet.controller import notifications
+from runlet.controller.notifications import (
+    CLAIM_SECONDS,
+    GATHER_SECONDS,
+    MOST_DEVICES,
+    MOST_GATHER_SECONDS,
+    RETRY_SECONDS,
+    Claimed,
+)
+from runlet.controller.store import Store
+from runlet.model.execution import Event, State
+from runlet.model.notify import Notify
+from runlet.model.prompt import Kind, Prompt
+from runlet.protocol.messages import Report
+from tests.contract.conftest import NewDatabase
+from tests.contract.rollouts import Rolling, job
+
+ASKS = Notify(frozenset({State.AWAITING_INPUT}), webhook="http://a.example/")
+ENDS = Notify(frozenset({State.SUCCEEDED, State.FAILED}), command=("tell", "me"))
+QUESTION = Prompt("10-a", 10, "Go on?", secret=False, kind=Kind.PROMPT, confidence=0.9, fingerprint="f")
+
+
+@pytest.fixture
+async def rolling(store: Store) -> Rolling:
+    return Rolling(store)
+
+
+async def asked(rolling: Rolling, run: int, *names: str, prompt: Prompt = QUESTION) -> None:
+    views = [await rolling.on(run, name) for name in names]
+    await rolling.report(
+        *(
+            (name, Report(view.id, 1, view.version + 1, Event.ASK, 0.0, prompt=prompt))
+            for name, view in zip(names, views, strict=True)
+        )
+    )
+
+
+async def claimed(rolling: Rolling, *always: Notify, seconds: float = GATHER_SECONDS) -> list[Claimed]:
+    rolling.now += timedelta(seconds=seconds)
+    await rolling.ask(lambda session: notifications.notice(session, always, rolling.now))
+    return await rolling.ask(lambda session: notifications.claim(session, rolling.now))
+
+
+async def done(rolling: Rolling, told: list[Claimed], failed: list[Claimed]) -> None:
+    await rolling.ask(lambda session: notifications.done(session, told, failed, rolling.now))
+
+
+async def test_a_burst_of_questions_is_one_notification(rolling: Rolling) -> None:
+    names = [f"pi-{number:03}" for number in range(200)]
+    await rolling.enroll(*names)
+    run = await rolling.launch(replace(job("burst"), notify=(ASKS,)))
+    await asked(rolling, run, *names[:120])
+    assert await claimed(rolling, seconds=GATHER_SECONDS / 2) == []
+    await asked(rolling, run, *names[120:197])
+    await asked(rolling, run, *names[197:], prompt=replace(QUESTION, text="Replace it?", fingerprint="g"))
+    assert await claimed(rolling, seconds=GATHER_SECONDS / 2) == [], "more may be coming"
+    (one,) = await claimed(rolling)
+    assert one.notify == ASKS
+    assert (one.payload["event"], one.payload["run"], one.payload["job"]) == ("awaiting_input", run, "burst")
+    assert one.payload["counts"] == {"awaiting_input": 200}
+    assert one.payload["questions"] == [
+        {"text": "Go on?", "secret": False, "count": 197, "devices": names[:MOST_DEVICES]},
+        {"text": "Replace it?", "secret": False, "count": 3, "devices": names[197:]},
+    ]
+    await done(rolling, [one], [])
+    assert await claimed(rolling, seconds=CLAIM_SECONDS) == [], "each question is told once"
+
+
+async def test_questions_that_keep_coming_are_told_after_a_while(rolling: Rolling) -> None:
+    names = [f"pi-{number:02}" for number in range(12)]
+    await rolling.enroll(*names)
+    run = await rolling.launch(replace(job("drips"), notify=(ASKS,)))
+    found: list[Claimed] = []
+    for name in names:
+        await asked(rolling, run, name)
+        found += await claimed(rolling, seconds=MOST_GATHER_SECONDS / 10)
+    assert [one.payload["questions"][0]["count"] for one in found] == [10]
+
+
+async def test_an_end_is_told_once_by_its_state(rolling: Rolling) -> None:
+    await rolling.enroll("pi-1", "pi-2")
+    run = await rolling.launch(replace(job("ends"), notify=(ENDS, ASKS)))
+    await rolling.happen(run, "pi-1", Event.START, Event.SUCCEED)
+    assert await claimed(rolling) == []
+    await rolling.happen(run, "pi-2", Event.START, Event.FAIL)
+    (one,) = await claimed(rolling)
+    assert one.notify == ENDS
+    assert one.payload["event"] == "failed"
+    assert one.payload["counts"] == {"succeeded": 1, "failed": 1}
+    assert one.payload["executions"] == [{"device": "pi-2", "state": "failed", "detail": ""}]
+    assert one.payload["id"] == one.key
+
+
+async def test_what_is_configured_is_told_of_every_run(rolling: Rolling) -> None:
+    await rolling.enroll("pi-1")
+    run = await rolling.launch(job("plain"))
+    await rolling.cancel(run)
+    await rolling.happen(run, "pi-1", Event.CANCEL)
+    always = Notify(frozenset({State.CANCELLED}), webhook="http://b.example/")
+    (one,) = await claimed(rolling, always)
+    assert (one.notify, one.payload["event"]) == (always, "cancelled")
+    other = await rolling.launch(job("plain"))
+    await rolling.happen(other, "pi-1", Event.SUCCEED)
+    assert await claimed(rolling, always) == []
+
+
+async def test_two_controllers_do_not_both_tell(new_database: NewDatabase) -> None:
+    url = new_database()
+    stores = [Store(url), Store(url)]
+    for store in stores:
+        await store.open()
+    try:
+        rolling = Rolling(*stores)
+        await rolling.enroll("pi-1")
+        run = await rolling.launch(replace(job("both"), notify=(ENDS,)))
+        await rolling.happen(run, "pi-1", Event.SUCCEED)
+        for _ in range(3):  # one and the other
+            await rolling.ask(lambda session: notifications.notice(session, (), rolling.now))
+        (one,) = await rolling.ask(lambda session: notifications.claim(session, rolling.now))
+        assert await rolling.ask(lambda session: notifications.claim(session, rolling.now)) == []
+        rolling.now += timedelta(seconds=CLAIM_SECONDS)  # the first one died
+        (again,) = await rolling.ask(lambda session: notifications.claim(session, rolling.now))
+        assert (again.key, again.tries) == (one.key, 2)
+    finally:
+        for store in stores:
+            store.close()
+
+
+async def test_what_fails_is_tried_again_and_given_up(rolling: Rolling) -> None:
+    await rolling.enroll("pi-1")
+    run = await rolling.launch(replace(job("fails"), notify=(ENDS,)))
+    await rolling.happen(run, "pi-1", Event.SUCCEED)
+    found = await claimed(rolling)
+    for seconds in RETRY_SECONDS:
+        assert len(found) == 1
+        await done(rolling, [], found)
+        assert await claimed(rolling, seconds=seconds - 1) == []
+        found = await claimed(rolling, seconds=1)
+    assert notifications.is_last(found[0])
+    await done(rolling, [], found)
+    assert await claimed(rolling, seconds=2 * CLAIM_SECONDS) == []

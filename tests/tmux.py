@@ -82,6 +82,18 @@ class Tmux:
         values = self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names)).split()
         return dict(zip(names, values, strict=True))
 
+    def option(self, name: str, value: str) -> None:
+        """Set an option of the terminal, by tmux's name."""
+        self._tmux("set", "-g", name, value)
+
+    def title(self) -> str:
+        """What programs have called the window."""
+        return self._tmux("display-message", "-p", "#{pane_title}").rstrip("\n")
+
+    def clipboard(self) -> str:
+        """What programs have put there."""
+        return self._tmux("show-buffer")
+
     def processes(self) -> list[int]:
         """The shell's children."""
         shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()

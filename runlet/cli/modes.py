@@ -17,7 +17,8 @@ _OFF_BY_DEFAULT = (
 _SCREENS = ("47", "1047", "1049")
 _ON_BY_DEFAULT = ("7", "8", "25")  # wrapping, keys that repeat, the cursor
 _SEQUENCE = re.compile(
-    rb"\x1b(?:\[\?(?P<modes>[0-9;]{1,64})(?P<switch>[hl])"
+    rb"\x1b(?!\[[0-9;:]*+[A-HJKm])"  # most are colours and moves: not one of the following, without trying each
+    rb"(?:\[\?(?P<modes>[0-9;]{1,64})(?P<switch>[hl])"
     rb"|\[(?P<ansi>4|34)(?P<to>[hl])"  # inserting; a cursor that is seen well
     rb"|\[>4;?(?P<keys>\d?)m"  # xterm's modifyOtherKeys
     rb"|\[(?P<kitty>[><=])(?P<count>\d{0,3})(?:;\d?)?u"  # kitty's keyboard protocol, pushed, popped and set

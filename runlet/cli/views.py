@@ -19,7 +19,16 @@ from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import STARTED, State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, Position, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import (
+    Attach,
+    Drained,
+    ExecutionChanged,
+    Gap,
+    Notice,
+    Position,
+    RolloutChanged,
+    RunSnapshot,
+)
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView
 
@@ -27,6 +36,8 @@ from runlet.protocol.views import ExecutionView
 RAW_TAIL_BYTES = 256 * 1024
 # ... and a screenful of lines for each of several devices.
 MERGED_TAIL_BYTES = 4 * 1024
+# A program that draws has switched its modes on at its start, or within so much before what is shown.
+MODES_HEAD_BYTES, MODES_BEFORE_BYTES = 64 * 1024, 1024 * 1024
 
 _KEYS_HINT = f"{PREFIX_NAME} d detaches, {PREFIX_NAME} ? shows keys"
 
@@ -43,6 +54,9 @@ class View(Protocol):
 
     selected: str | None
 
+    @property
+    def asked(self) -> int: ...
+
     def greeting(self) -> bytes: ...
 
     def request(self, size: TerminalSize) -> Attach: ...
@@ -57,27 +71,48 @@ class View(Protocol):
 
     def leave(self) -> bytes: ...
 
+    def answer(self, *, ours: bool) -> None: ...
+
 
 class RawView:
-    """One execution's terminal, byte for byte, from `begin` on.
+    """One execution's terminal, from `begin` on: what may pass (passage.py), byte for byte.
 
-    `stored` is the length of the transcript of its present attempt when the console attaches.
+    `stored` is the length of the transcript of its present attempt when the console attaches; `modes` brings the
+    terminal to where the program has it at `begin`.
     """
 
-    def __init__(self, picture: Picture, execution: str, begin: Position, stored: int, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        execution: str,
+        begin: Position,
+        stored: int,
+        *,
+        read_only: bool,
+        modes: bytes = b"",
+    ) -> None:
         self.selected: str | None = execution
         self._picture = picture
         self._execution = execution
         self._read_only = read_only
         self._begin = begin
         self._stored = stored
-        self._replay = Replay(stored)
+        self._modes = modes
+        self._replay = Replay(stored, answering=not read_only)
         self._rollout = Teller()
         self._at_line_start = True
 
+    @property
+    def asked(self) -> int:
+        return self._replay.asked
+
+    def answer(self, *, ours: bool) -> None:
+        """Whether this terminal is the one that answers the program's questions."""
+        self._replay.answering = ours and not self._read_only
+
     def greeting(self) -> bytes:
         name = device_name(self._picture[self._execution])
-        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode()
+        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode() + self._modes
 
     def request(self, size: TerminalSize) -> Attach:
         device = self._picture[self._execution].device
@@ -93,11 +128,11 @@ class RawView:
             case Chunk(self._execution, _, position, data):
                 return self._show(position, data)
             case Gap(self._execution, length=length):
-                self._replay = Replay(self._stored)
+                self._replay = Replay(self._stored, answering=self._replay.answering)
                 return self.say(left_out(length))
             case Drained(self._execution, is_over=False):
                 self._stored = 0
-                self._replay = Replay(0)
+                self._replay = Replay(0, answering=self._replay.answering)
                 return self.say(attempt_ended(event))
             case RunSnapshot() | RolloutChanged():
                 return self.say(*self._rollout.told(self._picture.run))
@@ -151,6 +186,13 @@ class LinesView:
         self._positions: dict[str, Position] = {}  # up to where it was shown
         self._rollout = Teller()
         self._told: set[str] = set()  # executions whose end was shown
+
+    @property
+    def asked(self) -> int:
+        return 0  # lines put no questions to the terminal
+
+    def answer(self, *, ours: bool) -> None:
+        """There are none."""
 
     def greeting(self) -> bytes:
         names = ", ".join(device_name(execution) for execution in self._picture.executions)

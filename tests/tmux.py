@@ -72,6 +72,10 @@ class Tmux:
         """What is visible."""
         return self._tmux("capture-pane", "-p")
 
+    def styled(self) -> str:
+        """What is visible, with its colours and weights."""
+        return self._tmux("capture-pane", "-p", "-e")
+
     def text(self) -> str:
         """All lines, the scrolled ones too, each in one piece however often it was wrapped."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-")

@@ -17,6 +17,7 @@ from runlet.cli.follow import goes_on
 from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
+from runlet.cli.prediction import Prediction
 from runlet.cli.replay import modes_after
 from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
@@ -53,11 +54,13 @@ class Console:
         read_only: bool,
         from_start: bool,
         timeout: float | None,
+        predict: bool,
     ) -> None:
         self._endpoint = endpoint
         self._picture = picture
         self._terminal = terminal
         self._read_only = read_only
+        self._predict = predict and not read_only
         self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         self._from_start = from_start
         self._keys = Keys()
@@ -115,7 +118,15 @@ class Console:
                 begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
                 if begin.offset and shown.prompt and shown.prompt.kind is Kind.INTERACTIVE:
                     modes = await asyncio.to_thread(_modes_at, api, run, shown.device, begin)
-        return RawView(self._picture, execution, begin, stored, read_only=self._read_only, modes=modes)
+        return RawView(
+            self._picture,
+            execution,
+            begin,
+            stored,
+            read_only=self._read_only,
+            modes=modes,
+            prediction=Prediction(terminal_size().columns) if self._predict else None,
+        )
 
     async def _show(self, view: View) -> Ending | Switch:
         """Show one view; the first of its tasks to end decides what comes next."""
@@ -214,6 +225,11 @@ class Console:
             await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
         except ControllerUnavailable:
             await self._terminal.write(view.say("not typed: the controller is away"))
+        else:
+            # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
+            early = not (self._writers.other(view.selected) or self._terminal.is_behind)
+            if early and (shown := view.typed(typed)):
+                await self._terminal.write(shown)
 
     async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
         match command:
@@ -309,12 +325,21 @@ async def attach_terminal(
     read_only: bool,
     from_start: bool,
     timeout: float | None,
+    predict: bool,
 ) -> Ending:
     """Give this terminal to the executions of `picture`, until they end, the operator leaves or time is up.
 
     A run that was just started is shown `from_start`, any other from its last screenfuls on.
     """
     with Terminal() as terminal, suppress(TerminalGone):
-        console = Console(endpoint, picture, terminal, read_only=read_only, from_start=from_start, timeout=timeout)
+        console = Console(
+            endpoint,
+            picture,
+            terminal,
+            read_only=read_only,
+            from_start=from_start,
+            timeout=timeout,
+            predict=predict,
+        )
         return await console.show(words)
     return Ending.TERMINAL_GONE

@@ -12,12 +12,14 @@ from typing import Protocol
 from runlet.cli.keys import PREFIX_NAME, Action, Choose
 from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
+from runlet.cli.prediction import Prediction
 from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import STARTED, State
+from runlet.model.prompt import Kind
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import (
     Attach,
@@ -73,6 +75,8 @@ class View(Protocol):
 
     def answer(self, *, ours: bool) -> None: ...
 
+    def typed(self, data: bytes) -> bytes: ...
+
 
 class RawView:
     """One execution's terminal, from `begin` on: what may pass (passage.py), byte for byte.
@@ -90,6 +94,7 @@ class RawView:
         *,
         read_only: bool,
         modes: bytes = b"",
+        prediction: Prediction | None = None,
     ) -> None:
         self.selected: str | None = execution
         self._picture = picture
@@ -98,6 +103,7 @@ class RawView:
         self._begin = begin
         self._stored = stored
         self._modes = modes
+        self._prediction = prediction
         self._replay = Replay(stored, answering=not read_only)
         self._rollout = Teller()
         self._at_line_start = True
@@ -157,10 +163,23 @@ class RawView:
             return b""
         before = "" if self._at_line_start else "\r\n"
         self._at_line_start = True
-        return (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+        hidden = self._prediction.interrupted() if self._prediction else b""
+        return hidden + (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+
+    def typed(self, data: bytes) -> bytes:
+        """What to show of what was typed before its echo has come."""
+        if self._prediction is None:
+            return b""
+        prompt = self._picture[self._execution].prompt
+        if prompt is not None and (prompt.secret or prompt.kind is not Kind.PROMPT):
+            return self._prediction.withdraw()
+        return self._prediction.typed(data)
 
     def resize(self, size: TerminalSize) -> bytes:
-        return b""  # the program draws again by itself
+        if self._prediction is None:
+            return b""  # the program draws again by itself
+        self._prediction.columns = size.columns
+        return self._prediction.withdraw()
 
     def leave(self) -> bytes:
         return b"" if self._at_line_start else b"\r\n"
@@ -169,7 +188,7 @@ class RawView:
         shown = self._replay.feed(position, data)
         if shown:
             self._at_line_start = shown.endswith(b"\n")
-        return shown
+        return self._prediction.printed(shown) if self._prediction and shown else shown
 
 
 class LinesView:
@@ -193,6 +212,9 @@ class LinesView:
 
     def answer(self, *, ours: bool) -> None:
         """There are none."""
+
+    def typed(self, data: bytes) -> bytes:
+        return b""
 
     def greeting(self) -> bytes:
         names = ", ".join(device_name(execution) for execution in self._picture.executions)

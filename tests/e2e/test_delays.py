@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.harness import Fleet
+from tests.harness import Fleet, wait_until
 from tests.operators import Operator
 from tests.proxy import Proxy
 from tests.tmux import Tmux
@@ -112,3 +112,41 @@ def test_the_line_is_edited_while_another_looks_on(
     terminal.press("C-d")
     for seen in (terminal, near):
         seen.wait_for_end(0)
+
+
+def test_what_is_typed_is_shown_underlined_until_its_echo_comes(
+    operator: Operator, far: Callable[[int, str], Tmux], line: Proxy
+) -> None:
+    number = operator.detached("exec", "pi-1", "--", "cat")
+    terminal = far(0, f"runlet attach {number} --predict")
+    terminal.wait_for("attached to pi-1")
+    terminal.type("a")
+    terminal.wait_for(re.compile("^a$"))
+    line.pause()
+    terminal.type("bcd")
+    terminal.wait_for(re.compile("^abcd$"))
+    assert "a\x1b[4mbcd" in terminal.styled()
+    line.mend()
+    wait_until(lambda: "\nabcd\n" in terminal.styled(), "the echo")
+    terminal.press("C-c")
+    terminal.wait_for_end(4)
+
+
+def test_a_secret_is_not_shown_before_its_echo_which_never_comes(
+    operator: Operator, far: Callable[[int, str], Tmux], line: Proxy
+) -> None:
+    script = "read -p 'Name? ' name; read -s -p 'Password? ' secret; echo over"
+    number = operator.detached("exec", "pi-1", "--", "bash", "-c", script)
+    terminal = far(0, f"runlet attach {number} --predict")
+    terminal.wait_for("Name?")
+    terminal.type("a")
+    terminal.wait_for("Name? a")
+    terminal.enter("da")
+    terminal.wait_for("Password?")
+    line.pause()
+    terminal.type("swordfish")
+    terminal.press("C-]", "?")
+    assert "swordfish" not in terminal.wait_for("type Ctrl-] itself")
+    line.mend()
+    terminal.press("Enter")
+    assert "swordfish" not in terminal.wait_for_end(0)

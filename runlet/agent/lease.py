@@ -116,7 +116,7 @@ class Lease:
             self.seen = now
 
     def _grant(self, identity: int, who: str, known: int, cause: Cause, now: float) -> None:
-        self.epoch += 1
+        self.epoch = max(self.epoch, known) + 1  # an agent that was killed may have told of what it had not noted
         self.granted, self.since, self.seen = self.epoch, known, now
         self.identity, self.who, self.cause = identity, who, cause
         self.asker, self.asker_who = 0, ""

@@ -169,6 +169,7 @@ class Console:
                 lines = self._writers.take(event)
                 if execution == view.selected:
                     view.answer(ours=self._writers.answers(execution))
+                self._redraw = self._redraw or (bool(lines) and self._terminal.full_screen)
                 return view.take(Notice(execution, "; ".join(lines))) if lines else b""
             case Notice(str(execution), refused=True):
                 now = asyncio.get_running_loop().time()

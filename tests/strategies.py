@@ -15,6 +15,7 @@ from runlet.model.declared_answers import MAX_SENT, SECRET_NAME, Mode, Rule, Rul
 from runlet.model.execution import Event
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.model.prompt import MAX_ID, MAX_TEXT, Kind, Prompt
+from runlet.protocol.chunk import MAX_WHO_CHARACTERS
 from runlet.protocol.messages import (
     MAX_COUNT,
     MAX_DETAIL,
@@ -31,6 +32,8 @@ TERMINAL_SIZES = st.builds(TerminalSize, st.integers(1, MAX_WINDOW), st.integers
 _COUNTS = st.integers(0, MAX_COUNT)
 _DETAILS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=MAX_DETAIL)
 _LINES = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=facts.MAX_TEXT)
+_NUMBERS_OF_CONSOLES = st.integers(0, 2**63 - 1)
+NAMES_OF_CONSOLES = st.text(max_size=MAX_WHO_CHARACTERS).filter(str.isprintable)
 _NUMBERS = st.floats(-MAX_COUNT, MAX_COUNT)
 _SENT = st.text(st.characters(codec="utf-8"), max_size=MAX_SENT)
 _RULES = st.builds(
@@ -73,6 +76,12 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "prompt": st.none(),
     "answered": st.none(),
     "key": st.none() | st.binary(min_size=32, max_size=32).map(lambda key: base64.b64encode(key).decode()),
+    "identity": _NUMBERS_OF_CONSOLES,
+    "asker": _NUMBERS_OF_CONSOLES,
+    "front": _NUMBERS_OF_CONSOLES,
+    "epoch": _COUNTS,
+    "who": NAMES_OF_CONSOLES,
+    "asker_who": NAMES_OF_CONSOLES,
 }
 _WORDS = st.text("abcdef0123456789", min_size=1, max_size=MAX_ID)
 PROMPTS = st.builds(

@@ -72,6 +72,10 @@ class Tmux:
         """What is visible."""
         return self._tmux("capture-pane", "-p")
 
+    def styled(self) -> str:
+        """What is visible, with its colours and weights."""
+        return self._tmux("capture-pane", "-p", "-e")
+
     def text(self) -> str:
         """All lines, the scrolled ones too, each in one piece however often it was wrapped."""
         return self._tmux("capture-pane", "-p", "-J", "-S", "-")
@@ -81,6 +85,18 @@ class Tmux:
         names = ("alternate_on", "mouse_any_flag", "cursor_flag")
         values = self._tmux("display-message", "-p", " ".join(f"#{{{name}}}" for name in names)).split()
         return dict(zip(names, values, strict=True))
+
+    def option(self, name: str, value: str) -> None:
+        """Set an option of the terminal, by tmux's name."""
+        self._tmux("set", "-g", name, value)
+
+    def title(self) -> str:
+        """What programs have called the window."""
+        return self._tmux("display-message", "-p", "#{pane_title}").rstrip("\n")
+
+    def clipboard(self) -> str:
+        """What programs have put there."""
+        return self._tmux("show-buffer")
 
     def processes(self) -> list[int]:
         """The shell's children."""

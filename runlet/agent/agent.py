@@ -39,6 +39,7 @@ from runlet.protocol.messages import (
     Cancel,
     Execute,
     Goodbye,
+    Handover,
     Heartbeat,
     Hello,
     InputRefused,
@@ -193,13 +194,13 @@ class Agent:
                 self._unanswered = 0
                 if self._welcomed.is_set() and message.controller != self._controller:
                     self._greet.set()
-            case Resize() | Watch() | Stored():
+            case Resize() | Handover() | Watch() | Stored():
                 self._executions.control(message)
             case _:
                 raise ProtocolError(f"a {message.TYPE} in the control lane")
 
     def _answer(self, piece: Input, delivery: Delivery, reason: str) -> None:
-        if reason:
+        if reason and not piece.is_reply:  # nobody typed it
             self._tell(InputRefused(piece.execution, piece.attempt, piece.console, reason))
         # The echo comes with the answer, and somebody waits for it: it goes first.
         asyncio.get_running_loop().call_soon(delivery.ack)

@@ -22,6 +22,7 @@ from runlet.agent.answers import Answers, Candidate
 from runlet.agent.config import AgentConfig
 from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
+from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
 from runlet.agent.questions import Questions
@@ -60,10 +61,13 @@ from runlet.protocol.messages import (
     Ask,
     Cancel,
     Execute,
+    Handover,
     Report,
     Resize,
     Stored,
+    TerminalSize,
     Watch,
+    Writer,
 )
 
 # What it takes to write outcomes down; a program that cannot be killed has none, and its holder stays with it.
@@ -105,6 +109,7 @@ class Held:
     asking: Asking
     answers: Answers
     questions: Questions
+    lease: Lease
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
@@ -121,7 +126,7 @@ class Held:
 
 
 class Executions:
-    """All that this device holds. `report` tells the controller something new, `tell` what became of an answer; `post`
+    """All that this device holds. `report` tells the controller something new, until it knows it; `tell`, once; `post`
     sends a chunk of output.
     """
 
@@ -132,7 +137,7 @@ class Executions:
         journal: Journal,
         tasks: Tasks,
         report: Callable[[Report], None],
-        tell: Callable[[Answered], object],
+        tell: Callable[[Answered | Writer], object],
         post: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._config = config
@@ -250,8 +255,16 @@ class Executions:
         elif held.session is None:
             answer("the program has not started")
         else:
-            prompt = held.answers.console_types()
-            held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
+            before = held.lease.epoch
+            refusal = held.lease.judge(piece, time.monotonic())
+            self._tell_lease(held, before)  # noted before it is typed
+            if refusal:
+                answer(refusal)
+            elif piece.is_reply:
+                held.session.type(piece, answer)
+            else:
+                prompt = held.answers.console_types()
+                held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
 
     def answer(self, message: Answer, done: Callable[[], None]) -> None:
         """An operator's answer. `done` is called when it is decided what becomes of it."""
@@ -286,18 +299,37 @@ class Executions:
             self._journal.note_answer(self._reserving(held))
         self._tell(answered)
 
-    def control(self, message: Resize | Watch | Stored) -> None:
+    def control(self, message: Resize | Handover | Watch | Stored) -> None:
         """Something about a live terminal or its stream; nothing when the execution is not held (any more)."""
         held = self._held.get((message.execution, message.attempt))
         if held is None:
             return
         match message:
             case Resize() if held.session:
-                held.session.resize(message.terminal)
+                before = held.lease.epoch
+                size = held.lease.resize(message, time.monotonic())
+                self._tell_lease(held, before)
+                if size is not None:
+                    held.session.resize(size)
+            case Handover():
+                before = held.lease.epoch
+                held.lease.hand_over(message, time.monotonic())
+                self._tell_lease(held, before)
             case Watch():
                 held.output.watch(message.watched)
+                held.lease.attached(message.identity, time.monotonic())
+                if message.watched and held.lease.epoch:
+                    self._tell(held.lease.told(message.execution, message.attempt))
             case Stored():
                 self._stored(held, message)
+
+    def _tell_lease(self, held: Held, before: int) -> None:
+        """Note and tell a lease that has changed since it had the epoch `before`."""
+        if held.lease.epoch == before:
+            return
+        if held.session:
+            held.session.note(held.lease.note())
+        self._tell(held.lease.told(held.report.execution, held.report.attempt))
 
     def _stored(self, held: Held, message: Stored) -> None:
         if not (message.settled and held.state.is_outcome):
@@ -364,7 +396,8 @@ class Executions:
         return True
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
-        held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed)
+        recall = partial(self._recall_lease, held)
+        held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed, recall)
         self._take_slot(held)
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -404,6 +437,9 @@ class Executions:
         if held.state is State.DELIVERED:
             self._advance(held, Event.START)
             self._report(held.report)
+
+    def _recall_lease(self, held: Held, note: bytes) -> None:
+        held.lease.recall(note, time.monotonic())
 
     def _looked(self, held: Held, look: Look) -> None:
         """The holder saw something new of whether the program waits for a person."""
@@ -538,8 +574,10 @@ class Executions:
             go_on=lambda: self._go_on(held),
             refuse=lambda why: self._refuse(held, why),
         )
+        size = command.terminal if command else TerminalSize()
+        lease = Lease(size.columns, size.rows)
         reserved = max(report.version, _FIRST_ASK)
-        held = Held(command, report, state, output, asking, answers, questions, reserved)
+        held = Held(command, report, state, output, asking, answers, questions, lease, reserved)
         self._held[key] = held
         self._tasks.start(output.run())
         return held

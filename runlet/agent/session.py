@@ -61,7 +61,7 @@ class Session:
     """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended.
 
     `look` is given what the holder sees of a program that may wait for a person, and that it no longer does; `printed`
-    what the program prints.
+    what the program prints; `recall` what an earlier agent noted.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class Session:
         output: OutputSender,
         look: Callable[[Look], None],
         printed: Callable[[bytes], None],
+        recall: Callable[[bytes], None],
     ) -> None:
         self._connection = connection
         self._output = output
         self._look = look
         self._printed = printed
+        self._recall = recall
         self._loop = asyncio.get_running_loop()
         self._frames = wire.Frames()
         self._sending = bytearray()
@@ -98,6 +100,10 @@ class Session:
     def release(self, offset: int) -> None:
         """The controller has stored the output before `offset`."""
         self._send(wire.release(offset))
+
+    def note(self, content: bytes) -> None:
+        """Leave this for the next agent; before what depends on it."""
+        self._send(wire.note(content))
 
     def resize(self, size: TerminalSize) -> None:
         self._send(wire.resize(size.columns, size.rows))
@@ -162,6 +168,8 @@ class Session:
                     answer(words.decode(errors="replace"))
             case wire.LOOKED:
                 self._look(wire.read_looked(content))
+            case wire.NOTED:
+                self._recall(content)
             case wire.GREETING:
                 self._output.take_over(OutputBuffer(start=wire.read_greeting(content)))
                 self.started.set_result(None)

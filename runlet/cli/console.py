@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum, auto
 
 from runlet.cli.endpoint import Endpoint
@@ -16,11 +17,20 @@ from runlet.cli.follow import goes_on
 from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
+from runlet.cli.prediction import Prediction
+from runlet.cli.replay import modes_after
+from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
-from runlet.cli.views import RAW_TAIL_BYTES, LinesView, RawView, Switch, View
-from runlet.client.attachment import Attachment, attach
+from runlet.cli.views import MODES_BEFORE_BYTES, MODES_HEAD_BYTES, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
+from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
+from runlet.client.api import Api
+from runlet.client.attachment import Attachment, ConsoleEvent, attach, new_identity
 from runlet.errors import ControllerUnavailable, RunletError
-from runlet.protocol.frames import Position
+from runlet.model.prompt import Kind
+from runlet.protocol.frames import Notice, Position, WriterChanged
+from runlet.protocol.messages import Step
+
+_STEPS = {Action.ASK: Step.ASK, Action.GIVE: Step.GIVE, Action.TAKE: Step.TAKE}
 
 
 class Ending(Enum):
@@ -44,11 +54,13 @@ class Console:
         read_only: bool,
         from_start: bool,
         timeout: float | None,
+        predict: bool,
     ) -> None:
         self._endpoint = endpoint
         self._picture = picture
         self._terminal = terminal
         self._read_only = read_only
+        self._predict = predict and not read_only
         self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         self._from_start = from_start
         self._keys = Keys()
@@ -56,6 +68,11 @@ class Console:
         self._left = asyncio.Event()  # the terminal hung up, or somebody ends us
         self._redraw = False  # words of ours stand in the program's screen
         self._told_read_only = False
+        self._identity = new_identity()
+        self._replies = Replies()
+        self._writers = Writers()
+        self._expects_until = 0.0  # an answer of the terminal
+        self._refused_at = float("-inf")  # the last refusal that was shown
 
     async def show(self, words: list[str]) -> Ending:
         """Show the run until the console ends; `words` are said first."""
@@ -74,6 +91,7 @@ class Console:
         shown = Switch(None if several else self._picture.executions[0].id)
         while True:
             view: View = lines if shown.to is None else await self._raw_view(shown.to)
+            view.answer(ours=shown.to is None or self._writers.answers(shown.to))
             await self._terminal.write(view.greeting() + (view.say(*words) if words else b""))
             words = []
             try:
@@ -91,22 +109,31 @@ class Console:
 
     async def _raw_view(self, execution: str) -> RawView:
         shown = self._picture[execution]
-        begin, stored = Position(), 0
+        begin, stored, modes = Position(), 0, b""
         from_start, self._from_start = self._from_start, False  # a device shown later has its tail
         if shown.device is not None and not from_start:
             with self._endpoint.api() as api:
                 run = self._picture.run.id
                 stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
-            begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
-        return RawView(self._picture, execution, begin, stored, read_only=self._read_only)
+                begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
+                if begin.offset and shown.prompt and shown.prompt.kind is Kind.INTERACTIVE:
+                    modes = await asyncio.to_thread(_modes_at, api, run, shown.device, begin)
+        return RawView(
+            self._picture,
+            execution,
+            begin,
+            stored,
+            read_only=self._read_only,
+            modes=modes,
+            prediction=Prediction(terminal_size().columns) if self._predict else None,
+        )
 
     async def _show(self, view: View) -> Ending | Switch:
         """Show one view; the first of its tasks to end decides what comes next."""
         run = self._picture.run.id
+        request = replace(view.request(terminal_size()), who=own_name(), identity=self._identity)
         try:
-            async with attach(
-                self._endpoint.url, self._endpoint.token, run, view.request(terminal_size())
-            ) as attachment:
+            async with attach(self._endpoint.url, self._endpoint.token, run, request) as attachment:
                 tasks = [
                     asyncio.create_task(work)
                     for work in (
@@ -129,17 +156,60 @@ class Console:
     async def _receive(self, attachment: Attachment, view: View) -> Ending:
         async for event in attachment.events():
             self._picture.take(event)
-            if shown := view.take(event):
+            asked = view.asked
+            if shown := self._shown(view, event):
                 await self._terminal.write(shown)
+            if view.asked > asked:
+                self._expects_until = asyncio.get_running_loop().time() + EXPECT_SECONDS
         return Ending.SETTLED
+
+    def _shown(self, view: View, event: ConsoleEvent) -> bytes:
+        match event:
+            case WriterChanged(execution):
+                lines = self._writers.take(event)
+                if execution == view.selected:
+                    view.answer(ours=self._writers.answers(execution))
+                self._redraw = self._redraw or (bool(lines) and self._terminal.full_screen)
+                return view.take(Notice(execution, "; ".join(lines))) if lines else b""
+            case Notice(str(execution), refused=True):
+                now = asyncio.get_running_loop().time()
+                if now < self._refused_at + REFUSAL_SECONDS:
+                    return b""
+                self._refused_at = now
+                return view.take(replace(event, message=self._writers.refusal(execution, event.message)))
+            case _:
+                return view.take(event)
 
     async def _type(self, attachment: Attachment, view: View) -> Ending | Switch:
         while True:
-            for typed in self._keys.feed(await self._terminal.read()):
-                if isinstance(typed, bytes):
-                    await self._send(attachment, view, typed)
-                elif ended := await self._act(attachment, view, typed):
-                    return ended
+            for sent in await self._read():
+                if sent.by is not Sender.OPERATOR:
+                    await self._pass_on(attachment, view, sent)
+                    continue
+                for typed in self._keys.feed(sent.data):
+                    if isinstance(typed, bytes):
+                        await self._send(attachment, view, typed)
+                    elif ended := await self._act(attachment, view, typed):
+                        return ended
+
+    async def _read(self) -> list[Sent]:
+        """What the terminal sends next."""
+        try:
+            async with asyncio.timeout(HOLD_SECONDS if self._replies.holding else None):
+                data = await self._terminal.read()
+        except TimeoutError:
+            return [Sent(self._replies.release())]
+        return list(self._replies.feed(data, expecting=asyncio.get_running_loop().time() < self._expects_until))
+
+    async def _pass_on(self, attachment: Attachment, view: View, sent: Sent) -> None:
+        """What the terminal sends by itself: for the program when it is ours to answer, and never worth a word."""
+        if view.selected is None or self._read_only or isinstance(view, LinesView):
+            return
+        is_reply = sent.by is Sender.TERMINAL
+        if self._writers.answers(view.selected) if is_reply else not self._writers.other(view.selected):
+            attempt = self._picture[view.selected].attempt
+            with suppress(ControllerUnavailable):
+                await attachment.send_input(view.selected, attempt, sent.data, is_reply=is_reply)
 
     async def _send(self, attachment: Attachment, view: View, typed: bytes) -> None:
         if view.selected is None:
@@ -156,6 +226,11 @@ class Console:
             await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
         except ControllerUnavailable:
             await self._terminal.write(view.say("not typed: the controller is away"))
+        else:
+            # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
+            early = not (self._writers.other(view.selected) or self._terminal.is_behind)
+            if early and (shown := view.typed(typed)):
+                await self._terminal.write(shown)
 
     async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
         match command:
@@ -169,6 +244,9 @@ class Console:
                 await self._say(attachment, view, "not cancelled")
             case Action.CANCEL:
                 await self._say(attachment, view, await self._cancel(view))
+            case Action.ASK | Action.GIVE | Action.TAKE:
+                if words := await self._hand_over(attachment, view, command):
+                    await self._say(attachment, view, words)
             case Action() | Choose():
                 shown = view.act(command)
                 if isinstance(shown, Switch):
@@ -190,6 +268,20 @@ class Console:
     def _selected_name(self, view: View) -> str:
         device = self._picture[view.selected].device if view.selected else None
         return device or "every device"
+
+    async def _hand_over(self, attachment: Attachment, view: View, action: Action) -> str:
+        """Ask for the writer's lease, give or take it; why not, in words, when that is known here."""
+        if view.selected is None:
+            return "no device is left to type to"
+        if self._read_only:
+            return "read-only: this console does not type"
+        if action is Action.GIVE and (words := self._writers.cannot_give(view.selected)):
+            return words
+        try:
+            await attachment.hand_over(view.selected, _STEPS[action])
+        except ControllerUnavailable:
+            return "the controller is away"
+        return ""
 
     async def _cancel(self, view: View) -> str:
         """Cancel on the selected device; what came of it, in words."""
@@ -218,6 +310,14 @@ class Console:
         return Ending.TERMINAL_GONE
 
 
+def _modes_at(api: Api, run: int, device: str, place: Position) -> bytes:
+    """What brings a terminal into the modes that a program has switched on before `place`."""
+    head = min(MODES_HEAD_BYTES, place.offset)
+    before = max(head, place.offset - MODES_BEFORE_BYTES)
+    parts = ((0, head), (before, place.offset - before))
+    return modes_after(api.transcript_part(run, device, place.attempt, *part) for part in parts)
+
+
 async def attach_terminal(
     endpoint: Endpoint,
     picture: Picture,
@@ -226,12 +326,21 @@ async def attach_terminal(
     read_only: bool,
     from_start: bool,
     timeout: float | None,
+    predict: bool,
 ) -> Ending:
     """Give this terminal to the executions of `picture`, until they end, the operator leaves or time is up.
 
     A run that was just started is shown `from_start`, any other from its last screenfuls on.
     """
     with Terminal() as terminal, suppress(TerminalGone):
-        console = Console(endpoint, picture, terminal, read_only=read_only, from_start=from_start, timeout=timeout)
+        console = Console(
+            endpoint,
+            picture,
+            terminal,
+            read_only=read_only,
+            from_start=from_start,
+            timeout=timeout,
+            predict=predict,
+        )
         return await console.show(words)
     return Ending.TERMINAL_GONE

@@ -37,8 +37,9 @@ _device_option = click.option(
 @_run_argument
 @_device_option
 @click.option("--read-only", is_flag=True, help="Look only: nothing typed reaches the program.")
+@click.option("--predict", is_flag=True, help="Show what you type before its echo has come, underlined; on one device.")
 @pass_options
-def attach(options: Options, run: RunId, device: str | None, read_only: bool) -> int:
+def attach(options: Options, run: RunId, device: str | None, read_only: bool, predict: bool) -> int:
     """Take the terminals of a run. RUN is a number or `latest`, the default.
 
     One device: its terminal, as if you sat there. Several: their lines, and at the bottom the one you type to. Ctrl-] d
@@ -58,7 +59,7 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
         picture = Picture(found, selected)
         words = waiting_words(picture.executions, api.devices(facts=False))
     if is_interactive():
-        return watch.attach(endpoint, found, selected, words, read_only=read_only, from_start=False)
+        return watch.attach(endpoint, found, selected, words, read_only=read_only, from_start=False, predict=predict)
     if os.isatty(0) or read_only:
         return watch.stream(endpoint, found, selected, words)
     for line in words:

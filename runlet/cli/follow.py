@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import click
 
@@ -16,11 +17,22 @@ from runlet.cli.printers import Printer
 from runlet.cli.replay import CurrentLine
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
+from runlet.cli.writers import Writers, own_name
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, ConsoleEvent, attach
-from runlet.errors import ControllerUnavailable
+from runlet.errors import Conflict, ControllerUnavailable
 from runlet.model.execution import STARTED
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import (
+    Attach,
+    Drained,
+    ExecutionChanged,
+    Gap,
+    Notice,
+    RolloutChanged,
+    RunSnapshot,
+    WriterChanged,
+)
+from runlet.protocol.messages import Step
 
 # A script that waits for a run outlasts a restart or an upgrade of the controller, and does not hang for ever.
 PATIENCE_SECONDS = 600.0
@@ -42,6 +54,7 @@ class Follower:
         self._with_trailer = with_trailer
         self._current = current
         self._rollout = Teller()
+        self._writers = Writers()
 
     async def take(self, event: ConsoleEvent) -> None:
         self.picture.take(event)
@@ -68,6 +81,12 @@ class Follower:
             case Drained(execution):
                 words = self._end(event) if self._with_trailer else []
                 return self._printer.finish(execution) + self._printer.tell(execution, words)
+            case WriterChanged():
+                self._writers.take(event)
+            case Notice(str(execution), message, refused=True) if self._writers.other(execution):
+                # What comes next would be typed behind a hole.
+                hint = "try again later, or take over in a terminal: runlet attach, then Ctrl-] t"
+                raise Conflict(plain(message), hint)
             case Notice(execution, message):
                 if execution is not None and len(self.picture.executions) > 1:
                     message = f"{device_name(self.picture[execution])}: {message}"
@@ -87,6 +106,7 @@ class Follower:
 async def follow(endpoint: Endpoint, follower: Follower, request: Attach, *, typing_for: str | None = None) -> None:
     """Follow until every selected execution has ended; meanwhile type stdin's bytes for one of them, if named."""
     run = follower.picture.run.id
+    request = replace(request, who=own_name())
     async with attach(endpoint.url, endpoint.token, run, request, PATIENCE_SECONDS) as attachment:
         typist = None if typing_for is None else asyncio.create_task(_type(attachment, follower, typing_for))
         try:
@@ -102,7 +122,7 @@ async def follow(endpoint: Endpoint, follower: Follower, request: Attach, *, typ
 
 
 async def _type(attachment: Attachment, follower: Follower, execution: str) -> None:
-    """Type all of stdin, once there is a program to read it."""
+    """Type all of stdin, once there is a program to read it; then let others type."""
     await follower.started.wait()
     while data := await read_stdin():
         while data:
@@ -110,6 +130,8 @@ async def _type(attachment: Attachment, follower: Follower, execution: str) -> N
             with suppress(ControllerUnavailable):
                 await attachment.send_input(execution, follower.picture[execution].attempt, data)
                 data = b""
+    with suppress(ControllerUnavailable):
+        await attachment.hand_over(execution, Step.LEAVE)
 
 
 async def follow_raw(endpoint: Endpoint, run: int, request: Attach) -> None:

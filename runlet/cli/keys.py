@@ -21,6 +21,9 @@ class Action(Enum):
     CANCEL = auto()
     KEEP = auto()  # ... and it was not y
     HELP = auto()
+    ASK = auto()  # for the writer's lease
+    GIVE = auto()
+    TAKE = auto()
     NEXT = auto()
     PREVIOUS = auto()
     SWITCH_VIEW = auto()
@@ -39,6 +42,9 @@ _COMMANDS: dict[bytes, Typed] = {
     b"d": Action.DETACH,
     b"c": Action.ASK_CANCEL,
     b"?": Action.HELP,
+    b"a": Action.ASK,
+    b"g": Action.GIVE,
+    b"t": Action.TAKE,
     b"n": Action.NEXT,
     b"p": Action.PREVIOUS,
     b"m": Action.SWITCH_VIEW,
@@ -51,6 +57,8 @@ HELP = (
     f"after {PREFIX_NAME}:",
     "  d       detach; the run goes on",
     "  c       cancel on this device",
+    "  a, t    ask the writer to let you type; take it",
+    "  g       let type who asked",
     "  n, p    next, previous device",
     "  1-9     choose a device",
     "  m, z    all devices' lines, or one device's screen",

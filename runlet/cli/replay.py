@@ -1,42 +1,36 @@
 """Stored output written to a terminal again: made safe to begin anywhere, and without its questions to the terminal.
 
 A program may ask the terminal where the cursor is or what it can do, and the terminal answers as if typed. Replayed,
-the question would be answered a second time, into a program that waits for no answer. Only what was there before the
-console attached is touched; live bytes pass as they are.
+the question would be answered a second time, into a program that waits for no answer.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 
-# ENQ; device attributes; status and cursor reports; mode requests; window reports; name and version; keyboard state;
-# colours and other OSC questions; DCS requests.
-_QUESTIONS = re.compile(
-    rb"\x05"
-    rb"|\x1b\[[>=?]?[0-9;]*c"
-    rb"|\x1b\[\??[0-9;]*n"
-    rb"|\x1b\[\??[0-9;]*\$p"
-    rb"|\x1b\[[0-9;]*t"
-    rb"|\x1b\[>[0-9]*q"
-    rb"|\x1b\[\?u"
-    rb"|\x1b\[\?[0-9;]*m"
-    rb"|\x1b\][0-9;]*;\?(?:\x07|\x1b\\)"
-    rb"|\x1bP[+$]q[^\x1b\n]*\x1b\\"
-)
-_UNFINISHED = re.compile(rb"\x1b(?:[P\]][^\x07\x1b\n]*\x1b?|\[[0-?]*[ -/]*)?\Z")
-# A question cut by the end of a chunk is no longer than this; what is held back reaches the screen with the next chunk.
-_LONGEST_QUESTION_BYTES = 64
+from runlet.cli.modes import ModeTracker
+from runlet.cli.passage import Passage
+
 # A tail begins in the middle of a line, a sequence or a character; within so many bytes it comes to a safe place.
 _MOST_SKIPPED_BYTES = 4096
 
 
 class Replay:
-    """One stream, from the first chunk a console gets. Output before `end` is replayed, the rest is live."""
+    """One stream, from the first chunk a console gets. Output before `end` is replayed, the rest is live.
 
-    def __init__(self, end: int) -> None:
+    `answering`: questions of the live part pass, for this terminal to answer.
+    """
+
+    def __init__(self, end: int, *, answering: bool = True) -> None:
         self._end = end
-        self._held = b""
+        self._passage = Passage()
         self._begun = False
+        self.answering = answering
+
+    @property
+    def asked(self) -> int:
+        """How many questions have reached the terminal."""
+        return self._passage.asked
 
     def feed(self, position: int, data: bytes) -> bytes:
         """What to write for `data`, which the stream holds from `position` on."""
@@ -44,15 +38,24 @@ class Replay:
             self._begun = True
             if position:
                 data, position = from_safe_place(data, position)
-        if position >= self._end and not self._held:
-            return data
         replayed = max(0, self._end - position)
-        old, live = self._held + data[:replayed], data[replayed:]
-        self._held = b""
-        more = position + len(data) < self._end
-        if more and (unfinished := _UNFINISHED.search(old, max(0, len(old) - _LONGEST_QUESTION_BYTES))):
-            old, self._held = old[: unfinished.start()], unfinished[0]
-        return _QUESTIONS.sub(b"", old) + live
+        shown = b""
+        if replayed:
+            self._passage.answering = False
+            shown = self._passage.feed(data[:replayed])
+            data = data[replayed:]
+        self._passage.answering = self.answering
+        return shown + self._passage.feed(data) if data else shown
+
+
+def modes_after(parts: Iterable[bytes]) -> bytes:
+    """What brings a terminal into the modes that a program has switched on with these parts of its output."""
+    tracker = ModeTracker()
+    for part in parts:
+        passage = Passage()
+        passage.answering = False
+        tracker.feed(passage.feed(part))
+    return tracker.enter()
 
 
 def from_safe_place(data: bytes, position: int) -> tuple[bytes, int]:

@@ -45,6 +45,7 @@ class Terminal:
     def __init__(self) -> None:
         self._fd = _open_terminal()
         self._modes = ModeTracker()
+        self.is_behind = False  # something waits to be shown
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._fd)
@@ -97,11 +98,13 @@ class Terminal:
             try:
                 written = os.write(self._fd, rest)
             except BlockingIOError:
+                self.is_behind = True
                 await until_ready(self._fd, reading=False)
             except OSError:
                 raise TerminalGone from None
             else:
                 rest = memoryview(rest)[written:]
+                self.is_behind = False
 
 
 def _open_terminal() -> int:

@@ -12,14 +12,25 @@ from typing import Protocol
 from runlet.cli.keys import PREFIX_NAME, Action, Choose
 from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
+from runlet.cli.prediction import Prediction
 from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import STARTED, State
+from runlet.model.prompt import Kind
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Gap, Notice, Position, RolloutChanged, RunSnapshot
+from runlet.protocol.frames import (
+    Attach,
+    Drained,
+    ExecutionChanged,
+    Gap,
+    Notice,
+    Position,
+    RolloutChanged,
+    RunSnapshot,
+)
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import ExecutionView
 
@@ -27,6 +38,8 @@ from runlet.protocol.views import ExecutionView
 RAW_TAIL_BYTES = 256 * 1024
 # ... and a screenful of lines for each of several devices.
 MERGED_TAIL_BYTES = 4 * 1024
+# A program that draws has switched its modes on at its start, or within so much before what is shown.
+MODES_HEAD_BYTES, MODES_BEFORE_BYTES = 64 * 1024, 1024 * 1024
 
 _KEYS_HINT = f"{PREFIX_NAME} d detaches, {PREFIX_NAME} ? shows keys"
 
@@ -43,6 +56,9 @@ class View(Protocol):
 
     selected: str | None
 
+    @property
+    def asked(self) -> int: ...
+
     def greeting(self) -> bytes: ...
 
     def request(self, size: TerminalSize) -> Attach: ...
@@ -57,27 +73,52 @@ class View(Protocol):
 
     def leave(self) -> bytes: ...
 
+    def answer(self, *, ours: bool) -> None: ...
+
+    def typed(self, data: bytes) -> bytes: ...
+
 
 class RawView:
-    """One execution's terminal, byte for byte, from `begin` on.
+    """One execution's terminal, from `begin` on: what may pass (passage.py), byte for byte.
 
-    `stored` is the length of the transcript of its present attempt when the console attaches.
+    `stored` is the length of the transcript of its present attempt when the console attaches; `modes` brings the
+    terminal to where the program has it at `begin`.
     """
 
-    def __init__(self, picture: Picture, execution: str, begin: Position, stored: int, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        picture: Picture,
+        execution: str,
+        begin: Position,
+        stored: int,
+        *,
+        read_only: bool,
+        modes: bytes = b"",
+        prediction: Prediction | None = None,
+    ) -> None:
         self.selected: str | None = execution
         self._picture = picture
         self._execution = execution
         self._read_only = read_only
         self._begin = begin
         self._stored = stored
-        self._replay = Replay(stored)
+        self._modes = modes
+        self._prediction = prediction
+        self._replay = Replay(stored, answering=not read_only)
         self._rollout = Teller()
         self._at_line_start = True
 
+    @property
+    def asked(self) -> int:
+        return self._replay.asked
+
+    def answer(self, *, ours: bool) -> None:
+        """Whether this terminal is the one that answers the program's questions."""
+        self._replay.answering = ours and not self._read_only
+
     def greeting(self) -> bytes:
         name = device_name(self._picture[self._execution])
-        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode()
+        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode() + self._modes
 
     def request(self, size: TerminalSize) -> Attach:
         device = self._picture[self._execution].device
@@ -93,11 +134,11 @@ class RawView:
             case Chunk(self._execution, _, position, data):
                 return self._show(position, data)
             case Gap(self._execution, length=length):
-                self._replay = Replay(self._stored)
+                self._replay = Replay(self._stored, answering=self._replay.answering)
                 return self.say(left_out(length))
             case Drained(self._execution, is_over=False):
                 self._stored = 0
-                self._replay = Replay(0)
+                self._replay = Replay(0, answering=self._replay.answering)
                 return self.say(attempt_ended(event))
             case RunSnapshot() | RolloutChanged():
                 return self.say(*self._rollout.told(self._picture.run))
@@ -122,10 +163,23 @@ class RawView:
             return b""
         before = "" if self._at_line_start else "\r\n"
         self._at_line_start = True
-        return (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+        hidden = self._prediction.interrupted() if self._prediction else b""
+        return hidden + (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+
+    def typed(self, data: bytes) -> bytes:
+        """What to show of what was typed before its echo has come."""
+        if self._prediction is None:
+            return b""
+        prompt = self._picture[self._execution].prompt
+        if prompt is not None and (prompt.secret or prompt.kind is not Kind.PROMPT):
+            return self._prediction.withdraw()
+        return self._prediction.typed(data)
 
     def resize(self, size: TerminalSize) -> bytes:
-        return b""  # the program draws again by itself
+        if self._prediction is None:
+            return b""  # the program draws again by itself
+        self._prediction.columns = size.columns
+        return self._prediction.withdraw()
 
     def leave(self) -> bytes:
         return b"" if self._at_line_start else b"\r\n"
@@ -134,7 +188,7 @@ class RawView:
         shown = self._replay.feed(position, data)
         if shown:
             self._at_line_start = shown.endswith(b"\n")
-        return shown
+        return self._prediction.printed(shown) if self._prediction and shown else shown
 
 
 class LinesView:
@@ -151,6 +205,16 @@ class LinesView:
         self._positions: dict[str, Position] = {}  # up to where it was shown
         self._rollout = Teller()
         self._told: set[str] = set()  # executions whose end was shown
+
+    @property
+    def asked(self) -> int:
+        return 0  # lines put no questions to the terminal
+
+    def answer(self, *, ours: bool) -> None:
+        """There are none."""
+
+    def typed(self, data: bytes) -> bytes:
+        return b""
 
     def greeting(self) -> bytes:
         names = ", ".join(device_name(execution) for execution in self._picture.executions)

@@ -28,11 +28,14 @@ def attach(
     read_only: bool,
     from_start: bool,
     timeout: float | None = None,
+    predict: bool = False,
 ) -> int:
     """Give this terminal to the run, or to its executions on `devices`."""
     picture = Picture(run, devices)
     ending = asyncio.run(
-        attach_terminal(endpoint, picture, words, read_only=read_only, from_start=from_start, timeout=timeout)
+        attach_terminal(
+            endpoint, picture, words, read_only=read_only, from_start=from_start, timeout=timeout, predict=predict
+        )
     )
     match ending:
         case Ending.DETACHED:

@@ -256,6 +256,11 @@ class Api:
         """How many bytes an attempt has printed on a device, as far as they have been stored."""
         return self._transcript_page(run, device, 0, 1, attempt)[2]
 
+    def transcript_part(self, run: RunId, device: str, attempt: int, offset: int, length: int) -> bytes:
+        """What is kept of `length` bytes of an attempt's output from `offset` on."""
+        begin, data, _ = self._transcript_page(run, device, offset, length, attempt)
+        return data[: max(0, offset + length - begin)]
+
     def devices(self, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""
         query = {"name": list(names), "facts": facts}

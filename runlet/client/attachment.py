@@ -8,6 +8,7 @@ a slow console may fall behind is the controller's business.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -20,7 +21,7 @@ from runlet.client.api import CONNECT_SECONDS
 from runlet.client.failures import from_body, lost, unavailable
 from runlet.errors import ControllerUnavailable, ProtocolError, Unavailable
 from runlet.model.run import RunId
-from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, REPLIED, TYPED, Chunk
 from runlet.protocol.frames import (
     MAX_CONTROLLER_FRAME_BYTES,
     Attach,
@@ -28,6 +29,7 @@ from runlet.protocol.frames import (
     Drained,
     ExecutionChanged,
     Gap,
+    Handover,
     Position,
     Resize,
     RolloutChanged,
@@ -36,7 +38,7 @@ from runlet.protocol.frames import (
     decode_from_controller,
     encode,
 )
-from runlet.protocol.messages import TerminalSize
+from runlet.protocol.messages import Step, TerminalSize
 from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ _RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.5, 10.0
 # A peer that is silently gone is noticed by the kernel after 10 + 3 * 5 s. Not by a ping of the WebSocket: while a
 # pager is paused nothing is read, pongs neither.
 _KEEPALIVE_IDLE_SECONDS, _KEEPALIVE_INTERVAL_SECONDS, _KEEPALIVE_PROBES = 10, 5, 3
+# A console's own number: what a JSON number holds exactly anywhere, and nobody else guesses.
+_IDENTITY_BITS = 53
 _PROTOCOL_BROKEN = 1002  # RFC 6455: what we ask for will be refused again
 
 
@@ -105,10 +109,21 @@ class Attachment:
                 await self._reconnect(error)
                 yield ConnectionRegained()
 
-    async def send_input(self, execution: str, attempt: int, data: bytes) -> None:
-        """Type `data` on the execution's terminal. Raises ControllerUnavailable while the connection is lost."""
+    async def send_input(self, execution: str, attempt: int, data: bytes, *, is_reply: bool = False) -> None:
+        """Type `data` on the execution's terminal; `is_reply`: nobody typed it, our terminal answers the program.
+
+        Raises ControllerUnavailable while the connection is lost.
+        """
+        kind = REPLIED if is_reply else TYPED
         for start in range(0, len(data), MAX_CHUNK_BYTES):
-            await self._send(Chunk(execution, attempt, 0, data[start : start + MAX_CHUNK_BYTES]).encode())
+            await self._send(Chunk(execution, attempt, kind, data[start : start + MAX_CHUNK_BYTES]).encode())
+
+    async def hand_over(self, execution: str, step: Step) -> None:
+        """Ask for the writer's lease, give it away, take it or let it go; WriterChanged tells what came of it.
+
+        Raises ControllerUnavailable while the connection is lost.
+        """
+        await self._send(encode(Handover(execution, step)))
 
     async def resize(self, execution: str, terminal: TerminalSize) -> None:
         """The window has another size, or the program should draw its screen again.
@@ -212,17 +227,25 @@ class Attachment:
             raise unavailable(self._urls, "the connection was lost") from None
 
 
+def new_identity() -> int:
+    """A console's own number, drawn by lot."""
+    return secrets.randbits(_IDENTITY_BITS) | 1  # 0 is nobody
+
+
 @asynccontextmanager
 async def attach(
     urls: str, token: str, run: RunId, request: Attach, patience: float | None = None
 ) -> AsyncIterator[Attachment]:
     """Attach a console to `run`, at the first of `urls`, separated by commas, that accepts.
 
-    Leaving the context detaches, and the run goes on.
+    Leaving the context detaches, and the run goes on. A connection that is made anew is the same console's, for which
+    the writer's lease is kept.
 
     A connection that is lost later is tried again for `patience` seconds; None is for as long as the context is open.
     Raises ControllerUnavailable, NotAuthorized, UnknownName or ProtocolError when it cannot be had at first.
     """
+    if request.identity is None:
+        request = replace(request, identity=new_identity())
     connection = await _connect_to_any(urls, token, run, request)
     attachment = Attachment(urls, token, run, request, connection, patience)
     try:

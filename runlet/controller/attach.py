@@ -16,14 +16,14 @@ from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, RunletError, Unavailable, UnknownName
-from runlet.protocol import frames, messages
-from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk, Input
+from runlet.protocol import frames
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, REPLIED, Chunk, Input, one_line
 from runlet.protocol.frames import (
     Attach,
     Drained,
     ExecutionChanged,
     Gap,
-    Notice,
+    Handover,
     Position,
     Resize,
     RolloutChanged,
@@ -36,6 +36,7 @@ from runlet.protocol.views import ExecutionView, RunView
 ATTACH_SECONDS = 10.0
 # A WebSocket's close frame holds 125 bytes, the code included.
 MAX_REASON_BYTES = 123
+READ_ONLY = "this console only reads"
 # WebSocket close codes (RFC 6455): all was sent; the console broke the protocol; the controller restarts.
 CLOSE_DONE, CLOSE_PROTOCOL, CLOSE_RESTART = 1000, 1002, 1012
 
@@ -75,7 +76,9 @@ class Attaching:
             await socket.close(CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
-        attachment = self._hub.attach(run.id, _selected(run, request))
+        who = one_line(request.who) or "a console"
+        attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who)
+        left = False
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
             for view in _selected(run, request):
@@ -83,11 +86,15 @@ class Attaching:
                 attachment.positions[view.id] = self._begin(view, request)
                 attachment.explain(view)
             if request.terminal and not request.read_only:
-                for view in attachment.executions.values():
-                    self._resize(view, request.terminal)
+                attachment.size = request.terminal
+                for execution in attachment.executions:
+                    self._hub.resize(attachment, execution)
             await self._both_ways(socket, attachment, run, request.read_only)
+        except WebSocketDisconnect as error:
+            left = error.code == CLOSE_DONE
+            raise
         finally:
-            self._hub.detach(attachment)
+            self._hub.detach(attachment, left=left)
 
     async def _both_ways(self, socket: WebSocket, attachment: Attachment, run: RunView, read_only: bool) -> None:
         taking = asyncio.create_task(self._take(socket, attachment, read_only))
@@ -119,8 +126,11 @@ class Attaching:
             if attachment.rollout is not None:
                 rollout, attachment.rollout = attachment.rollout, None
                 await socket.send_text(frames.encode(RolloutChanged(rollout)))
+            while attachment.writers:
+                _, writer = attachment.writers.popitem()
+                await socket.send_text(frames.encode(attachment.changed_writer(writer)))
             while attachment.notices:
-                await socket.send_text(frames.encode(Notice(*attachment.notices.pop(0))))
+                await socket.send_text(frames.encode(attachment.notices.pop(0)))
             more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]
             if attachment.changed or attachment.rollout is not None:
                 continue  # told before the end, and before a wait
@@ -165,29 +175,45 @@ class Attaching:
                 await self._type(attachment, Chunk.decode(message["bytes"]), read_only)
                 continue
             frame = _text_frame(message)
-            if not isinstance(frame, Resize):
+            if isinstance(frame, Attach):
                 raise ProtocolError("only the first frame is attach")
-            if not read_only and frame.execution in attachment.executions:
-                self._resize(attachment.executions[frame.execution], frame.terminal)
+            if frame.execution not in attachment.executions:
+                continue
+            if read_only:
+                if isinstance(frame, Handover):
+                    attachment.notify(frame.execution, READ_ONLY)
+            elif isinstance(frame, Resize):
+                attachment.size = frame.terminal
+                self._hub.resize(attachment, frame.execution)
+            else:
+                self._hub.hand_over(attachment, frame.execution, frame.step)
 
     async def _type(self, attachment: Attachment, chunk: Chunk, read_only: bool) -> None:
         view = attachment.executions.get(chunk.execution)
         if view is None:
             raise ProtocolError("typed for an execution that is not attached")
         reason = _refusal(view, read_only)
+        is_reply = chunk.position == REPLIED
         if reason is None and view.device is not None:
             attachment.typed += 1
-            typed = Input(view.id, view.attempt, attachment.number, attachment.typed, chunk.data)
+            attachment.acted.add(view.id)
+            typed = Input(
+                view.id,
+                view.attempt,
+                attachment.number,
+                attachment.typed,
+                chunk.data,
+                is_reply,
+                attachment.identity,
+                self._hub.epoch(view.id, view.attempt),
+                attachment.who,
+            )
             try:
                 await self._dispatcher.type(view.device, typed)
             except Unavailable as error:
                 reason = error.message
-        if reason:
-            attachment.notify(view.id, f"not typed: {reason}")
-
-    def _resize(self, view: ExecutionView, terminal: messages.TerminalSize) -> None:
-        if view.device is not None and not view.state.is_outcome:
-            self._dispatcher.tell(view.device, messages.Resize(view.id, view.attempt, terminal))
+        if reason and not is_reply:
+            attachment.notify(view.id, f"not typed: {reason}", refused=True)
 
     def _begin(self, view: ExecutionView, request: Attach) -> Position:
         wanted = request.positions.get(view.id, Position())
@@ -224,7 +250,7 @@ def _selected(run: RunView, request: Attach) -> list[ExecutionView]:
 
 def _refusal(view: ExecutionView, read_only: bool) -> str | None:
     if read_only:
-        return "this console only reads"
+        return READ_ONLY
     if view.state.is_outcome:
         return "the program has ended"
     if view.device is None:

@@ -38,6 +38,7 @@ from runlet.protocol.messages import (
     Message,
     Report,
     Stored,
+    Writer,
     decode,
 )
 from runlet.protocol.views import ExecutionView
@@ -181,6 +182,8 @@ class Collector:
             match message:
                 case InputRefused():
                     self._hub.on_refused(message)
+                case Writer():
+                    self._hub.on_writer(message)
                 case Heartbeat():
                     self._dispatcher.answer(device)
         if effects.answered:
@@ -213,8 +216,8 @@ class Collector:
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case Answered():
                     pass  # behind the reports, which may tell of executions that are new here
-                case InputRefused():
-                    pass  # concerns the console only
+                case InputRefused() | Writer():
+                    pass  # concern consoles only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)
         self._record_reports(session, reports, now, effects)

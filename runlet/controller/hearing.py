@@ -47,6 +47,8 @@ class Hearing:
         for refused in told.refused:
             self._hub.show_refused(refused)
         self._answering.show_decided(told.decided)
+        for writer in told.writers:
+            self._hub.show_writer(writer)
         self._changed |= self._hub.followed & set(told.changed)
         self._rollouts |= self._hub.attached & set(told.rollouts)
         if self._changed or self._rollouts:

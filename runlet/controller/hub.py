@@ -13,8 +13,17 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from runlet.controller.telling import Telling
-from runlet.protocol.frames import Position
-from runlet.protocol.messages import WATCH_REPEAT_SECONDS, InputRefused, Watch
+from runlet.protocol.frames import Notice, Position, WriterChanged
+from runlet.protocol.messages import (
+    WATCH_REPEAT_SECONDS,
+    Handover,
+    InputRefused,
+    Resize,
+    Step,
+    TerminalSize,
+    Watch,
+    Writer,
+)
 from runlet.protocol.views import ExecutionView, RolloutView
 
 # Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
@@ -25,17 +34,23 @@ NOTICE_LIMIT = 100
 class Attachment:
     """One console's hold on some executions of a run.
 
-    `number` tells an agent which console types, and `typed` the pieces of its input apart.
+    `number` tells an agent which attachment types, and `typed` the pieces of its input apart. `identity` and `who` are
+    the console's own, the same when it attaches again.
     """
 
     number: int
     run: int
     executions: dict[str, ExecutionView]
+    identity: int
+    who: str
+    size: TerminalSize | None = None  # its window's, where that is to count
     positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
     typed: int = 0
     rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
-    notices: list[tuple[str, str]] = field(default_factory=list)  # (execution, words)
+    writers: dict[str, Writer] = field(default_factory=dict)  # not told yet
+    acted: set[str] = field(default_factory=set)  # executions whose lease may be this console's
+    notices: list[Notice] = field(default_factory=list)
     drained: set[str] = field(default_factory=set)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -44,10 +59,24 @@ class Attachment:
         if view.detail and not view.state.is_outcome:
             self.notify(view.id, view.detail)
 
-    def notify(self, execution: str, words: str) -> None:
+    def notify(self, execution: str, words: str, *, refused: bool = False) -> None:
         if len(self.notices) < NOTICE_LIMIT:
-            self.notices.append((execution, words))
+            self.notices.append(Notice(execution, words, refused))
             self.wake.set()
+
+    def changed_writer(self, writer: Writer) -> WriterChanged:
+        """The state of a lease as this console is told it."""
+        mine = self.identity
+        return WriterChanged(
+            writer.execution,
+            writer.attempt,
+            writer.who,
+            writer.identity == mine,
+            writer.asker_who,
+            writer.asker == mine,
+            writer.front in (0, mine),
+            writer.cause,
+        )
 
 
 class Hub:
@@ -56,32 +85,43 @@ class Hub:
     What happens here comes by the `on_` methods and is told to other controllers; what they tell comes by the `show_`.
     """
 
-    def __init__(self, tell: Callable[[str, Watch], None], telling: Telling) -> None:
+    def __init__(self, tell: Callable[[str, Watch | Resize | Handover], None], telling: Telling) -> None:
         self._tell = tell
         self._telling = telling
         self._following: dict[str, set[Attachment]] = {}
         self._attached: dict[int, set[Attachment]] = {}  # by run
+        self._writers: dict[str, Writer] = {}  # of the executions that are followed
         # Consoles of several controllers, or of one before and after a restart, must not share a number.
         self._numbers = itertools.count(random.SystemRandom().getrandbits(62))
 
-    def attach(self, run: int, executions: Iterable[ExecutionView]) -> Attachment:
+    def attach(
+        self, run: int, executions: Iterable[ExecutionView], identity: int | None = None, who: str = ""
+    ) -> Attachment:
         """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
-        attachment = Attachment(next(self._numbers), run, {view.id: view for view in executions})
+        number = next(self._numbers)
+        views = {view.id: view for view in executions}
+        attachment = Attachment(number, run, views, number if identity is None else identity, who)
         self._attached.setdefault(run, set()).add(attachment)
         for view in attachment.executions.values():
             self._following.setdefault(view.id, set()).add(attachment)
+            if writer := self._writers.get(view.id):
+                attachment.writers[view.id] = writer
             self._watch(view, watched=True)
         return attachment
 
-    def detach(self, attachment: Attachment) -> None:
+    def detach(self, attachment: Attachment, *, left: bool) -> None:
+        """`left`: on purpose, and not to attach again by itself."""
         self._attached[attachment.run].discard(attachment)
         if not self._attached[attachment.run]:
             del self._attached[attachment.run]
         for view in attachment.executions.values():
+            if left and view.id in attachment.acted:
+                self.hand_over(attachment, view.id, Step.LEAVE)
             following = self._following[view.id]
             following.discard(attachment)
             if not following:
                 del self._following[view.id]
+                self._writers.pop(view.id, None)
                 self._watch(view, watched=False)
 
     def close(self) -> None:
@@ -144,7 +184,45 @@ class Hub:
         """Tell the console that typed, and no other."""
         for attachment in self._following.get(refused.execution, ()):
             if attachment.number == refused.console:
-                attachment.notify(refused.execution, f"not typed: {refused.reason}")
+                attachment.notify(refused.execution, f"not typed: {refused.reason}", refused=True)
+
+    def on_writer(self, writer: Writer) -> None:
+        """Who may type on a session."""
+        self._telling.wrote(writer)
+        self.show_writer(writer)
+
+    def show_writer(self, writer: Writer) -> None:
+        known = self._writers.get(writer.execution)
+        following = self._following.get(writer.execution, ())
+        if not following or (known and (known.attempt, known.epoch) >= (writer.attempt, writer.epoch)):
+            return
+        self._writers[writer.execution] = writer
+        for attachment in following:
+            attachment.writers[writer.execution] = writer
+            attachment.wake.set()
+            is_new = known is None or known.identity != writer.identity
+            if is_new and writer.identity == attachment.identity and attachment.size:
+                self.resize(attachment, writer.execution, redraw=False)
+
+    def epoch(self, execution: str, attempt: int) -> int:
+        """The newest state of its lease that is known here; 0: none is."""
+        writer = self._writers.get(execution)
+        return writer.epoch if writer and writer.attempt == attempt else 0
+
+    def hand_over(self, attachment: Attachment, execution: str, step: Step) -> None:
+        """Tell the agent what a console wants of the writer's lease."""
+        view = attachment.executions[execution]
+        if view.device is not None and not view.state.is_outcome:
+            attachment.acted.add(execution)
+            at = view.id, view.attempt
+            self._tell(view.device, Handover(*at, step, attachment.identity, attachment.who, self.epoch(*at)))
+
+    def resize(self, attachment: Attachment, execution: str, *, redraw: bool = True) -> None:
+        """Tell the agent the size of a console's window, which counts while no other console is the writer."""
+        view = attachment.executions[execution]
+        if attachment.size and view.device is not None and not view.state.is_outcome:
+            attachment.acted.add(execution)
+            self._tell(view.device, Resize(view.id, view.attempt, attachment.size, attachment.identity, redraw))
 
     async def run(self) -> None:
         """Repeat what would lapse: a Watch that was lost, or is getting old."""
@@ -155,4 +233,7 @@ class Hub:
 
     def _watch(self, view: ExecutionView, *, watched: bool) -> None:
         if view.device is not None and not view.state.is_outcome:
-            self._tell(view.device, Watch(view.id, view.attempt, watched))
+            writer = self._writers.get(view.id)
+            present = writer and any(one.identity == writer.identity for one in self._following.get(view.id, ()))
+            identity = writer.identity if writer and present else 0
+            self._tell(view.device, Watch(view.id, view.attempt, watched, identity))

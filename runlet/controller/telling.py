@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from runlet.amqp.publisher import Publisher
 from runlet.protocol import names, news
-from runlet.protocol.messages import InputRefused
+from runlet.protocol.messages import InputRefused, Writer
 from runlet.protocol.news import MAX_NAMES, News
 
 # Each controller says that it is there this often.
@@ -38,6 +38,7 @@ class Telling:
         self._rollouts: set[int] = set()
         self._refused: list[InputRefused] = []
         self._decided: set[str] = set()
+        self._writers: dict[str, Writer] = {}
         self._wake = asyncio.Event()
 
     def changed(self, execution: str) -> None:
@@ -68,6 +69,12 @@ class Telling:
         """Its device said what became of it; the operator who gave it may wait elsewhere."""
         if self._is_heard:
             self._decided.add(answer)
+            self._wake.set()
+
+    def wrote(self, writer: Writer) -> None:
+        """A session has another writer, or none."""
+        if self._is_heard:
+            self._writers[writer.execution] = writer
             self._wake.set()
 
     def heard(self, origin: str) -> bool:
@@ -109,9 +116,10 @@ class Telling:
         self._publisher.offer(names.NEWS_KEY, news.encode(one))
 
     def _gathered(self) -> Iterator[News]:
-        gathered = self._changed, self._printed, self._rollouts, self._refused, self._decided
-        self._changed, self._printed, self._rollouts, self._refused, self._decided = set(), set(), set(), [], set()
+        gathered = self._changed, self._printed, self._rollouts, self._refused, self._decided, self._writers.values()
         parts = [tuple(part) for part in gathered]
+        self._changed, self._printed, self._rollouts, self._refused, self._decided = set(), set(), set(), [], set()
+        self._writers = {}
         for start in range(0, max(map(len, parts)), MAX_NAMES):
             yield News(self.origin, *(part[start : start + MAX_NAMES] for part in parts))  # type: ignore[arg-type]
 

@@ -171,6 +171,7 @@ class Holder:
         self._attention = Attention(began)
         self._activity = waiting.BUSY  # what the programs did when they were last looked at
         self._judged = False  # the agent that is there, or was there last, says that the program waits for a person
+        self._note = b""  # what an agent left for the next
         self._look: bytes | None = None  # to be told
         self._told: tuple[int, ...] | None = None  # all that matters of what was told last; () when no program waits
         self._ended: Ended | None = None
@@ -418,9 +419,13 @@ class Holder:
 
     def _connect(self, agent: socket.socket) -> None:
         """An agent is there. One that was before is dead, or is no longer the one."""
+        if self._agent is not None:
+            self._receive(self._agent)  # its last words may be a note, of what it has told others
         self._disconnect()
         agent.setblocking(False)
         self._agent = agent
+        if self._note:
+            self._sending += wire.frame(wire.NOTED, self._note)
         self._sending += wire.greeting(self._buffer.acknowledged)
         if self._ended is not None:
             self._outcome_at = time.monotonic() + TAKEN_SECONDS
@@ -471,6 +476,8 @@ class Holder:
         elif kind == wire.WAITS:
             self._judged = wire.read_waits(content)
             self._mind_clock(time.monotonic())
+        elif kind == wire.NOTE:
+            self._note = content[: wire.MAX_NOTE_BYTES]
         elif kind == wire.TAKEN:
             self._safe = self._ended is not None
         else:
@@ -479,8 +486,7 @@ class Holder:
     def _type(self, console: int, number: int, data: bytes) -> None:
         words = "the program has ended"
         if self._ended is None:
-            now = time.monotonic()
-            words = self._keyboard.type(console, number, data, now, self._terminal.line_ends())
+            words = self._keyboard.type(console, number, data, self._terminal.line_ends())
             if self._keyboard.waiting:
                 self._write()
         self._answers += wire.answer(console, number, words)

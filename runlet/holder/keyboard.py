@@ -8,10 +8,7 @@ from __future__ import annotations
 
 # Typed bytes that the program does not read yet, beyond the kernel's own queue (4 KiB a line, about 20 KiB raw).
 INPUT_LIMIT_BYTES = 64 * 1024
-# A console that typed keeps the terminal to itself this long, so that two operators cannot interleave keys.
-WRITER_SECONDS = 3.0
-# Numbers from here on are no consoles but answers, one each: whole as they are, they keep nobody from typing, and are
-# kept from it only by what is not ended yet.
+# Numbers from here on are no consoles but answers to prompts, one each.
 ANSWERS = 1 << 63
 # A terminal that collects lines keeps this much of one, and drops what comes before its end without a word: Linux's
 # N_TTY_BUF_SIZE less the place for the end of the line.
@@ -26,19 +23,16 @@ class Keyboard:
     def __init__(self) -> None:
         self.waiting = bytearray()  # accepted, and not yet taken by the kernel
         self._judged: dict[int, tuple[int, str]] = {}  # by console: the newest number, and what was said of it
-        self._writer = 0
-        self._writer_until = 0.0
         self._in_line = 0  # bytes of the line that is not ended
-        self._ended = True  # what was typed last, by an Enter
 
-    def type(self, console: int, number: int, data: bytes, now: float, line_ends: bytes | None) -> str:
+    def type(self, console: int, number: int, data: bytes, line_ends: bytes | None) -> str:
         """Accept `data` into `waiting`, all or nothing; why not, when it is refused; empty when it is accepted.
 
         `line_ends` are the bytes that end a line where the terminal collects lines, None where it does not.
         """
         last, words = self._judged.pop(console, (-1, ""))
         if number > last:
-            last, words = number, self._judge(console, data, now, line_ends)
+            last, words = number, self._judge(data, line_ends)
         elif number < last:
             words = ""
         self._judged[console] = last, words
@@ -51,10 +45,7 @@ class Keyboard:
         self.waiting.clear()
         self._in_line = 0
 
-    def _judge(self, console: int, data: bytes, now: float, line_ends: bytes | None) -> str:
-        is_answer = console >= ANSWERS
-        if console != self._writer and now < self._writer_until and not (is_answer and self._ended):
-            return "another console is typing"
+    def _judge(self, data: bytes, line_ends: bytes | None) -> str:
         if len(self.waiting) + len(data) > INPUT_LIMIT_BYTES:
             return "the program does not read what was typed before"
         longest, in_line = 0, 0
@@ -63,9 +54,6 @@ class Keyboard:
         if longest > LINE_LIMIT_BYTES:
             return f"a line of more than {LINE_LIMIT_BYTES} bytes does not fit into the terminal"
         self._in_line = in_line
-        if not is_answer:
-            self._writer, self._writer_until = console, now + WRITER_SECONDS
-            self._ended = data.endswith((b"\r", b"\n"))
         self.waiting += data
         return ""
 

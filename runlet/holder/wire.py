@@ -1,8 +1,8 @@
 """What a holder and its agent say to each other over a Unix socket, without I/O.
 
-A frame is one byte of kind, four of length, and that many bytes of content. The holder's first frame is GREETING, or
-REFUSED or ELSEWHERE in its place; after GREETING come OUTPUT,
-ANSWER and LOOKED as it happens, and ENDED last. Output begins
+A frame is one byte of kind, four of length, and that many bytes of content. The holder's first frame is GREETING, NOTED
+before it where there is a note, or REFUSED or ELSEWHERE in their place; after GREETING come OUTPUT, ANSWER and LOOKED
+as it happens, and ENDED last. Output begins
 where GREETING says and has no gaps, so that its frames need no offset.
 
 An agent may be killed between any two bytes, a new one connect at any time: nothing that matters is only in a socket.
@@ -29,6 +29,7 @@ RESIZE = 3  # columns, rows
 END = 4  # politely, verdict: end the program; the first verdict stays
 TAKEN = 5  # the outcome is in the journal
 WAITS = 6  # whether the program waits for a person, as the agent judges: then its time does not count
+NOTE = 7  # bytes: what the next agent is to be given; the newest replaces the one before
 
 # --- from the holder -------------------------------------------------------------------------------------------------
 GREETING = 16  # version, offset: the program was started; its output follows from there
@@ -38,9 +39,12 @@ ENDED = 19  # a record: all output has been sent before
 REFUSED = 20  # words: the program cannot be started, and never ran
 ELSEWHERE = 21  # another holder has or had this execution: nothing is known here
 LOOKED = 22  # a look: whether the program waits for a person, as far as can be seen, and what it printed last
+NOTED = 23  # what an earlier agent left; before GREETING
 
 # The largest content is what a console types at once.
 MAX_CONTENT_BYTES = 1024 * 1024
+# What an agent may leave for the next.
+MAX_NOTE_BYTES = 4096
 
 _HEADER = struct.Struct(">BI")
 _NUMBER = struct.Struct(">Q")
@@ -139,6 +143,10 @@ def end(verdict: bytes, *, politely: bool) -> bytes:
 
 def waits(person: bool) -> bytes:
     return frame(WAITS, bytes([person]))
+
+
+def note(content: bytes) -> bytes:
+    return frame(NOTE, content)
 
 
 def greeting(offset: int) -> bytes:

@@ -5,7 +5,8 @@ A chunk, the same layout on AMQP and on a console's WebSocket:
     1 byte    layout version, 1
     16 bytes  execution (UUID)
     2 bytes   attempt, unsigned, big-endian
-    8 bytes   position, unsigned, big-endian: the stream's offset of output; 0 of what a console types
+    8 bytes   position, unsigned, big-endian: the stream's offset of output; of what comes from a console, TYPED or
+              REPLIED
     the rest  the bytes themselves
 
 What is typed, from the controller to an agent:
@@ -15,6 +16,10 @@ What is typed, from the controller to an agent:
     2 bytes   attempt, unsigned, big-endian
     8 bytes   console, unsigned, big-endian
     8 bytes   number, unsigned, big-endian: grows with each piece that this console types for this execution
+    1 byte    TYPED or REPLIED
+    8 bytes   identity, unsigned, big-endian: the console's own number, the same when it attaches again
+    8 bytes   epoch, unsigned, big-endian: the newest state of the lease that was known where it was typed; 0: none was
+    1 byte    length of the name that follows: whose console it is, in UTF-8
     the rest  the bytes themselves
 
 Output is idempotent: a reader takes the part beyond what it has, and asks again when there is a hole before it. Input
@@ -32,8 +37,16 @@ from runlet.errors import ProtocolError
 
 _LAYOUT = 1
 _HEADER = struct.Struct(">B16sHQ")
-_INPUT_LAYOUT = 2
-_INPUT_HEADER = struct.Struct(">B16sHQQ")
+_INPUT_LAYOUT = 3
+_INPUT_HEADER = struct.Struct(">B16sHQQBQQB")
+
+# What comes from a console: typed by its operator, or answered by its terminal, unasked by them, to what the program
+# wanted to know of it.
+TYPED, REPLIED = 0, 1
+
+# Whose console it is, "user@host" as it says itself.
+MAX_WHO_CHARACTERS = 64
+_MAX_WHO_BYTES = 255
 
 # One read of a PTY returns at most 64 KiB on Linux with a raised buffer; larger chunks only add latency for others.
 MAX_CHUNK_BYTES = 64 * 1024
@@ -60,31 +73,52 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a console typed for one execution at once."""
+    """What a console typed for one execution at once.
+
+    `console` numbers one attachment of it, `identity` the console itself, which may hold the writer's lease. `epoch` is
+    the newest state of that lease that was known where it was typed; 0: none was.
+    """
 
     execution: str
     attempt: int
     console: int
     number: int
     data: bytes
+    is_reply: bool = False
+    identity: int = 0
+    epoch: int = 0
+    who: str = ""
 
     def encode(self) -> bytes:
-        execution = uuid.UUID(self.execution).bytes
-        return _INPUT_HEADER.pack(_INPUT_LAYOUT, execution, self.attempt, self.console, self.number) + self.data
+        execution, who = uuid.UUID(self.execution).bytes, self.who.encode()[:_MAX_WHO_BYTES]
+        kind = REPLIED if self.is_reply else TYPED
+        fields = self.attempt, self.console, self.number, kind, self.identity, self.epoch, len(who)
+        return _INPUT_HEADER.pack(_INPUT_LAYOUT, execution, *fields) + who + self.data
 
     @classmethod
     def decode(cls, body: bytes) -> Input:
         """Raises ProtocolError as Chunk.decode does."""
-        execution, attempt, console, number = _header(body, _INPUT_HEADER, _INPUT_LAYOUT)
-        return cls(str(uuid.UUID(bytes=execution)), attempt, console, number, body[_INPUT_HEADER.size :])
+        fields = _header(body, _INPUT_HEADER, _INPUT_LAYOUT, MAX_CHUNK_BYTES + _MAX_WHO_BYTES)
+        execution, attempt, console, number, kind, identity, epoch, length = fields
+        begin = _INPUT_HEADER.size + length
+        who = one_line(body[_INPUT_HEADER.size : begin].decode(errors="replace"))
+        is_reply = kind == REPLIED
+        return cls(
+            str(uuid.UUID(bytes=execution)), attempt, console, number, body[begin:], is_reply, identity, epoch, who
+        )
 
 
-def _header(body: bytes, header: struct.Struct, expected: int) -> tuple[Any, ...]:
+def one_line(who: str) -> str:
+    """Whose console it is, fit to be shown: consoles say so themselves, and may say anything."""
+    return "".join(char if char.isprintable() else " " for char in who[:MAX_WHO_CHARACTERS])
+
+
+def _header(body: bytes, header: struct.Struct, expected: int, most: int = MAX_CHUNK_BYTES) -> tuple[Any, ...]:
     """The fields behind the layout's version."""
     if len(body) < header.size:
         raise ProtocolError(f"a chunk of {len(body)} bytes is shorter than its header")
-    if len(body) - header.size > MAX_CHUNK_BYTES:
-        raise ProtocolError(f"a chunk of {len(body)} bytes is over the limit of {MAX_CHUNK_BYTES}")
+    if len(body) - header.size > most:
+        raise ProtocolError(f"a chunk of {len(body)} bytes is over the limit of {most}")
     layout, *fields = header.unpack_from(body)
     if layout != expected:
         raise ProtocolError(f"unknown chunk layout {layout}")

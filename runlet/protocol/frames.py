@@ -1,8 +1,9 @@
 """Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
 
-    console -> controller     Attach first and once; then Resize, and Chunk for typed bytes
-    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, Notice, Gap, Drained, and Chunk
-                              for output; Settled last, then the controller closes the WebSocket with code 1000
+    console -> controller     Attach first and once; then Resize, Handover, and Chunk for what is typed
+    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, WriterChanged, Notice, Gap,
+                              Drained, and Chunk for output; Settled last, then the controller closes the WebSocket
+                              with code 1000
 
 A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
 """
@@ -16,7 +17,7 @@ from typing import Any, ClassVar, get_args
 
 from runlet.errors import ProtocolError
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import TerminalSize
+from runlet.protocol.messages import Cause, Step, TerminalSize
 from runlet.protocol.values import from_json, to_json
 from runlet.protocol.views import ExecutionView, RolloutView, RunView
 
@@ -52,16 +53,35 @@ class Attach:
     tail: int | None = None
     read_only: bool = False
     terminal: TerminalSize | None = None  # the console's window; None leaves the executions' terminals as they are
+    identity: int | None = None  # a number drawn by the console, the same when it attaches again; None: a new console
+    who: str = ""  # whose console it is, "user@host", for the others; cut at MAX_WHO_CHARACTERS
+
+    def __post_init__(self) -> None:
+        if self.identity is not None and not 0 < self.identity < 2**63:
+            raise ProtocolError("attach.identity must be above 0 and below 2^63")
 
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """The console's window has this size now."""
+    """The console's window has this size now. It counts while no other console is the writer."""
 
     TYPE: ClassVar[str] = "resize"
 
     execution: str
     terminal: TerminalSize
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Ask for the writer's lease on an execution's terminal, give it to who asked, take it, or let it go.
+
+    What comes of it is told by WriterChanged; that it changes nothing, by a Notice or not at all.
+    """
+
+    TYPE: ClassVar[str] = "handover"
+
+    execution: str
+    step: Step
 
 
 # --- from the controller ----------------------------------------------------------------------------------------------
@@ -100,12 +120,29 @@ class RolloutChanged:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Words for the operator: typed bytes were refused, say."""
+    """Words for the operator; `refused` when something that they typed did not reach the program, and why."""
 
     TYPE: ClassVar[str] = "notice"
 
     execution: str | None
     message: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriterChanged:
+    """Who may type on an execution's terminal: the whole state, newer than what was told before."""
+
+    TYPE: ClassVar[str] = "writer"
+
+    execution: str
+    attempt: int
+    who: str  # whose console the writer is; empty: whoever types first
+    is_you: bool
+    asker: str  # who asked for it; empty: nobody
+    is_asking: bool  # that is you
+    answers: bool  # what the program asks the terminal is for yours to answer, and the window's size is yours
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +184,8 @@ class Settled:
     TYPE: ClassVar[str] = "settled"
 
 
-ConsoleFrame = Attach | Resize
-ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | Notice | Gap | Drained | Settled
+ConsoleFrame = Attach | Resize | Handover
+ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | WriterChanged | Notice | Gap | Drained | Settled
 Frame = ConsoleFrame | ControllerFrame
 
 _FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}

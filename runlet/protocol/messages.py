@@ -15,6 +15,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar, get_args
 
 from runlet import sealing
@@ -27,6 +28,7 @@ from runlet.model.facts import FactValue
 from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.model.prompt import MAX_ID, Prompt
 from runlet.model.prompt import mistake as prompt_mistake
+from runlet.protocol.chunk import MAX_WHO_CHARACTERS
 from runlet.protocol.values import from_json, to_json
 
 # A command carries a script of 256 KiB, arguments of 128 KiB and an environment of 64 KiB at most, each of which JSON
@@ -158,24 +160,65 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """The console's window changed, or a console attached: set the size and make the program redraw."""
+    """The console's window changed, or a console attached: set the size and make the program redraw.
+
+    While another console is the writer the size stays, and only the redrawing is done. Twice, it is drawn twice; late
+    or lost, the size is wrong until the next.
+    """
 
     TYPE: ClassVar[str] = "resize.v1"
 
     execution: str
     attempt: int
     terminal: TerminalSize
+    identity: int = 0  # the console's; 0: of none in particular, while nobody is the writer
+    redraw: bool = True  # also when the size is the same
+
+
+class Step(StrEnum):
+    """What a console does with the writer's lease beside typing."""
+
+    ASK = "ask"  # the writer for it; nobody is the writer: take it
+    GIVE = "give"  # it to who asked
+    TAKE = "take"  # it, whoever has it
+    LEAVE = "leave"  # it is gone, on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A console asks for the writer's lease on a session, gives it away, takes it or leaves.
+
+    The agent decides, in the order in which such come, and tells all by Writer. One whose `epoch` is older than the
+    last grant changes nothing: twice is once, and who takes second learns who was first. Lost, nothing changes, and a
+    console that left without a word is known by its absence.
+    """
+
+    TYPE: ClassVar[str] = "handover.v1"
+
+    execution: str
+    attempt: int
+    step: Step
+    identity: int  # the console's
+    who: str  # whose console it is
+    epoch: int = 0  # the newest state of the lease that was known there; 0: none was
+
+    def __post_init__(self) -> None:
+        _check_console(self.who, self.identity, self.epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Somebody looks at this execution: send small frames at once. Lapses after WATCH_SECONDS unless repeated."""
+    """Somebody looks at this execution: send small frames at once. Lapses after WATCH_SECONDS unless repeated.
+
+    Answered by Writer, once there was one.
+    """
 
     TYPE: ClassVar[str] = "watch.v1"
 
     execution: str
     attempt: int
     watched: bool
+    identity: int = 0  # of the writer's console, when it is attached there: the lease does not lapse
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,8 +431,42 @@ class InputRefused:
     reason: str
 
 
-Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Watch | Stored | Answer
-AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused
+class Cause(StrEnum):
+    """How a session came by its writer, or lost it."""
+
+    TYPED = "typed"  # the first to type while there was none
+    GIVEN = "given"
+    TAKEN = "taken"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who may type on a session: the whole state of its lease.
+
+    Told at every change, and in answer to every Watch; so one that is lost is made good. What is not newer, by its
+    `epoch`, which grows with every change, says nothing.
+    """
+
+    TYPE: ClassVar[str] = "writer.v1"
+
+    execution: str
+    attempt: int
+    epoch: int
+    identity: int = 0  # of the writer's console; 0: whoever types first
+    who: str = ""
+    asker: int = 0  # the identity of the console that asked for the lease
+    asker_who: str = ""
+    front: int = 0  # the console whose window counts and whose terminal answers the program's queries; 0: any
+    cause: Cause = Cause.LEFT
+
+    def __post_init__(self) -> None:
+        _check_console(self.who, self.identity, self.epoch)
+        _check_console(self.asker_who, self.asker, self.front)
+
+
+Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Handover | Watch | Stored | Answer
+AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused | Writer
 Message = Command | AgentEvent
 
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}
@@ -403,6 +480,12 @@ UNANSWERED_HEARTBEATS = 3  # in a row, before an agent connects anew
 CONTROL_TTL_SECONDS = 10.0  # input and control older than this are dropped by the broker
 WATCH_SECONDS = 60.0  # a Watch lapses after this
 WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
+WRITER_GONE_SECONDS = 60.0  # a writer that is attached nowhere and does not type loses its lease after this
+
+
+def _check_console(who: str, *numbers: int) -> None:
+    if len(who) > MAX_WHO_CHARACTERS or not (who.isprintable() and all(0 <= number < 2**64 for number in numbers)):
+        raise ProtocolError("a console's name or number is none")
 
 
 def answer_context(execution: str, attempt: int, prompt: str) -> bytes:

@@ -203,7 +203,7 @@ LIMITS = {
     "queues of a device that is away": ("runlet.amqp.definitions.DEVICE_QUEUE_EXPIRES_SECONDS", 30 * 24 * 3600),
     "settled executions that an agent remembers": ("runlet.agent.journal.REMEMBERED_SETTLED", 20_000),
     "programs at once": ("runlet.agent.config.DEFAULT_PARALLEL", 4),
-    "the writer's lease": ("runlet.holder.keyboard.WRITER_SECONDS", 3.0),
+    "the writer's lease": ("runlet.protocol.messages.WRITER_GONE_SECONDS", 60.0),
     "cancel: Ctrl-C to SIGTERM": ("runlet.holder.holder.INTERRUPT_SECONDS", 2.0),
     "cancel: SIGTERM to SIGKILL": ("runlet.holder.holder.TERMINATE_SECONDS", 5.0),
     "output after the end": ("runlet.holder.holder.DRAIN_BYTES", 256 * 1024),

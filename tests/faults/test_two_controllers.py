@@ -69,7 +69,7 @@ async def test_a_console_sees_the_same_at_either_controller(controllers: tuple[F
             await other.send_input(execution.id, 1, b"da\r")
             await console.until_seen(b"hello Ada")
             await console.rest()
-    assert Notice(execution.id, "not typed: another console is typing") in console.events
+    assert Notice(execution.id, "not typed: a console is typing", refused=True) in console.events
     assert console.seen[execution.id] == second.transcript(run, "pi-1")
     assert isinstance(console.events[-1], Settled)
 

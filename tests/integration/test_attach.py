@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ import pytest
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, attach
 from runlet.errors import ControllerUnavailable, NotAuthorized, UnknownName
 from runlet.model.execution import STARTED, State
-from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled
-from runlet.protocol.messages import TerminalSize
+from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled, WriterChanged
+from runlet.protocol.messages import Cause, Step, TerminalSize
 from tests.harness import TOKEN, Fleet, Typist, attached, wait_until
 
 
@@ -95,27 +97,189 @@ async def test_a_read_only_console_cannot_type(fleet: Fleet):
         await console.type(b"no\r", run.executions[0])
         await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
         notice = next(event for event in console.events if isinstance(event, Notice))
-        assert notice == Notice(run.executions[0].id, "not typed: this console only reads")
+        assert notice == Notice(run.executions[0].id, "not typed: this console only reads", refused=True)
     async with attached(fleet, run) as attachment:
         await attachment.send_input(run.executions[0].id, 1, b"ok\r")
     assert fleet.settled(run).state is State.SUCCEEDED
     assert b"got ok" in fleet.until_printed(run, b"got ok")
 
 
-async def test_two_consoles_cannot_interleave_keys(fleet: Fleet):
+ALICE, BOB = Attach(who="alice@desk"), Attach(who="bob@sofa")
+
+
+def writer(console: Typist) -> WriterChanged | None:
+    """What the console was told last of who may type."""
+    told = [event for event in console.events if isinstance(event, WriterChanged)]
+    return told[-1] if told else None
+
+
+def who(console: Typist) -> str | None:
+    told = writer(console)
+    return told and told.who
+
+
+async def test_one_console_types_and_the_other_is_told_who(fleet: Fleet):
     run = fleet.sh(ASK)
     execution = run.executions[0]
-    async with attached(fleet, run) as first, attached(fleet, run) as second:
+    async with attached(fleet, run, ALICE) as first, attached(fleet, run, BOB) as second:
         one, other = Typist(first), Typist(second)
         await one.until_seen(b"[Y/n] ")
         await one.type(b"a", execution)
         await one.until_seen(b"[Y/n] a")
         await other.type(b"b", execution)
         await other.until(lambda self: any(isinstance(event, Notice) for event in self.events))
-        assert Notice(execution.id, "not typed: another console is typing") in other.events
+        assert Notice(execution.id, "not typed: alice@desk is typing", refused=True) in other.events
+        await other.until(who)
+        told = writer(other)
+        assert told
+        assert (told.who, told.is_you, told.answers, told.cause) == ("alice@desk", False, False, Cause.TYPED)
         await one.type(b"\r", execution)
         await one.rest()
     assert b"got a\r\n" in one.seen[execution.id]
+
+
+async def test_typing_is_handed_over(fleet: Fleet):
+    """Asked for and given; then taken back; each told to both."""
+    run = fleet.sh(ASK)
+    execution = run.executions[0]
+    async with attached(fleet, run, ALICE) as first, attached(fleet, run, BOB) as second:
+        one, other = Typist(first), Typist(second)
+        await one.until_seen(b"[Y/n] ")
+        await one.type(b"a", execution)
+        await other.until(lambda self: who(self) == "alice@desk")
+        await second.hand_over(execution.id, Step.ASK)
+        await one.until(lambda self: (told := writer(self)) and told.asker == "bob@sofa")
+        await first.hand_over(execution.id, Step.GIVE)
+        for console in (one, other):
+            await console.until(lambda self: who(self) == "bob@sofa")
+        told = writer(other)
+        assert told
+        assert (told.is_you, told.asker, told.cause) == (True, "", Cause.GIVEN)
+        await other.type(b"b", execution)
+        await one.until_seen(b"[Y/n] ab")
+        await first.hand_over(execution.id, Step.TAKE)
+        await one.type(b"c\r", execution)  # in one stroke: nothing waits for the answer
+        await other.until(lambda self: who(self) == "alice@desk")
+        await one.rest()
+    assert b"got abc\r\n" in one.seen[execution.id]
+
+
+async def test_who_leaves_lets_the_next_type(fleet: Fleet):
+    run = fleet.sh(ASK)
+    execution = run.executions[0]
+    async with attached(fleet, run, BOB) as second:
+        other = Typist(second)
+        async with attached(fleet, run, ALICE) as first:
+            await other.until_seen(b"[Y/n] ")
+            await Typist(first).type(b"a", execution)
+            await other.until(lambda self: who(self) == "alice@desk")
+        await other.until(lambda self: who(self) == "")
+        await other.type(b"b\r", execution)
+        await other.rest()
+    assert b"got ab\r\n" in other.seen[execution.id]
+
+
+async def test_a_writer_whose_connection_is_made_again_is_still_the_writer(fleet: Fleet):
+    run = fleet.sh(ASK)
+    execution = run.executions[0]
+    async with attached(fleet, run, ALICE) as first, attached(fleet, run, BOB) as second:
+        one, other = Typist(first), Typist(second)
+        await one.until_seen(b"[Y/n] ")
+        await one.type(b"a", execution)
+        await one.until_seen(b"[Y/n] a")
+        drop(first)
+        await one.until(lambda self: any(isinstance(event, ConnectionLost) for event in self.events))
+        await other.type(b"b", execution)
+        await other.until(lambda self: any(isinstance(event, Notice) for event in self.events))
+        assert Notice(execution.id, "not typed: alice@desk is typing", refused=True) in other.events
+        await one.until(lambda self: isinstance(self.events[-1], ConnectionRegained))
+        await one.type(b"c\r", execution)
+        await one.rest()
+    assert b"got ac\r\n" in one.seen[execution.id]
+
+
+async def test_a_writer_is_still_the_writer_when_the_agent_is_another(fleet: Fleet, device: str):
+    fleet.start_agent(device)
+    run = fleet.exec(["bash", "-c", ASK], on=device)
+    execution = run.executions[0]
+    async with attached(fleet, run, ALICE) as first, attached(fleet, run, BOB) as second:
+        one, other = Typist(first), Typist(second)
+        await one.until_seen(b"[Y/n] ")
+        await one.type(b"a", execution)
+        await one.until_seen(b"[Y/n] a")
+        await other.until(who)
+        before = writer(other)
+        fleet.agents[device].kill()
+        await asyncio.to_thread(fleet.start_agent, device)
+        await other.type(b"b", execution)
+        await other.until(lambda self: any(isinstance(event, Notice) for event in self.events))
+        assert Notice(execution.id, "not typed: alice@desk is typing", refused=True) in other.events
+        await second.hand_over(execution.id, Step.TAKE)
+        await one.until(lambda self: who(self) == "bob@sofa")
+        await other.type(b"c\r", execution)
+        await other.rest()
+        after = writer(other)
+    assert before
+    assert after
+    assert (before.who, after.who) == ("alice@desk", "bob@sofa")
+    assert b"got ac\r\n" in one.seen[execution.id] + other.seen[execution.id]
+
+
+async def test_the_writers_window_counts(fleet: Fleet):
+    script = "import os, signal; show = lambda *_: print(*os.get_terminal_size()[::-1], flush=True)\n"
+    script += "signal.signal(signal.SIGWINCH, show); show()\nwhile True: signal.pause()"
+    run = fleet.exec(["python3", "-c", script])
+    execution = run.executions[0]
+    mine, theirs = replace(ALICE, terminal=TerminalSize(100, 30)), replace(BOB, terminal=TerminalSize(200, 50))
+    async with attached(fleet, run, mine) as first:
+        one = Typist(first)
+        await one.until_seen(b"30 100")
+        await one.type(b"a", execution)
+        await one.until(who)
+        async with attached(fleet, run, theirs) as second:
+            other = Typist(second)
+            await other.until(lambda self: self.seen.get(execution.id, b"").count(b"30 100") > 1)  # drawn again
+            assert b"50 200" not in other.seen[execution.id]
+            await second.hand_over(execution.id, Step.TAKE)
+            await other.until_seen(b"50 200")
+            await first.resize(execution.id, TerminalSize(10, 10))
+            await other.type(b"\x03", execution)
+            await other.rest()
+    assert b"10 10" not in other.seen[execution.id]
+
+
+async def test_one_terminal_of_three_answers_a_question(fleet: Fleet):
+    """All three answer, as terminals do: one reply reaches the program, before somebody types and after."""
+    script = "stty raw -echo; echo ready; for i in 1 2; do head -c 3 | od -An -c; done; head -c 9 | od -An -c"
+    run = fleet.exec(["sh", "-c", script])
+    execution = run.executions[0]
+    async with (
+        attached(fleet, run, ALICE) as first,
+        attached(fleet, run, BOB) as second,
+        attached(fleet, run, Attach(read_only=True)) as third,
+    ):
+        console = Typist(second)
+        await console.until_seen(b"ready")
+        for attachment, reply in (
+            (second, b"(2)"),
+            (first, b"(1)"),
+            (third, b"(3)"),
+            (first, b"(1)"),
+            (second, b"[2]"),
+        ):
+            await attachment.send_input(execution.id, 1, reply, is_reply=True)
+            if reply == b"(2)":
+                await console.until(writer)  # in one order, wherever they are attached
+        await console.until(lambda self: self.seen[execution.id].count(b"\n") >= 3)
+        await Typist(first).type(b"typed", execution)
+        await console.until(lambda self: who(self) == "alice@desk")
+        await second.send_input(execution.id, 1, b"(2)", is_reply=True)
+        await third.send_input(execution.id, 1, b"(3)", is_reply=True)
+        await first.send_input(execution.id, 1, b"(1)x", is_reply=True)
+        await console.rest()
+    seen = "".join(console.seen[execution.id].decode().split())
+    assert seen == "ready(2)[2]typed(1)x"
+    assert not any(isinstance(event, Notice) for event in console.events), "nobody typed: nobody is told"
 
 
 async def test_typing_before_the_start_is_told(fleet: Fleet):
@@ -127,7 +291,7 @@ async def test_typing_before_the_start_is_told(fleet: Fleet):
         await console.until(lambda self: self.run)
         await console.type(b"y\r", run.executions[0])
         await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
-        assert Notice(run.executions[0].id, "not typed: the program has not started") in console.events
+        assert Notice(run.executions[0].id, "not typed: the program has not started", refused=True) in console.events
     with fleet.api() as api:
         for other in (*blockers, run):
             api.cancel(other.id)

@@ -40,6 +40,7 @@ class Agent:
         self.answers: list[tuple[int, int, str]] = []
         self.ended: Ended | None = None
         self.words = ""
+        self.note: bytes | None = None
 
     def take(self, patience: float = PATIENCE_SECONDS) -> bool:
         """What is said next; False when the holder hangs up, or says nothing within `patience`."""
@@ -63,6 +64,8 @@ class Agent:
                     self.ended = Ended.decode(content)
                 case wire.REFUSED:
                     self.words = content.decode()
+                case wire.NOTED:
+                    self.note = content
         return bool(data)
 
     def until(self, condition: Callable[[Agent], object]) -> Agent:
@@ -234,10 +237,19 @@ def test_what_is_typed_survives_agents_that_die_anywhere(device: Device) -> None
 
 def test_a_refusal_is_told_again(device: Device) -> None:
     agent = device.sh("echo ready; exec sleep 1000").until(lambda agent: b"ready" in agent.output)
-    assert agent.type(1, b"x") == ""
-    assert agent.type(1, b"y", console=2) == "another console is typing"
+    too_long = b"x" * (LINE_LIMIT_BYTES + 1)
+    assert "4095 bytes" in agent.type(1, too_long)
     again = device.reconnect()
-    assert again.type(1, b"y", console=2) == "another console is typing"
+    assert "4095 bytes" in again.type(1, too_long)
+
+
+def test_what_an_agent_notes_the_next_is_given(device: Device) -> None:
+    agent = device.sh("echo ready; exec sleep 1000").until(lambda agent: b"ready" in agent.output)
+    assert agent.note is None
+    for note in (b"one", b"another"):
+        agent.say(wire.note(note))
+    again = device.reconnect().until(lambda agent: agent.begins is not None)
+    assert again.note == b"another", "the newest, and before anything else"
 
 
 def test_a_line_that_the_terminal_would_cut_is_refused(device: Device) -> None:

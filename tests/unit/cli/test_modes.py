@@ -29,7 +29,7 @@ def left(*chunks: bytes) -> bytes:
         (b"\x1b[?2004h\x1b=", b"\x1b[?2004l\x1b>"),
         (b"\x1b[>4;2m", b"\x1b[>4m"),
         (b"\x1b[>4;2m\x1b[>4;m", b""),
-        (b"\x1b[>1u", b"\x1b[<u"),
+        (b"\x1b[>1u", b"\x1b[<1u"),
         (b"\x1b[2 q", b"\x1b[0 q"),
         (b"\x1b[1;10r", b"\x1b7\x1b[r\x1b8"),
         (b"\x1b[31mred", b""),

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.holder.keyboard import (
-    ANSWERS,
     INPUT_LIMIT_BYTES,
     LINE_LIMIT_BYTES,
     REMEMBERED_CONSOLES,
-    WRITER_SECONDS,
     Keyboard,
 )
 
@@ -19,7 +17,7 @@ from runlet.holder.keyboard import (
 def test_what_comes_again_is_not_typed_again() -> None:
     keyboard = Keyboard()
     for number, data in ((1, b"a"), (1, b"a"), (2, b"b"), (1, b"a"), (2, b"b"), (3, b"c")):
-        assert keyboard.type(7, number, data, 0.0, None) == ""
+        assert keyboard.type(7, number, data, None) == ""
     assert keyboard.waiting == b"abc"
 
 
@@ -29,35 +27,29 @@ def test_any_redelivery_types_everything_once_and_in_order(pieces: list[bytes], 
     keyboard = Keyboard()
     at = 0
     while at < len(pieces):
-        assert keyboard.type(1, at + 1, pieces[at], 0.0, None) == ""
+        assert keyboard.type(1, at + 1, pieces[at], None) == ""
         at = at + 1 if draw.random() < 0.7 else draw.randint(0, at)
     assert keyboard.waiting == b"".join(pieces)
 
 
 def test_a_refusal_that_comes_again_is_refused_again() -> None:
     keyboard = Keyboard()
-    keyboard.type(1, 1, b"a", 0.0, None)
-    first = keyboard.type(2, 1, b"b", 0.0, None)
-    assert first == "another console is typing"
-    assert keyboard.type(2, 1, b"b", WRITER_SECONDS + 1, None) == first
-    assert keyboard.type(2, 2, b"c", WRITER_SECONDS + 1, None) == ""
-    assert keyboard.waiting == b"ac"
-
-
-def test_the_writer_keeps_the_terminal_while_it_types() -> None:
-    keyboard = Keyboard()
-    for number in range(5):
-        assert keyboard.type(1, number, b"a", number * WRITER_SECONDS * 0.9, None) == ""
-    assert keyboard.type(2, 1, b"b", 5 * WRITER_SECONDS * 0.9 - 0.9, None) == "another console is typing"
+    keyboard.type(1, 1, bytes(INPUT_LIMIT_BYTES), None)
+    first = keyboard.type(2, 1, b"b", None)
+    assert first == "the program does not read what was typed before"
+    keyboard.forget_waiting()
+    assert keyboard.type(2, 1, b"b", None) == first
+    assert keyboard.type(2, 2, b"c", None) == ""
+    assert keyboard.waiting == b"c"
 
 
 def test_a_full_queue_refuses_all_of_it_or_nothing() -> None:
     keyboard = Keyboard()
-    assert keyboard.type(1, 1, bytes(INPUT_LIMIT_BYTES - 1), 0.0, None) == ""
-    assert keyboard.type(1, 2, b"ab", 0.0, None) == "the program does not read what was typed before"
+    assert keyboard.type(1, 1, bytes(INPUT_LIMIT_BYTES - 1), None) == ""
+    assert keyboard.type(1, 2, b"ab", None) == "the program does not read what was typed before"
     assert len(keyboard.waiting) == INPUT_LIMIT_BYTES - 1
     keyboard.forget_waiting()
-    assert keyboard.type(1, 3, b"ab", 0.0, None) == ""
+    assert keyboard.type(1, 3, b"ab", None) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,30 +66,19 @@ def test_a_full_queue_refuses_all_of_it_or_nothing() -> None:
 )
 def test_a_line_must_fit_into_the_terminal(pieces: list[bytes], taken: bool) -> None:
     keyboard = Keyboard()
-    words = [keyboard.type(1, number, piece, 0.0, b"\n\r\x04\x15") for number, piece in enumerate(pieces)]
+    words = [keyboard.type(1, number, piece, b"\n\r\x04\x15") for number, piece in enumerate(pieces)]
     assert (words[-1] == "") is taken
     assert words[:-1] == [""] * (len(pieces) - 1)
 
 
 def test_without_lines_there_is_no_limit_of_lines() -> None:
-    assert Keyboard().type(1, 1, b"x" * 10_000, 0.0, None) == ""
+    assert Keyboard().type(1, 1, b"x" * 10_000, None) == ""
 
 
 def test_consoles_are_forgotten_in_the_order_of_their_last_key() -> None:
     keyboard = Keyboard()
     for console in range(REMEMBERED_CONSOLES + 10):
-        keyboard.type(console, 1, b"x", console * WRITER_SECONDS, None)
-        keyboard.type(0, 1, b"x", console * WRITER_SECONDS, None)
+        keyboard.type(console, 1, b"x", None)
+        keyboard.type(0, 1, b"x", None)
     assert len(keyboard.waiting) == REMEMBERED_CONSOLES + 10
     assert len(keyboard._judged) == REMEMBERED_CONSOLES
-
-
-def test_answers_keep_nobody_from_typing_and_wait_for_no_line_that_is_ended() -> None:
-    keyboard = Keyboard()
-    assert keyboard.type(ANSWERS + 1, 1, b"y\r", 0.0, None) == ""
-    assert keyboard.type(ANSWERS + 2, 1, b"n\r", 0.0, None) == ""
-    assert keyboard.type(1, 1, b"l", 0.0, None) == ""
-    assert keyboard.type(ANSWERS + 3, 1, b"y\r", 0.0, None) == "another console is typing"
-    assert keyboard.type(1, 2, b"s\r", 0.0, None) == ""
-    assert keyboard.type(ANSWERS + 4, 1, b"z\r", 0.0, None) == ""
-    assert keyboard.waiting == b"y\rn\rls\rz\r"

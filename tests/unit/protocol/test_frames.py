@@ -50,7 +50,7 @@ BUILT: dict[Any, st.SearchStrategy[Any]] = {
     ExecutionChanged: st.builds(ExecutionChanged, EXECUTIONS),
     RunSnapshot: st.builds(RunSnapshot, RUNS),
     RolloutChanged: st.builds(RolloutChanged, ROLLOUTS),
-    Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES),
+    Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES, identity=st.none() | st.integers(1, 2**63 - 1)),
     Drained: st.builds(Drained, next_at=st.none() | INSTANTS),
     Resize: st.builds(Resize, terminal=TERMINAL_SIZES),
 }

@@ -1,0 +1,78 @@
+"""What programs do to the terminal of an attached console: what they need, and nothing that outlives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.operators import Operator
+from tests.tmux import Tmux
+
+PREFIX = "C-]"
+# Draws a screen of its own, with more output than a console is shown when it attaches; draws again when told to.
+DRAWING = r"""
+import os, signal, sys, tty
+tty.setraw(0)
+def draw(*_):
+    columns, rows = os.get_terminal_size()
+    os.write(1, b"\x1b[2J\x1b[Hdrawn for %dx%d\x1b[%d;1Hlast row" % (columns, rows, rows))
+os.write(1, b"\x1b[?1049h\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[?25l")
+for number in range(20_000):
+    os.write(1, b"\x1b[2J\x1b[H%d of the old screens, as if there were something to see\x1b[K" % number)
+signal.signal(signal.SIGWINCH, draw)
+draw()
+while os.read(0, 1) != b"q":
+    pass
+os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h")
+"""
+
+
+def test_a_full_screen_program_is_drawn_again_in_another_window(
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    script = tmp_path / "drawing.py"
+    script.write_text(DRAWING)
+    number = operator.detached("exec", "pi-1", "--", "python3", str(script))
+    for columns, rows in ((80, 24), (100, 30)):
+        terminal = open_terminal(columns, rows)
+        terminal.enter(f"runlet attach {number}")
+        screen = terminal.wait_for(re.compile(f"^drawn for {columns}x{rows}$"))
+        assert screen.rstrip("\n").splitlines()[-1] == "last row"
+        assert len(screen.rstrip("\n").splitlines()) == rows
+        assert terminal.flags() == {"alternate_on": "1", "mouse_any_flag": "1", "cursor_flag": "0"}
+        terminal.press(PREFIX, "d")
+        terminal.wait_for_end(0)
+        assert terminal.flags() == {"alternate_on": "0", "mouse_any_flag": "0", "cursor_flag": "1"}
+    terminal.enter(f"runlet attach {number}")
+    terminal.wait_for("drawn for")
+    terminal.type("q")
+    terminal.wait_for_end(0)
+
+
+def test_the_scrollback_of_a_line_program_is_shown_again(operator: Operator, terminal: Tmux) -> None:
+    number = operator.detached("exec", "pi-1", "--", "bash", "-c", "seq -f 'line %g' 300; read -p 'More? ' word")
+    terminal.enter(f"runlet attach {number}")
+    terminal.wait_for("More?")
+    lines = [line for line in terminal.text().splitlines() if line.startswith("line ")]
+    assert lines == [f"line {number}" for number in range(1, 301)]
+    terminal.enter("")
+    terminal.wait_for_end(0)
+
+
+def test_the_clipboard_and_the_title_are_not_for_devices(operator: Operator, terminal: Tmux, tmp_path: Path) -> None:
+    terminal.option("set-clipboard", "on")
+    write = "printf '\\033]52;c;%s\\007' $(printf {} | base64); echo written"
+    terminal.enter(write.format("mine"))
+    terminal.wait_for(re.compile("^written$"))
+    assert terminal.clipboard() == "mine", "this terminal's programs may"
+    attack = tmp_path / "attack"
+    attack.write_text(write.format("theirs") + "; printf '\\033]2;a title\\033\\\\\\033[21t'; read -p 'done? ' word")
+    title = terminal.title()
+    terminal.enter(f"clear; runlet exec pi-1 -- bash {attack}")
+    terminal.wait_for("done?")
+    assert terminal.clipboard() == "mine"
+    assert terminal.title() == "a title"
+    terminal.enter("")
+    terminal.wait_for_end(0)
+    assert terminal.title() == title

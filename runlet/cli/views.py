@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from runlet.cli.inert import plain
 from runlet.cli.keys import PREFIX_NAME, Action, Choose
 from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
@@ -122,7 +123,7 @@ class RawView:
             return b""
         before = "" if self._at_line_start else "\r\n"
         self._at_line_start = True
-        return (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+        return (before + "".join(f"[runlet] {plain(line)}\r\n" for line in lines)).encode()
 
     def resize(self, size: TerminalSize) -> bytes:
         return b""  # the program draws again by itself

@@ -37,6 +37,7 @@ from runlet.protocol.views import (
     RunView,
     ScheduleView,
     Steering,
+    Timing,
 )
 
 if TYPE_CHECKING:
@@ -243,6 +244,11 @@ class Api:
     def transcript_length(self, run: RunId, device: str, attempt: int) -> int:
         """How many bytes an attempt has printed on a device, as far as they have been stored."""
         return self._transcript_page(run, device, 0, 1, attempt)[2]
+
+    def timing(self, run: RunId, device: str, attempt: int | None = None) -> Timing:
+        """When an attempt's bytes were printed on a device; of its newest attempt when None."""
+        query = {"device": device} | ({} if attempt is None else {"attempt": attempt})
+        return from_json(Timing, self._ask("GET", f"/v1/runs/{run}/timing", query=query), "timing")
 
     def devices(self, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""

@@ -37,18 +37,21 @@ _device_option = click.option(
 @_run_argument
 @_device_option
 @click.option("--read-only", is_flag=True, help="Look only: nothing typed reaches the program.")
+@click.option("--lines", is_flag=True, help="Several devices: their output as lines that scroll, as `run` shows it.")
 @pass_options
-def attach(options: Options, run: RunId, device: str | None, read_only: bool) -> int:
+def attach(options: Options, run: RunId, device: str | None, read_only: bool, lines: bool) -> int:
     """Take the terminals of a run. RUN is a number or `latest`, the default.
 
-    One device: its terminal, as if you sat there. Several: their lines, and at the bottom the one you type to. Ctrl-] d
-    detaches and the run goes on; Ctrl-] ? shows the other keys. When stdin is no terminal, its bytes are typed on one
-    device, and the output follows until the program ends. The exit code is that of `run`.
+    One device: its terminal, as if you sat there; Ctrl-] d detaches and the run goes on, Ctrl-] ? shows the other keys.
+    Several: a screen with what they ask and a line for each; its keys are at its bottom, and ? shows the others. When
+    stdin is no terminal, its bytes are typed on one device, and the output follows until the program ends. The exit
+    code is that of `run`.
 
     \b
     Examples:
       runlet attach
       runlet attach 12 --device pi-2
+      runlet attach 12 --lines
       printf 'y\\n' | runlet attach 12 --device pi-2
     """
     endpoint = options.endpoint()
@@ -58,7 +61,7 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool) ->
         picture = Picture(found, devices)
         words = waiting_words(picture.executions, api.devices(facts=False))
     if is_interactive():
-        return watch.attach(endpoint, found, devices, words, read_only=read_only, from_start=False)
+        return watch.attach(endpoint, found, devices, words, read_only=read_only, from_start=False, board=not lines)
     if os.isatty(0) or read_only:
         return watch.stream(endpoint, found, devices, words)
     for line in words:

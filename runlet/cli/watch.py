@@ -28,11 +28,14 @@ def attach(
     read_only: bool,
     from_start: bool,
     timeout: float | None = None,
+    board: bool = False,
 ) -> int:
-    """Give this terminal to the run, or to its executions on `devices`."""
+    """Give this terminal to the run, or to its executions on `devices`; several on a `board`, or as lines."""
     picture = Picture(run, devices)
     ending = asyncio.run(
-        attach_terminal(endpoint, picture, words, read_only=read_only, from_start=from_start, timeout=timeout)
+        attach_terminal(
+            endpoint, picture, words, read_only=read_only, from_start=from_start, timeout=timeout, board=board
+        )
     )
     match ending:
         case Ending.DETACHED:

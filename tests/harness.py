@@ -277,7 +277,8 @@ def attached(fleet: Fleet, run: RunView, request: Attach | None = None):
 
 def stored_bytes(fleet: Fleet, run: RunView) -> int:
     """What the controller's disk holds of the output of the run's first execution."""
-    paths = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1*")
+    (path,) = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1")
+    paths = [path, *path.parent.glob(f"{path.name}.tail")]
     files = [file for path in paths for file in ([path] if path.is_file() else path.iterdir())]
     return sum(file.stat().st_size for file in files)
 

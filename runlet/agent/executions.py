@@ -43,6 +43,7 @@ from runlet.holder import processes, records, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.holder import TERMINATE_SECONDS
 from runlet.holder.keyboard import ANSWERS
+from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
 from runlet.model import duration, size
@@ -488,6 +489,7 @@ class Executions:
         """The outcome of what has ended: told, or written down, or to be concluded."""
         if isinstance(ending, Lost) and (ended := self._holders.ended(held.name)):
             held.output.take_over(OutputBuffer(start=ended.offset, kept=ended.tail))
+            held.output.note(unpack(ended.moments))
             ending = ended
         match ending:
             case Ended():

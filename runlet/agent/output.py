@@ -7,12 +7,14 @@ the way is noticed by the lack of progress and sent again from the last stored o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from runlet.errors import BrokerUnavailable, ProtocolError
 from runlet.holder.buffer import OutputBuffer
+from runlet.holder.moments import Moments
 from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 from runlet.protocol.messages import WATCH_SECONDS
+from runlet.protocol.moment import Moment
 
 # Nobody watches: bytes wait this long for company, so that a chatty job costs four messages a second.
 HOLD_SECONDS = 0.25
@@ -31,6 +33,7 @@ class OutputSender:
         self._execution = execution
         self._attempt = attempt
         self.buffer = buffer
+        self._moments = Moments()
         self._post = post
         self._watched_until = 0.0
         self._flushing = False
@@ -41,7 +44,12 @@ class OutputSender:
     def take_over(self, buffer: OutputBuffer) -> None:
         """The stream as its holder has it: what is before the buffer's begin, the controller has stored."""
         self.buffer = buffer
+        self._moments = Moments()
         self._wake.set()
+
+    def note(self, moments: Iterable[tuple[int, int, int, int]]) -> None:
+        """When bytes were printed that are appended next; or kept already."""
+        self._moments.add(moments)
 
     def append(self, data: bytes) -> None:
         """Take what the terminal printed."""
@@ -77,6 +85,7 @@ class OutputSender:
             self.buffer.acknowledge(offset)
         except ValueError as error:
             raise ProtocolError(str(error)) from None
+        self._moments.forget(self.buffer.acknowledged)
         if hole:
             self.buffer.rewind()
         self._wake.set()
@@ -111,9 +120,10 @@ class OutputSender:
 
     async def _send(self) -> None:
         offset, data = self.buffer.take(MAX_CHUNK_BYTES)
+        moments = tuple(Moment.of(*found) for found in self._moments.within(offset, offset + len(data)))
         self._flushing = self._flushing and self.buffer.unsent > 0
         try:
-            await self._post(Chunk(self._execution, self._attempt, offset, data).encode())
+            await self._post(Chunk(self._execution, self._attempt, offset, data, moments).encode())
         except BrokerUnavailable:
             self.buffer.rewind()
             await self._wake.wait()  # for resume(), or for the watchdog

@@ -16,6 +16,7 @@ from pathlib import Path
 from runlet.agent.output import OutputSender
 from runlet.holder import processes, wire
 from runlet.holder.buffer import OutputBuffer
+from runlet.holder.moments import unpack
 from runlet.holder.records import Ended, Start
 from runlet.holder.wire import Look
 from runlet.model.logs import Overflow
@@ -158,6 +159,8 @@ class Session:
 
     def _take(self, kind: int, content: bytes) -> None:
         match kind:
+            case wire.MOMENTS:
+                self._output.note(unpack(content))
             case wire.OUTPUT:
                 self._output.append(content)
                 self._printed(content)

@@ -7,25 +7,31 @@ whatever the screen is doing. Nothing here outlives the context of the terminal,
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 
+from runlet.cli.board import Board, Zoom
+from runlet.cli.board_console import BoardConsole
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import goes_on
 from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
+from runlet.cli.provenance import operator
 from runlet.cli.replay import modes_after
 from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
+from runlet.cli.roster import Roster
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
 from runlet.cli.views import MODES_BEFORE_BYTES, MODES_HEAD_BYTES, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
 from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, ConsoleEvent, attach, new_identity
 from runlet.errors import ControllerUnavailable, RunletError
+from runlet.model.answer import MAX_BY
 from runlet.model.prompt import Kind
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import Step
@@ -55,6 +61,7 @@ class Console:
         from_start: bool,
         timeout: float | None,
         predict: bool,
+        board: bool,
     ) -> None:
         self._endpoint = endpoint
         self._picture = picture
@@ -63,6 +70,7 @@ class Console:
         self._predict = predict and not read_only
         self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
         self._from_start = from_start
+        self._with_board = board
         self._keys = Keys()
         self._resized = asyncio.Event()
         self._left = asyncio.Event()  # the terminal hung up, or somebody ends us
@@ -89,7 +97,13 @@ class Console:
         )
         several = len(self._picture.executions) > 1
         shown = Switch(None if several else self._picture.executions[0].id)
+        board = self._board_console(words) if several and self._with_board else None
         while True:
+            if board is not None and shown.to is None:
+                left = await self._show_board(board)
+                if isinstance(left, Ending):
+                    return left
+                shown, words = left, []
             view: View = lines if shown.to is None else await self._raw_view(shown.to)
             view.answer(ours=shown.to is None or self._writers.answers(shown.to))
             await self._terminal.write(view.greeting() + (view.say(*words) if words else b""))
@@ -105,7 +119,32 @@ class Console:
                     await self._terminal.write(view.leave())
             if isinstance(ended, Ending) and not (ended is Ending.SETTLED and several and view is not lines):
                 return ended
+            if board is not None and ended is Ending.SETTLED:
+                await self._terminal.write(view.say("it has ended; any key shows all devices"))
+                await self._terminal.read()
             shown = ended if isinstance(ended, Switch) else Switch(None)  # a zoomed device has ended: back to all
+
+    def _board_console(self, words: list[str]) -> BoardConsole:
+        board = Board(Roster(self._picture), read_only=self._read_only)
+        board.words = "; ".join(words)
+        who = operator(os.environ)[:MAX_BY]
+        return BoardConsole(self._endpoint, board, self._terminal, self._resized, who)
+
+    async def _show_board(self, board: BoardConsole) -> Ending | Switch:
+        showing, leaving = asyncio.create_task(board.show()), asyncio.create_task(self._leave())
+        try:
+            await asyncio.wait((showing, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not showing.done():
+                return leaving.result()
+            left = showing.result()
+        finally:
+            showing.cancel()
+            leaving.cancel()
+            await asyncio.gather(showing, leaving, return_exceptions=True)
+            self._terminal.reset()
+        if isinstance(left, Zoom):
+            return Switch(left.execution)
+        return Ending.SETTLED if board.board.settled else Ending.DETACHED
 
     async def _raw_view(self, execution: str) -> RawView:
         shown = self._picture[execution]
@@ -327,10 +366,12 @@ async def attach_terminal(
     from_start: bool,
     timeout: float | None,
     predict: bool,
+    board: bool,
 ) -> Ending:
     """Give this terminal to the executions of `picture`, until they end, the operator leaves or time is up.
 
-    A run that was just started is shown `from_start`, any other from its last screenfuls on.
+    A run that was just started is shown `from_start`, any other from its last screenfuls on. Several executions are
+    shown as lines that scroll, or on a `board`.
     """
     with Terminal() as terminal, suppress(TerminalGone):
         console = Console(
@@ -341,6 +382,7 @@ async def attach_terminal(
             from_start=from_start,
             timeout=timeout,
             predict=predict,
+            board=board,
         )
         return await console.show(words)
     return Ending.TERMINAL_GONE

@@ -25,7 +25,7 @@ from runlet.protocol.views import ExecutionView, RunView
 
 # How far back the line that a program is asking on may have begun; older output is in `logs`.
 _CURRENT_LINE_BYTES = 4096
-_MOST_ATTEMPT = 10_000  # what the controller takes for one
+MOST_ATTEMPT = 10_000  # what the controller takes for one
 
 _run_argument = click.argument("run", type=RunType(), default="latest", shell_complete=run_numbers)
 _device_option = click.option(
@@ -38,30 +38,35 @@ _device_option = click.option(
 @_device_option
 @click.option("--read-only", is_flag=True, help="Look only: nothing typed reaches the program.")
 @click.option("--predict", is_flag=True, help="Show what you type before its echo has come, underlined; on one device.")
+@click.option("--lines", is_flag=True, help="Several devices: their output as lines that scroll, as `run` shows it.")
 @pass_options
-def attach(options: Options, run: RunId, device: str | None, read_only: bool, predict: bool) -> int:
+def attach(options: Options, run: RunId, device: str | None, read_only: bool, predict: bool, lines: bool) -> int:
     """Take the terminals of a run. RUN is a number or `latest`, the default.
 
-    One device: its terminal, as if you sat there. Several: their lines, and at the bottom the one you type to. Ctrl-] d
-    detaches and the run goes on; Ctrl-] ? shows the other keys. When stdin is no terminal, its bytes are typed on one
-    device, and the output follows until the program ends. The exit code is that of `run`.
+    One device: its terminal, as if you sat there; Ctrl-] d detaches and the run goes on, Ctrl-] ? shows the other keys.
+    Several: a screen with what they ask and a line for each; its keys are at its bottom, and ? shows the others. When
+    stdin is no terminal, its bytes are typed on one device, and the output follows until the program ends. The exit
+    code is that of `run`.
 
     \b
     Examples:
       runlet attach
       runlet attach 12 --device pi-2
+      runlet attach 12 --lines
       printf 'y\\n' | runlet attach 12 --device pi-2
     """
     endpoint = options.endpoint()
     with endpoint.api() as api:
         found = api.run(run)
-        selected = _selected(found, device)
-        picture = Picture(found, selected)
+        devices = selected(found, device)
+        picture = Picture(found, devices)
         words = waiting_words(picture.executions, api.devices(facts=False))
     if is_interactive():
-        return watch.attach(endpoint, found, selected, words, read_only=read_only, from_start=False, predict=predict)
+        return watch.attach(
+            endpoint, found, devices, words, read_only=read_only, from_start=False, predict=predict, board=not lines
+        )
     if os.isatty(0) or read_only:
-        return watch.stream(endpoint, found, selected, words)
+        return watch.stream(endpoint, found, devices, words)
     for line in words:
         click.echo(line, err=True)
     return _type_stdin(endpoint, picture)
@@ -74,7 +79,7 @@ def attach(options: Options, run: RunId, device: str | None, read_only: bool, pr
 @click.option(
     "--attempt",
     metavar="N",
-    type=click.IntRange(1, _MOST_ATTEMPT),
+    type=click.IntRange(1, MOST_ATTEMPT),
     help="The N-th attempt of one device, where it was tried again. Default: the last.",
 )
 @click.option("--raw", is_flag=True, help="The exact bytes of one device; not to a terminal.")
@@ -110,9 +115,9 @@ def logs(
     endpoint = options.endpoint()
     with endpoint.api() as api:
         found = api.run(run)
-    picture = Picture(found, _selected(found, device))
+    picture = Picture(found, selected(found, device))
     if attempt is not None:
-        _only_one(picture, "attempts are those of one device")
+        only_one(picture, "attempts are those of one device")
         if following:
             raise InvalidInput("--attempt and --follow exclude each other", "leave out one of them")
     if raw:
@@ -123,7 +128,7 @@ def logs(
         _print_stored(endpoint, picture, attempt, output)
 
 
-def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
+def selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
     """The devices that --device selects, None for all. Raises UnknownName when the run is not there."""
     if device is None:
         return None
@@ -132,7 +137,7 @@ def _selected(run: RunView, device: str | None) -> tuple[str, ...] | None:
     return (device,)
 
 
-def _only_one(picture: Picture, why: str) -> ExecutionView:
+def only_one(picture: Picture, why: str) -> ExecutionView:
     if len(picture.executions) != 1:
         names = ", ".join(execution.device or "(any)" for execution in picture.executions)
         raise InvalidInput(f"run {picture.run.id} is on several devices: {names}", f"{why}: choose one with --device")
@@ -141,7 +146,7 @@ def _only_one(picture: Picture, why: str) -> ExecutionView:
 
 def _type_stdin(endpoint: Endpoint, picture: Picture) -> int:
     """Type stdin's bytes on the one device, and print what comes from now on."""
-    execution = _only_one(picture, "stdin is typed on one device")
+    execution = only_one(picture, "stdin is typed on one device")
     stored = 0
     if execution.device is not None:
         with endpoint.api() as api:
@@ -184,7 +189,7 @@ def _live_printer(picture: Picture, output: Output) -> Printer:
 
 
 def _print_raw(endpoint: Endpoint, picture: Picture, following: bool, attempt: int | None) -> None:
-    execution = _only_one(picture, "raw bytes are those of one device")
+    execution = only_one(picture, "raw bytes are those of one device")
     if following:
         asyncio.run(follow_raw(endpoint, picture.run.id, Attach(picture.devices, read_only=True)))
     elif execution.device is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from runlet.vt import Control, Csi, Text, Token, Tokenizer
 
@@ -71,7 +72,21 @@ def plain(text: str) -> str:
 
 def escaped(text: str) -> str:
     """A text from elsewhere with nothing lost: what cannot be seen is written as JSON writes it."""
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def json_text(content: Any, indent: int | None = None) -> str:
+    """`content` as JSON that can be read, and shown: what cannot be seen is escaped, also where JSON need not."""
+    separators = None if indent else (",", ":")
+    text = json.dumps(content, ensure_ascii=False, indent=indent, separators=separators)
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def _escape(char: str) -> str:
+    """JSON's own escape; it has none for DEL."""
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
 def readable(text: str) -> str:

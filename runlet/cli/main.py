@@ -7,7 +7,6 @@ use for. Therefore the one-line helps stand here, beside the names.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from click.exceptions import NoSuchCommand
 
 from runlet import __version__
 from runlet.cli.endpoint import CONTROLLER_VARIABLE
-from runlet.cli.inert import readable
+from runlet.cli.inert import json_text, readable
 from runlet.cli.options import INTERRUPTED, Options, Output
 from runlet.errors import InvalidFiles, InvalidInput, RunletError, StalePlan
 from runlet.model.run import ExitCode
@@ -54,6 +53,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "answer": ("runlet.cli.answering:answer", "Answer questions of programs."),
         "answers": ("runlet.cli.suggesting:answers", "Make declared answers of what people answered."),
         "logs": ("runlet.cli.consoles:logs", "Print what a run's programs wrote."),
+        "replay": ("runlet.cli.playing:replay", "Show a session again as it went, or export it."),
         "cancel": ("runlet.cli.runs:cancel", "End a run, or its executions on some devices."),
     },
     "Fleet": {
@@ -168,7 +168,7 @@ def _as_ours(error: click.ClickException) -> RunletError:
 def _tell(error: RunletError, output: Output) -> None:
     """The error on stderr, in the form asked for."""
     if output is not Output.TABLE:
-        click.echo(json.dumps({"error": _as_json(error)}, ensure_ascii=False), err=True)
+        click.echo(json_text({"error": _as_json(error)}), err=True)
         return
     if isinstance(error, InvalidFiles):
         mistakes, files = len(error.problems), len({problem.path for problem in error.problems})

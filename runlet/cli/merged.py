@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from runlet.cli.inert import SGR_RESET
+from runlet.cli.inert import SGR_RESET, plain
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
 from runlet.width import keep_end, text_width
@@ -76,7 +76,7 @@ class MergedView:
 
     def say(self, *lines: str) -> str:
         """Words of the console itself."""
-        return self._paint([_dim(f"-- {line}") for line in lines])
+        return self._paint([_dim(f"-- {plain(line)}") for line in lines])
 
     def wait(self, executions: Collection[str]) -> str:
         """These, and no others, wait for a person. The bell tells of one that did not before: nobody may be looking."""

@@ -5,11 +5,10 @@ A printer is given one run's events in order and returns what to write. All of t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from runlet.cli.inert import InertFilter
+from runlet.cli.inert import InertFilter, json_text
 from runlet.cli.lines import LineAssembler
 from runlet.cli.prefix import Prefixes
 from runlet.cli.trailer import left_out
@@ -198,4 +197,4 @@ def _gap_line(length: int) -> str:
 
 
 def _line(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return json_text(content) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections import Counter
@@ -11,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from runlet.cli.inert import plain, readable
+from runlet.cli.inert import json_text, plain, readable
 from runlet.cli.options import Output, colours_on_stdout
 from runlet.cli.prefix import device_name
 from runlet.cli.rollouts import details, standing
@@ -79,10 +78,10 @@ def print_json(content: Any, output: Output) -> None:
     """`content` (a view or a list of them): one JSON value, or one line for each."""
     value = to_json(content)
     if output is Output.JSON:
-        print(json.dumps(value, ensure_ascii=False, indent=2))
+        print(json_text(value, indent=2))
         return
     for item in value if isinstance(value, list) else [value]:
-        print(json.dumps(item, ensure_ascii=False, separators=(",", ":")))
+        print(json_text(item))
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from runlet.cli.inert import plain
 from runlet.cli.keys import PREFIX_NAME, Action, Choose
 from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
@@ -164,7 +165,7 @@ class RawView:
         before = "" if self._at_line_start else "\r\n"
         self._at_line_start = True
         hidden = self._prediction.interrupted() if self._prediction else b""
-        return hidden + (before + "".join(f"[runlet] {line}\r\n" for line in lines)).encode()
+        return hidden + (before + "".join(f"[runlet] {plain(line)}\r\n" for line in lines)).encode()
 
     def typed(self, data: bytes) -> bytes:
         """What to show of what was typed before its echo has come."""

@@ -29,12 +29,20 @@ def attach(
     from_start: bool,
     timeout: float | None = None,
     predict: bool = False,
+    board: bool = False,
 ) -> int:
-    """Give this terminal to the run, or to its executions on `devices`."""
+    """Give this terminal to the run, or to its executions on `devices`; several on a `board`, or as lines."""
     picture = Picture(run, devices)
     ending = asyncio.run(
         attach_terminal(
-            endpoint, picture, words, read_only=read_only, from_start=from_start, timeout=timeout, predict=predict
+            endpoint,
+            picture,
+            words,
+            read_only=read_only,
+            from_start=from_start,
+            timeout=timeout,
+            predict=predict,
+            board=board,
         )
     )
     match ending:

@@ -37,6 +37,7 @@ from runlet.protocol.views import (
     RunView,
     ScheduleView,
     Steering,
+    Timing,
 )
 
 if TYPE_CHECKING:
@@ -260,6 +261,11 @@ class Api:
         """What is kept of `length` bytes of an attempt's output from `offset` on."""
         begin, data, _ = self._transcript_page(run, device, offset, length, attempt)
         return data[: max(0, offset + length - begin)]
+
+    def timing(self, run: RunId, device: str, attempt: int | None = None) -> Timing:
+        """When an attempt's bytes were printed on a device; of its newest attempt when None."""
+        query = {"device": device} | ({} if attempt is None else {"attempt": attempt})
+        return from_json(Timing, self._ask("GET", f"/v1/runs/{run}/timing", query=query), "timing")
 
     def devices(self, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
         """The devices called so, or all; without `facts` those are left empty, which is quick for a large fleet."""

@@ -36,7 +36,7 @@ from runlet.model.execution import State
 from runlet.model.target import Target
 from runlet.protocol import names
 from runlet.protocol.values import to_json
-from runlet.protocol.views import AnswerView, PromptView, RunView
+from runlet.protocol.views import AnswerView, ExecutionView, PromptView, RunView, Timing
 
 # One page of a listing: what is answered at once, and what is not too much at once. One of a transcript.
 DEFAULT_RUNS, DEFAULT_EXECUTIONS, DEFAULT_FIRINGS = 20, 100, 10
@@ -196,6 +196,16 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
     """What programs print: stored, and live to a console."""
     routes = APIRouter()
 
+    async def found(run: str, device: str, attempt: int | None) -> tuple[ExecutionView, int]:
+        """The execution, and which of its attempts: the newest when None."""
+        execution = await store.transact(
+            lambda session: runs.on_device(session, runs.number(session, run), names.check_device_name(device))
+        )
+        which = execution.attempt if attempt is None else attempt
+        if which > execution.attempt:
+            raise UnknownName(f"run {run} has had {execution.attempt} attempts on {device!r}, not {which}")
+        return execution, which
+
     @routes.get("/v1/runs/{run}/transcript")
     async def transcript(
         run: str,
@@ -204,16 +214,18 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
         offset: int = Query(0, ge=0, le=MAX_NUMBER),
         limit: int = Query(MAX_TRANSCRIPT_BYTES, ge=1, le=MAX_TRANSCRIPT_BYTES),
     ) -> Response:
-        execution = await store.transact(
-            lambda session: runs.on_device(session, runs.number(session, run), names.check_device_name(device))
-        )
-        which = execution.attempt if attempt is None else attempt
-        if which > execution.attempt:
-            raise UnknownName(f"run {run} has had {execution.attempt} attempts on {device!r}, not {which}")
+        execution, which = await found(run, device, attempt)
         begin, data = transcripts.read(execution.id, which, offset, limit)
         end = streams.length(execution.id, which)
         headers = {"X-Runlet-Begin": str(begin), "X-Runlet-End": str(end)}
         return Response(data, media_type="application/octet-stream", headers=headers)
+
+    @routes.get("/v1/runs/{run}/timing")
+    async def timing(
+        run: str, device: str, attempt: int | None = Query(None, ge=1, le=MAX_ATTEMPT)
+    ) -> JSONResponse:  # made here: FastAPI would look through fifty thousand moments
+        execution, which = await found(run, device, attempt)
+        return JSONResponse(to_json(Timing(tuple(transcripts.moments(execution.id, which)))))
 
     @routes.websocket("/v1/runs/{run}/attach")
     async def attach(socket: WebSocket, run: str) -> None:

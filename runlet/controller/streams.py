@@ -151,6 +151,8 @@ class Streams:
     def _store(self, stream: Stream, chunk: Chunk) -> None:
         at = stream.execution, stream.attempt
         try:
+            # First: bytes without their moments would never get them, moments without their bytes come again.
+            self._transcripts.note(*at, [moment for moment in chunk.moments if moment.offset >= stream.stored])
             stream.stored = self._transcripts.append(*at, chunk.position, chunk.data, stream.limit)
         except OSError as error:
             # The agent keeps what we could not store and sends it again; its program waits until there is room.

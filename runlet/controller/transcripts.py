@@ -2,6 +2,7 @@
 
     <execution>.<attempt>                  the head
     <execution>.<attempt>.tail/<offset>    the segments of the tail, once the head is full (see pieces.py)
+    <execution>.<attempt>.times            when they were printed (see timings.py)
 
 The files are all there is to know: their names say which bytes they hold, so that nothing else must be in step with
 them, after a crash or while another controller writes. They grow, at the end of the last of them, until they are
@@ -12,10 +13,14 @@ that costs some microseconds, and what is removed leaves the disk whoever remove
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from runlet.controller import timings
+from runlet.controller.appending import append
 from runlet.controller.pieces import Piece, kept, place
+from runlet.protocol.moment import Moment
 
 
 class Transcripts:
@@ -42,7 +47,7 @@ class Transcripts:
             here = place(pieces, limit)
             for piece in here.leaving:
                 os.unlink(self._path(execution, attempt, piece.begin))
-            written = _append(self._path(execution, attempt, here.begin), remaining[: here.room])
+            written = append(self._path(execution, attempt, here.begin), remaining[: here.room])
             remaining, end = remaining[written:], end + written
             staying = [piece for piece in pieces if piece.begin != here.begin and piece not in here.leaving]
             pieces = [*staying, Piece(here.begin, end)]
@@ -63,6 +68,14 @@ class Transcripts:
             except FileNotFoundError:
                 continue  # another controller has removed it since
             return parts[0][1].begin if parts else offset, b"".join(data)
+
+    def note(self, execution: str, attempt: int, moments: Iterable[Moment]) -> None:
+        """When bytes were printed that are stored next. Raises OSError."""
+        timings.append(self._times(execution, attempt), moments)
+
+    def moments(self, execution: str, attempt: int) -> list[Moment]:
+        """When its bytes were printed, in order; empty where no agent has told that."""
+        return timings.read(self._times(execution, attempt))
 
     def sync(self, execution: str, attempt: int) -> None:
         """Make what is stored survive a power cut. Slow, and safe to call from another thread."""
@@ -93,23 +106,11 @@ class Transcripts:
     def _head(self, execution: str, attempt: int) -> str:
         return f"{self._folder}/{execution[:2]}/{execution}.{attempt}"
 
+    def _times(self, execution: str, attempt: int) -> str:
+        return f"{self._head(execution, attempt)}.times"
+
     def _tail(self, execution: str, attempt: int) -> str:
         return f"{self._head(execution, attempt)}.tail"
-
-
-def _append(path: str, data: memoryview) -> int:
-    """How many of the bytes the file took. Raises OSError when it took none."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    try:
-        file = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        with suppress(FileExistsError):
-            os.mkdir(os.path.dirname(path), 0o700)
-        file = os.open(path, flags, 0o600)
-    try:
-        return os.write(file, data)
-    finally:
-        os.close(file)
 
 
 def _read(path: str, offset: int, length: int) -> bytes:

@@ -24,6 +24,7 @@ from runlet.holder.attention import Attention
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.clock import Clock
 from runlet.holder.keyboard import Keyboard
+from runlet.holder.moments import Moments, pack
 from runlet.holder.recent import Recent
 from runlet.holder.records import ENDED, SOCKET, START, STARTED, Ended, Start, Started, UnreadableRecord
 from runlet.holder.terminal import Terminal
@@ -161,14 +162,15 @@ class Holder:
         self._start = start
         self._terminal = terminal
         self._listener = listener
-        began = time.monotonic()
-        self._clock = Clock(began, start.timeout)
+        self._began = time.monotonic()
+        self._clock = Clock(self._began, start.timeout)
         # Beyond its limit the program is ended, or is made to wait there.
         blocked_at = start.limit if start.limit is not None and not start.on_limit else sys.maxsize
         self._buffer = OutputBuffer(most=blocked_at)
+        self._moments = Moments()
         self._keyboard = Keyboard()
         self._recent = Recent()
-        self._attention = Attention(began)
+        self._attention = Attention(self._began)
         self._activity = waiting.BUSY  # what the programs did when they were last looked at
         self._judged = False  # the agent that is there, or was there last, says that the program waits for a person
         self._note = b""  # what an agent left for the next
@@ -282,6 +284,8 @@ class Holder:
             most -= len(data)
         if collected:
             printed = b"".join(collected)
+            milliseconds = int((time.monotonic() - self._began) * 1000)
+            self._moments.note(self._buffer.end, milliseconds, *self._terminal.size())
             self._buffer.append(printed)
             self._recent.append(printed)
             self._attention.changed(time.monotonic())
@@ -404,8 +408,9 @@ class Holder:
             self._safe = True
             return
         ended = self._ended
+        offset, tail = self._buffer.acknowledged, self._buffer.kept()
         whole = Ended(
-            ended.code, ended.seconds, ended.failure, ended.verdict, self._buffer.acknowledged, self._buffer.kept()
+            ended.code, ended.seconds, ended.failure, ended.verdict, offset, tail, pack(self._moments.within(offset))
         )
         try:
             records.write_durably(self._name + ENDED, whole.encode())
@@ -466,6 +471,7 @@ class Holder:
             self._type(*wire.read_typed(content))
         elif kind == wire.RELEASE:
             self._buffer.acknowledge(wire.read_release(content))
+            self._moments.forget(self._buffer.acknowledged)
         elif kind == wire.RESIZE:
             if self._ended is None:
                 self._terminal.resize(*wire.read_resize(content))
@@ -515,7 +521,9 @@ class Holder:
 
     def _fill(self) -> None:
         while self._buffer.unsent and len(self._sending) < SENDING_BYTES:
-            _, data = self._buffer.take(READ_BYTES)
+            offset, data = self._buffer.take(READ_BYTES)
+            if moments := self._moments.within(offset, offset + len(data)):
+                self._sending += wire.frame(wire.MOMENTS, pack(moments))
             self._sending += wire.frame(wire.OUTPUT, data)
             if self._answers:
                 self._flush_answers()

@@ -129,13 +129,20 @@ class Ended:
     `code` is the exit code, or the negative number of a signal; `failure` says why it could not be started; `seconds`
     is how long it ran, without the time that it waited for a person. `verdict` is what was given with the order to end
     it, empty when it ended by itself. `tail` is the end of its output from `offset` on, what the controller had not
-    stored.
+    stored, and `moments` when that was printed, as moments.py packs them.
     """
 
-    __slots__ = ("code", "failure", "offset", "seconds", "tail", "verdict")
+    __slots__ = ("code", "failure", "moments", "offset", "seconds", "tail", "verdict")
 
     def __init__(
-        self, code: int, seconds: float, failure: bytes, verdict: bytes, offset: int = 0, tail: bytes = b""
+        self,
+        code: int,
+        seconds: float,
+        failure: bytes,
+        verdict: bytes,
+        offset: int = 0,
+        tail: bytes = b"",
+        moments: bytes = b"",
     ) -> None:
         self.code = code
         self.seconds = seconds
@@ -143,16 +150,18 @@ class Ended:
         self.verdict = verdict
         self.offset = offset
         self.tail = tail
+        self.moments = moments
 
     def encode(self) -> bytes:
         numbers = b"%d" % self.code, repr(self.seconds).encode(), b"%d" % self.offset
-        return _pack([*numbers, self.failure, self.verdict, self.tail])
+        return _pack([*numbers, self.failure, self.verdict, self.tail, self.moments])
 
     @classmethod
     def decode(cls, body: bytes) -> Ended:
         """Raises UnreadableRecord."""
-        code, seconds, offset, failure, verdict, tail = _unpack(body, least=6)[:6]
-        return cls(int(code), float(seconds), failure, verdict, int(offset), tail)
+        code, seconds, offset, failure, verdict, tail, *more = _unpack(body, least=6)
+        moments = more[0] if more else b""  # an older holder writes none
+        return cls(int(code), float(seconds), failure, verdict, int(offset), tail, moments)
 
 
 def read(name: str) -> bytes:

@@ -1,9 +1,9 @@
 """What a holder and its agent say to each other over a Unix socket, without I/O.
 
 A frame is one byte of kind, four of length, and that many bytes of content. The holder's first frame is GREETING, NOTED
-before it where there is a note, or REFUSED or ELSEWHERE in their place; after GREETING come OUTPUT, ANSWER and LOOKED
-as it happens, and ENDED last. Output begins
-where GREETING says and has no gaps, so that its frames need no offset.
+before it where there is a note, or REFUSED or ELSEWHERE in their place; after GREETING come OUTPUT, before it its
+MOMENTS, ANSWER and LOOKED as it happens, and ENDED last. Output begins where GREETING says and has no gaps, so that its
+frames need no offset.
 
 An agent may be killed between any two bytes, a new one connect at any time: nothing that matters is only in a socket.
 Output stays with the holder until the agent passes on that the controller has stored it; what was typed is answered
@@ -40,6 +40,7 @@ REFUSED = 20  # words: the program cannot be started, and never ran
 ELSEWHERE = 21  # another holder has or had this execution: nothing is known here
 LOOKED = 22  # a look: whether the program waits for a person, as far as can be seen, and what it printed last
 NOTED = 23  # what an earlier agent left; before GREETING
+MOMENTS = 24  # when bytes of the next OUTPUT were printed (see moments.py)
 
 # The largest content is what a console types at once.
 MAX_CONTENT_BYTES = 1024 * 1024

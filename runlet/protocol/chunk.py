@@ -9,9 +9,17 @@ A chunk, the same layout on AMQP and on a console's WebSocket:
               REPLIED
     the rest  the bytes themselves
 
+Output from an agent, with when it was printed:
+
+    1 byte    layout version, 4
+    26 bytes  as above
+    2 bytes   how many moments follow, unsigned, big-endian
+    20 bytes  each of them (see moment.py), in order, within the bytes
+    the rest  the bytes themselves
+
 What is typed, from the controller to an agent:
 
-    1 byte    layout version, 2
+    1 byte    layout version, 3
     16 bytes  execution (UUID)
     2 bytes   attempt, unsigned, big-endian
     8 bytes   console, unsigned, big-endian
@@ -34,10 +42,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from runlet.errors import ProtocolError
+from runlet.protocol.moment import MOMENT_BYTES, Moment, in_order, pack, unpack
 
 _LAYOUT = 1
 _HEADER = struct.Struct(">B16sHQ")
 _INPUT_LAYOUT = 3
+_TIMED_LAYOUT = 4
+_COUNT = struct.Struct(">H")
 _INPUT_HEADER = struct.Struct(">B16sHQQBQQB")
 
 # What comes from a console: typed by its operator, or answered by its terminal, unasked by them, to what the program
@@ -50,25 +61,44 @@ _MAX_WHO_BYTES = 255
 
 # One read of a PTY returns at most 64 KiB on Linux with a raised buffer; larger chunks only add latency for others.
 MAX_CHUNK_BYTES = 64 * 1024
+# As many as an agent keeps of one execution.
+MAX_MOMENTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some bytes of one execution's terminal; `position` counts bytes of output."""
+    """Some bytes of one execution's terminal; `position` counts bytes of output, `moments` tell when it was printed."""
 
     execution: str
     attempt: int
     position: int
     data: bytes
+    moments: tuple[Moment, ...] = ()
 
     def encode(self) -> bytes:
-        return _HEADER.pack(_LAYOUT, uuid.UUID(self.execution).bytes, self.attempt, self.position) + self.data
+        layout = _TIMED_LAYOUT if self.moments else _LAYOUT
+        header = _HEADER.pack(layout, uuid.UUID(self.execution).bytes, self.attempt, self.position)
+        if not self.moments:
+            return header + self.data
+        return header + _COUNT.pack(len(self.moments)) + pack(self.moments) + self.data
 
     @classmethod
     def decode(cls, body: bytes) -> Chunk:
-        """Raises ProtocolError for another layout, a cut header or more than MAX_CHUNK_BYTES."""
-        execution, attempt, position = _header(body, _HEADER, _LAYOUT)
-        return cls(str(uuid.UUID(bytes=execution)), attempt, position, body[_HEADER.size :])
+        """Raises ProtocolError for another layout, a cut header, more than MAX_CHUNK_BYTES or moments in disorder."""
+        timed = body[:1] == _TIMED_LAYOUT.to_bytes()
+        moments = _moments(body) if timed else b""
+        data_at = _HEADER.size + (_COUNT.size + len(moments) if timed else 0)
+        execution, attempt, position = _header(
+            body, _HEADER, _TIMED_LAYOUT if timed else _LAYOUT, MAX_CHUNK_BYTES + data_at - _HEADER.size
+        )
+        chunk = cls(str(uuid.UUID(bytes=execution)), attempt, position, body[data_at:], tuple(unpack(moments)))
+        chunk._check_moments()
+        return chunk
+
+    def _check_moments(self) -> None:
+        ends = self.position, self.position + len(self.data)
+        if list(self.moments) != in_order(self.moments) or any(not ends[0] <= m.offset < ends[1] for m in self.moments):
+            raise ProtocolError("a chunk's moments are not in order, or not within its bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +141,15 @@ class Input:
 def one_line(who: str) -> str:
     """Whose console it is, fit to be shown: consoles say so themselves, and may say anything."""
     return "".join(char if char.isprintable() else " " for char in who[:MAX_WHO_CHARACTERS])
+
+
+def _moments(body: bytes) -> bytes:
+    """The packed moments of a chunk that has some."""
+    counted = body[_HEADER.size : _HEADER.size + _COUNT.size]
+    count = _COUNT.unpack(counted)[0] if len(counted) == _COUNT.size else 0
+    if not 0 < count <= MAX_MOMENTS:
+        raise ProtocolError(f"a chunk of {len(body)} bytes with {count} moments")
+    return body[_HEADER.size + _COUNT.size :][: count * MOMENT_BYTES]
 
 
 def _header(body: bytes, header: struct.Struct, expected: int, most: int = MAX_CHUNK_BYTES) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from runlet.model.prompt import Prompt
 from runlet.model.release import WaitsFor
 from runlet.model.schedule import FiringOutcome
 from runlet.model.target import Target, Where
+from runlet.protocol.moment import Moment
 from runlet.protocol.values import WIRE_NAME
 
 
@@ -319,6 +320,13 @@ class Rendering:
 
     script: str | None  # None for a command
     environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When the bytes of an attempt's transcript were printed, in order; empty when that is not known."""
+
+    moments: tuple[Moment, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ HOW_TOS = [
     "attach-and-answer",
     "answer-questions",
     "answer-without-a-person",
+    "replay",
     "run-from-scripts",
     "import-an-ansible-inventory",
     "change-jobs-by-hand",

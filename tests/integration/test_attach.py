@@ -283,7 +283,7 @@ async def test_one_terminal_of_three_answers_a_question(fleet: Fleet):
 
 
 async def test_typing_before_the_start_is_told(fleet: Fleet):
-    blockers = [fleet.sh(ASK) for _ in range(4)]
+    blockers = [fleet.sh("sleep 1000") for _ in range(4)]  # what waits for a person leaves its place to others
     run = fleet.sh(ASK)
     fleet.until(run, lambda view: view.state is State.DELIVERED)
     async with attached(fleet, run) as attachment:

@@ -17,6 +17,7 @@ from runlet.model.logs import LEAST_LIMIT, MOST_LIMIT, Logs
 from runlet.model.prompt import MAX_ID, MAX_TEXT, Kind, Prompt
 from runlet.protocol.chunk import MAX_WHO_CHARACTERS
 from runlet.protocol.messages import (
+    MAX_ATTEMPT,
     MAX_COUNT,
     MAX_DETAIL,
     MAX_NAME,
@@ -48,7 +49,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "terminal": TERMINAL_SIZES,
     "detail": _DETAILS,
     "agent_version": _DETAILS,
-    "attempt": _COUNTS,
+    "attempt": st.integers(0, MAX_ATTEMPT),
     "version": _COUNTS,
     "exit_code": st.none() | _COUNTS,
     "signal": st.none() | _COUNTS,

@@ -81,12 +81,12 @@ class Agent:
         commands, control = names.device_queue(workspace, device), names.control_queue(workspace, device)
         self._consumer.subscribe(Subscription(commands, self._on_command, COMMAND_PREFETCH))
         self._consumer.subscribe(Subscription(control, self._on_control, CONTROL_PREFETCH))
-        self._reporter = Reporter(self._publish_event)
+        self._greet = asyncio.Event()
+        self._reporter = Reporter(self._publish_event, self._greet.set)
         self._observer = Observer(facts.look, facts.LOOK_SECONDS, self._publish_event)
         self._executions = Executions(
             config, key.private, self._journal, self._tasks, self._reporter.report, self._tell, self._post_output
         )
-        self._greet = asyncio.Event()
         self._publisher.on_connected = self._consumer.on_connected = self._greet.set
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello

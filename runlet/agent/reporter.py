@@ -15,8 +15,10 @@ from runlet.protocol.messages import Report, encode
 class Reporter:
     """An outbox in memory; the journal holds everything in it, so a restart loses nothing."""
 
-    def __init__(self, publish: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, publish: Callable[[bytes], Awaitable[None]], on_failure: Callable[[], None]) -> None:
+        """`on_failure` sees to it that everything is told again."""
         self._publish = publish
+        self._on_failure = on_failure
         self._pending: dict[tuple[str, int], Report] = {}
         self._wake = asyncio.Event()
 
@@ -29,12 +31,12 @@ class Reporter:
         await asyncio.gather(*(self._publish(encode(report)) for report in reports))
 
     async def run(self) -> None:
-        """Publish as reports come. What fails waits for `Agent.greet`, which tells everything again."""
+        """Publish as reports come. What fails is told again by the next greeting."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             pending, self._pending = self._pending, {}
             try:
                 await self.send_all(pending.values())
-            except BrokerUnavailable:
-                continue
+            except BrokerUnavailable:  # or nobody has the queue: the connection is whole then, and no other will come
+                self._on_failure()

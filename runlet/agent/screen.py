@@ -11,8 +11,8 @@ import re
 from runlet.vt import Control, Csi, Text, Token, Tokenizer
 from runlet.width import char_width
 
-# A window beyond this is taken for one of this size: a hostile program may set any.
-MOST_COLUMNS, MOST_ROWS = 1000, 300
+# A window beyond this is taken for one of this size: a hostile program may set any, and erase it all the time.
+MOST_COLUMNS, MOST_ROWS = 300, 120
 _TAB = 8
 _HOME = ("", "1;1", ";", "1", "0;0")
 # Text in the character set of lines and corners, by which old programs draw their frames.

@@ -13,7 +13,7 @@ from runlet.model.declared_answers import secrets_mistake
 from runlet.model.execution import State
 from runlet.model.inventory import RESERVED_VARIABLES, VARIABLE_NAME
 from runlet.model.target import Target, Where
-from runlet.protocol.messages import MAX_WINDOW, Answer, TerminalSize
+from runlet.protocol.messages import MAX_ATTEMPT, MAX_WINDOW, Answer, TerminalSize
 from runlet.protocol.views import Steering
 from runlet.spec import declared
 
@@ -23,8 +23,6 @@ MAX_NAME = 500
 MAX_DECLARATIONS = 20_000
 # Of one request: as many as a page of the inbox holds.
 MAX_ANSWERS = 1000
-# Far above what a job may ask for.
-MAX_ATTEMPT = 10_000
 
 
 class DeclarationBody(BaseModel):

@@ -22,6 +22,11 @@ from runlet.protocol.messages import Alive, Answer, Cancel, Message, Welcome, en
 # How often the outbox is searched for commands that were not answered in time.
 SWEEP_SECONDS = 1.0
 
+# Commands that are encoded and not confirmed: with scripts of the largest size, 32 MiB.
+MOST_UNDER_WAY = 128
+# A queue without a leader never confirms; the command stays in the outbox, and makes place for those of other devices.
+CONFIRM_SECONDS = 30.0
+
 # A pasted text may have to wait for room; what waits longer was typed for another moment.
 INPUT_SECONDS = 2.0
 
@@ -47,6 +52,7 @@ class Dispatcher:
         self._controller = controller
         self._replication = replication
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
+        self._under_way = asyncio.Semaphore(MOST_UNDER_WAY)
         self._tasks = asyncio.TaskGroup()
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
@@ -91,10 +97,9 @@ class Dispatcher:
 
     async def _send_queued(self) -> None:
         while True:
-            batch = [await self._outgoing.get()]
-            while not self._outgoing.empty():
-                batch.append(self._outgoing.get_nowait())
-            await asyncio.gather(*(self._send_one(one) for one in batch))
+            one = await self._outgoing.get()
+            await self._under_way.acquire()  # before it is encoded: each may carry a large script
+            self._tasks.create_task(self._send_one(one)).add_done_callback(lambda _: self._under_way.release())
 
     async def _sweep(self) -> None:
         while True:
@@ -111,8 +116,11 @@ class Dispatcher:
         # The welcome says that nothing is missing. When something is, the agent asks again.
         for one in outgoing:
             self._hurry(one)
-        if all(await asyncio.gather(*(self._send_one(one) for one in outgoing))):
-            await self._publish(device, Welcome(hello, self._controller))
+        for one in outgoing:  # one at a time: no device keeps the others waiting
+            async with self._under_way:
+                if not await self._send_one(one):
+                    return
+        await self._publish(device, Welcome(hello, self._controller))
 
     async def _send_one(self, one: Outgoing) -> bool:
         return await self._publish(one.device, one.message, until=one.until)
@@ -141,12 +149,16 @@ class Dispatcher:
         key = names.key(device, lane)
         try:
             body = encode(message)
-            try:
-                await self._publisher.publish(key, body, persistent=persistent, until=until)
-            except Unroutable:
-                # The broker lost its queues, or the device is new since we connected.
-                await self._consumer.declare(for_devices(self._workspace, [device], self._replication))
-                await self._publisher.publish(key, body, persistent=persistent, until=until)
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                try:
+                    await self._publisher.publish(key, body, persistent=persistent, until=until)
+                except Unroutable:
+                    # The broker lost its queues, or the device is new since we connected.
+                    await self._consumer.declare(for_devices(self._workspace, [device], self._replication))
+                    await self._publisher.publish(key, body, persistent=persistent, until=until)
+        except TimeoutError:
+            log.warning("%s for %s was not confirmed within %g s", message.TYPE, device, CONFIRM_SECONDS)
+            return False
         except BrokerUnavailable as error:
             log.warning("%s for %s not sent: %s", message.TYPE, device, error)
             return False

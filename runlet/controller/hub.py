@@ -117,10 +117,10 @@ class Hub:
         for view in attachment.executions.values():
             if left and view.id in attachment.acted:
                 self.hand_over(attachment, view.id, Step.LEAVE)
-            following = self._following[view.id]
+            following = self._following.get(view.id, set())  # one that was adopted meanwhile was never followed
             following.discard(attachment)
             if not following:
-                del self._following[view.id]
+                self._following.pop(view.id, None)
                 self._writers.pop(view.id, None)
                 self._watch(view, watched=False)
 

@@ -7,7 +7,7 @@ everything due, but for what must not be sent before its own instant.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,8 @@ WITHDRAW = "withdraw"  # a cancel that leaves a started program alone
 RESEND_SECONDS = (5.0, 15.0, 60.0)
 # One sweep sends at most this many, so that a returning fleet does not stop everything else.
 SWEEP_LIMIT = 1000
+# Ids in one statement: PostgreSQL takes 65,535 parameters, SQLite half as many.
+PORTION = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +107,29 @@ def _waiting(now: datetime) -> SelectOfScalar[Outbox]:
 
 def unsent(session: Session, ids: Collection[str]) -> set[str]:
     """Those of these executions whose command still waits here, never having left the controller."""
-    rows = select(Outbox.execution).where(col(Outbox.execution).in_(ids))
-    return set(session.exec(rows.where(Outbox.kind == EXECUTE, Outbox.tries == 0)))
+    rows = select(Outbox.execution).where(Outbox.kind == EXECUTE, Outbox.tries == 0)
+    return {one for some in _portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
 
 
 def cancelling(session: Session, ids: Collection[str]) -> set[str]:
     """Those of these executions whose programs were asked to end, started or not."""
-    rows = select(Outbox.execution).where(col(Outbox.execution).in_(ids))
-    return set(session.exec(rows.where(Outbox.kind == CANCEL)))
+    rows = select(Outbox.execution).where(Outbox.kind == CANCEL)
+    return {one for some in _portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
 
 
 def answered(session: Session, taken: Collection[str], ended: Collection[str]) -> None:
     """Agents have taken these executions, or ended those: drop what that answers, for a whole batch at once."""
-    if taken:
-        session.exec(delete(Outbox).where(col(Outbox.execution).in_(taken), col(Outbox.kind) == EXECUTE))
-    if ended:
-        session.exec(delete(Outbox).where(col(Outbox.execution).in_(ended)))
+    for some in _portions(taken):
+        session.exec(delete(Outbox).where(col(Outbox.execution).in_(some), col(Outbox.kind) == EXECUTE))
+    for some in _portions(ended):
+        session.exec(delete(Outbox).where(col(Outbox.execution).in_(some)))
+
+
+def _portions(ids: Collection[str]) -> Iterator[list[str]]:
+    """What a deadline or a newer run ends at once may be more than one statement takes."""
+    listed = list(ids)
+    for start in range(0, len(listed), PORTION):
+        yield listed[start : start + PORTION]
 
 
 def _may_go(now: datetime) -> ColumnElement[bool]:

@@ -12,6 +12,7 @@ import logging
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit
@@ -79,8 +80,8 @@ class Policies:
             except HTTPError as error:
                 refused = error.code in _UNAUTHORIZED
                 refusals.append(f"{node}: {error}" + (": is our user tagged policymaker?" if refused else ""))
-            except (OSError, ValueError) as error:
-                refusals.append(f"{node}: {error}")
+            except (OSError, ValueError, TypeError, HTTPException) as error:  # no answer, or nonsense
+                refusals.append(f"{node}: {error!r}")
         raise Unavailable("; ".join(refusals))
 
     def _declare_at(self, url: str) -> list[str]:

@@ -13,7 +13,6 @@ from runlet.controller import answers, bodies, declarations, devices, inbox, job
 from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
 from runlet.controller.bodies import (
-    MAX_ATTEMPT,
     AnswersBody,
     CancelBody,
     GateBody,
@@ -35,6 +34,7 @@ from runlet.errors import RunletError, UnknownName
 from runlet.model.execution import State
 from runlet.model.target import Target
 from runlet.protocol import names
+from runlet.protocol.messages import MAX_ATTEMPT
 from runlet.protocol.values import to_json
 from runlet.protocol.views import AnswerView, ExecutionView, PromptView, RunView, Timing
 

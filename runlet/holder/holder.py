@@ -52,6 +52,8 @@ TAKEN_SECONDS = 5.0
 DISK_SECONDS = 10.0
 # Nothing was printed or typed for so long: more than any program pauses within a line.
 LONG_SECONDS = 2.0
+# A script that has sent its output elsewhere may come back to its terminal, as /dev/tty; nothing tells when it does.
+OPEN_SECONDS = 0.2
 
 _FOREVER = None
 
@@ -178,6 +180,7 @@ class Holder:
         self._told: tuple[int, ...] | None = None  # all that matters of what was told last; () when no program waits
         self._ended: Ended | None = None
         self._is_open = True  # the terminal: somebody may still print there
+        self._open_at: float | None = None  # when to look whether somebody has it again
         self._safe = False  # the outcome is in the agent's journal, or on the disk
 
         self._agent: socket.socket | None = None
@@ -216,7 +219,8 @@ class Holder:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is due."""
-        times = (self._next_step_at, self._clock.due, self._answer_at, self._outcome_at, self._attention.due)
+        own = (self._next_step_at, self._answer_at, self._outcome_at, self._open_at)
+        times = (*own, self._clock.due, self._attention.due)
         due = [at for at in times if at is not None]
         return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None  # poll rounds down
 
@@ -267,6 +271,8 @@ class Holder:
             self._look_at_programs(now)
         if self._outcome_at is not None and now >= self._outcome_at:
             self._write_outcome()
+        if self._open_at is not None and now >= self._open_at:
+            self._read(min(READ_BYTES, self._buffer.room))
 
     def _on_signal(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers:
@@ -292,8 +298,8 @@ class Holder:
             limit = self._start.limit
             if limit is not None and self._start.on_limit and self._buffer.end > limit:
                 self._end_program(self._start.on_limit, politely=True)
-        if data is None:
-            self._is_open = False  # all have let go of it; SIGCHLD tells the rest
+        self._is_open = data is not None  # else all have let go of it
+        self._open_at = None if self._is_open else time.monotonic() + OPEN_SECONDS
 
     def _write(self) -> None:
         typed = self._keyboard.waiting
@@ -398,7 +404,7 @@ class Holder:
         self._keyboard.forget_waiting()
         self._attention.rest()
         self._clock.unlimit()
-        self._next_step_at = None
+        self._next_step_at = self._open_at = None
         self._outcome_at = time.monotonic() + (TAKEN_SECONDS if self._agent else 0)
 
     def _write_outcome(self) -> None:

@@ -36,6 +36,8 @@ from runlet.protocol.values import from_json, to_json
 MAX_MESSAGE_BYTES = 3 * 1024 * 1024
 # What a database and JSON hold exactly: reports come from devices, which may be hostile.
 MAX_COUNT = 2**53
+# Of one execution. A device that told of a later one would have consoles step through all before it.
+MAX_ATTEMPT = 10_000
 # Words for one line of a table.
 MAX_DETAIL = 1000
 # A job's name, in characters.
@@ -302,7 +304,7 @@ class Answered:
 
     def __post_init__(self) -> None:
         _check_answer(self.id, self.prompt)
-        if not (0 <= self.attempt <= MAX_COUNT and math.isfinite(self.at)):
+        if not (0 <= self.attempt <= MAX_ATTEMPT and math.isfinite(self.at)):
             raise ProtocolError("an answer's number is out of range")
         if mistake := answer.mistake(self.by, self.text) or (answer.mistake(self.first.by) if self.first else None):
             raise ProtocolError(mistake)
@@ -353,7 +355,7 @@ class Report:
             raise ProtocolError(mistake)
         sizes = (self.output_length, self.kept_from, self.prompt.offset if self.prompt else 0)
         numbers = (self.attempt, self.version, self.exit_code or 0, self.signal or 0, self.run, *sizes)
-        if not all(0 <= number <= MAX_COUNT for number in numbers):
+        if self.attempt > MAX_ATTEMPT or not all(0 <= number <= MAX_COUNT for number in numbers):
             raise ProtocolError("a report's number is out of range")
         if not all(math.isfinite(number) for number in (self.at, self.seconds or 0.0)):
             raise ProtocolError("a report's time is not a number")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
-from runlet.controller import deliveries, executions, launches, runs
+from runlet.controller import deliveries, executions, launches, outbox, runs
 from runlet.controller.deliveries import Effects
 from runlet.model.delivery import DELIVER_WITHIN
 from runlet.model.execution import Event, State
@@ -307,6 +308,18 @@ async def test_the_newest_run_wins_on_each_device(rolling: Rolling):
     assert (await rolling.on(older[0], "pi-1")).detail == f"superseded by run {older[1]}"
     sent = await rolling.hello("pi-1")
     assert [one.run for one in sent if isinstance(one, Execute)] == [newest]
+
+
+async def test_more_may_be_superseded_than_one_statement_takes(rolling: Rolling, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(outbox, "PORTION", 2)
+    devices = [f"pi-{number}" for number in range(1, 6)]
+    await rolling.enroll(*devices, connected=False)
+    older = await rolling.launch(job(delivery=NEWEST))
+    newest = await rolling.launch(job(delivery=NEWEST))
+    assert await rolling.states(older) == dict.fromkeys(devices, "skipped")
+    for device in devices:
+        sent = await rolling.hello(device)
+        assert [one.run for one in sent if isinstance(one, Execute)] == [newest]
 
 
 async def test_other_jobs_and_what_is_accepted_are_left_alone(rolling: Rolling):

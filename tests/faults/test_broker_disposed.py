@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runlet.amqp.definitions import Replication
 from runlet.model.execution import State
+from runlet.protocol import names
 from runlet.protocol.views import Presence
 from tests.brokers import PrivateBroker
 from tests.faults.load import Load
@@ -69,3 +71,29 @@ def test_a_queue_that_never_has_a_leader_again_is_declared_anew(
     load.open_gate()
     broker.start()
     load.verify(SETTLE_SECONDS)
+
+
+@pytest.fixture
+def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateBroker, Fleet]]:
+    """The queues of the devices are quorum queues."""
+    folder, everywhere = tmp_path_factory.mktemp, Replication.ALL
+    with (
+        PrivateBroker(folder("replicated")) as broker,
+        Fleet(folder("fleet"), broker, DEVICES, replication=everywhere) as fleet,
+    ):
+        yield broker, fleet
+
+
+def test_a_device_whose_queue_has_no_leader_keeps_no_other_waiting(replicated: tuple[PrivateBroker, Fleet]):
+    broker, fleet = replicated
+    queue = names.device_queue("default", "pi-1")
+    server = f"{{'%2F_{queue}', node()}}"
+    broker.ctl("eval", f"ra:stop_server(quorum_queues, {server}).")
+    waiting = fleet.exec(["true"], on="pi-1")
+    for _ in range(3):
+        assert fleet.settled(fleet.exec(["true"], on="pi-2")).state is State.SUCCEEDED
+    with fleet.api() as api:
+        assert not api.run(waiting.id).settled
+    broker.ctl("eval", f"ra:restart_server(quorum_queues, {server}).")
+    with fleet.api() as api:
+        wait_until(lambda: api.run(waiting.id).settled, "the queue's leader, and the run", SETTLE_SECONDS)

@@ -252,6 +252,14 @@ def test_what_an_agent_notes_the_next_is_given(device: Device) -> None:
     assert again.note == b"another", "the newest, and before anything else"
 
 
+def test_a_terminal_that_everybody_let_go_of_is_heard_again(device: Device) -> None:
+    """As of a script that sends its output to a file and lets ssh ask for a passphrase, which opens /dev/tty."""
+    size = 100_000  # more than the kernel keeps of it
+    agent = device.sh(f"exec </dev/null >/dev/null 2>&1; sleep 0.5; head -c {size} /dev/zero >/dev/tty; exit 7")
+    agent.until(lambda agent: agent.ended)
+    assert (agent.ended.code, len(agent.output)) == (7, size)
+
+
 def test_a_line_that_the_terminal_would_cut_is_refused(device: Device) -> None:
     agent = device.sh("stty -echo; echo ready; while read -r line; do echo ${#line}; done")
     agent.until(lambda agent: b"ready" in agent.output)

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.errors import ProtocolError
-from runlet.protocol.messages import MAX_MESSAGE_BYTES, Cancel, Execute, Heartbeat, Message, Report, decode, encode
+from runlet.model.execution import Event
+from runlet.protocol.messages import (
+    MAX_ATTEMPT,
+    MAX_MESSAGE_BYTES,
+    Cancel,
+    Execute,
+    Heartbeat,
+    Message,
+    Report,
+    decode,
+    encode,
+)
 from tests.strategies import MESSAGES
 
 JSON = st.recursive(
@@ -125,3 +136,10 @@ def test_a_message_over_the_limit_is_neither_sent_nor_read() -> None:
 def test_nesting_does_not_break_the_decoder() -> None:
     with pytest.raises(ProtocolError, match="not JSON"):
         decode(b"[" * 100_000)
+
+
+def test_a_device_cannot_tell_of_an_attempt_that_no_job_comes_to() -> None:
+    """Consoles would step through all before it."""
+    Report(ID, MAX_ATTEMPT, version=1, event=Event.START, at=0.0)
+    with pytest.raises(ProtocolError):
+        Report(ID, MAX_ATTEMPT + 1, version=1, event=Event.START, at=0.0)

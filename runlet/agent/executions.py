@@ -14,7 +14,6 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 
 from runlet import sealing
@@ -32,28 +31,35 @@ from runlet.agent.session import (
     Lost,
     NotStarted,
     Session,
-    Verdicts,
     remove_script,
     start_of,
     write_script,
 )
 from runlet.agent.tasks import Tasks
+from runlet.agent.verdicts import (
+    REBOOTED,
+    STOPPED,
+    full_words,
+    judged,
+    left_running,
+    not_started,
+    unknown,
+    verdict,
+    verdicts,
+)
 from runlet.errors import ProtocolError
-from runlet.holder import processes, records, wire
+from runlet.holder import records, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.holder import TERMINATE_SECONDS
 from runlet.holder.keyboard import ANSWERS
 from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
-from runlet.model import duration, size
 from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State, advance
-from runlet.model.logs import Overflow
 from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
-    MAX_COUNT,
     MAX_DETAIL,
     MAX_HELD,
     MAX_NAME,
@@ -80,19 +86,6 @@ ELSEWHERE_SECONDS, ELSEWHERE_TIMES = 0.1, 50
 # A program may ask any number of times. The journal learns that so many versions of its report may be used, and not of
 # each: what comes after a crash must be newer than all that was told before.
 RESERVED_VERSIONS = 100
-# Process ids that fit into a line.
-TOLD_PROCESSES = 10
-
-# Why a program's outcome is not known.
-STOPPED = "the agent was stopped while the program ran"
-ENDED = "its holder was told to end it"
-LOST = "its holder was lost while the program ran"
-REBOOTED = "the device was restarted while the program ran"
-UNKNOWN = "the device does not know of it: its journal was lost"
-
-# Behind the event of a verdict: it is for want of an answer.
-_UNANSWERED = " unanswered"
-
 # The version of a report that follows `accept` and `start`, which need no reservation: they are known by what happened.
 _FIRST_ASK = 3
 
@@ -227,7 +220,7 @@ class Executions:
             self._report(held.report)
         else:
             remembered = self._journal.remembered(*key)
-            self._report(remembered or _unknown(question))
+            self._report(remembered or unknown(question))
 
     def cancel(self, message: Cancel) -> None:
         """End an execution, or keep one that has not come yet from ever starting."""
@@ -246,7 +239,7 @@ class Executions:
         elif message.unless_started or held.session is None:
             self._report(held.report)  # it has started: that is the answer
         else:
-            held.session.end(_verdict(Event.CANCEL), politely=True)
+            held.session.end(verdict(Event.CANCEL), politely=True)
 
     def type(self, piece: Input, answer: Callable[[str], None]) -> None:
         """Type for a program. `answer` is called when its terminal has it, or with the words why it is refused."""
@@ -356,7 +349,7 @@ class Executions:
         if endings and not self._config.keep_programs:
             for held in running:
                 assert held.session
-                held.session.end(_verdict(Event.INTERRUPT, STOPPED), politely=False)
+                held.session.end(verdict(Event.INTERRUPT, STOPPED), politely=False)
             await asyncio.wait(endings, timeout=TERMINATE_SECONDS + RECORD_SECONDS)
         return [] if self._config.keep_programs else [held.report for held in running]
 
@@ -379,10 +372,10 @@ class Executions:
             return
         try:
             script = write_script(self._scripts, command)
-            start = start_of(command, script, self._config.device, _verdicts(command))
+            start = start_of(command, script, self._config.device, verdicts(command))
             self._follow(held, self._holders.start(held.name, start))
         except OSError as error:
-            self._end(held, Event.FAIL, _not_started(error.strerror or str(error)))
+            self._end(held, Event.FAIL, not_started(error.strerror or str(error)))
 
     def _resume(self, held: Held) -> bool:
         """Go on with what has a holder, or had one; False: it never ran."""
@@ -473,7 +466,7 @@ class Executions:
     def _refuse(self, held: Held, why: str) -> None:
         """Nobody may be asked, or nobody answered."""
         if held.session:
-            held.session.end(_verdict(Event.FAIL, why, unanswered=True), politely=True)
+            held.session.end(verdict(Event.FAIL, why, unanswered=True), politely=True)
 
     def _tell_of(self, held: Held) -> None:
         if held.report.version >= held.reserved:
@@ -494,17 +487,17 @@ class Executions:
         match ending:
             case Ended():
                 self._is_started(held)
-                event, unanswered, detail = _judged(ending)
+                event, unanswered, detail = judged(ending)
                 self._end(held, event, detail, ending, unanswered=unanswered)
             case NotStarted(words):
-                self._end(held, Event.FAIL, _not_started(words))
+                self._end(held, Event.FAIL, not_started(words))
             case _ if started := self._holders.started(held.name):
                 self._is_started(held)
                 same_boot = started.boot == records.boot_id()
                 await asyncio.sleep(HANGUP_SECONDS if same_boot else 0)
-                self._end(held, Event.INTERRUPT, _left_running(held.report.execution) if same_boot else REBOOTED)
+                self._end(held, Event.INTERRUPT, left_running(held.report.execution) if same_boot else REBOOTED)
             case _:
-                self._end(held, Event.FAIL, _not_started("its holder ended before it"))
+                self._end(held, Event.FAIL, not_started("its holder ended before it"))
         held.session = None
         self._give_slot(held)
 
@@ -515,7 +508,7 @@ class Executions:
         held.questions.rest()
         self._advance(held, event)
         length = held.output.buffer.end
-        detail = (detail or _full_words(held.command, length))[:MAX_DETAIL]
+        detail = (detail or full_words(held.command, length))[:MAX_DETAIL]
         held.report = replace(held.report, detail=detail, output_length=length, unanswered=unanswered)
         if ended:
             held.report = replace(
@@ -594,44 +587,6 @@ def name_of(execution: str, attempt: int) -> str:
     return f"{execution}.{attempt}"
 
 
-def _verdict(event: Event, detail: str = "", *, unanswered: bool = False) -> str:
-    """What a holder is to say of the end that it is asked for."""
-    return f"{event}{_UNANSWERED if unanswered else ''}\n{detail}"
-
-
-def _verdicts(command: Execute) -> Verdicts:
-    """What a holder is to say of the ends that it gives by itself."""
-    time = duration.text(timedelta(seconds=command.timeout or 0))
-    return Verdicts(
-        timeout=_verdict(Event.TIME_OUT, f"ended after its time limit of {time}"),
-        limit=_verdict(Event.FAIL, f"printed more than {size.text(command.logs.limit)}"),
-        stop=_verdict(Event.INTERRUPT, ENDED),
-    )
-
-
-def _judged(ended: Ended) -> tuple[Event, bool, str]:
-    """The outcome of a program, whether it is for want of an answer, and why: the verdict of whoever ended it, or what
-    it says itself.
-    """
-    first, _, detail = ended.verdict.decode().partition("\n")
-    if first:
-        return Event(first.removesuffix(_UNANSWERED)), first.endswith(_UNANSWERED), detail
-    return (Event.SUCCEED if ended.code == 0 else Event.FAIL), False, ended.failure.decode(errors="replace")
-
-
-def _unknown(question: Ask) -> Report:
-    """The report on what should be here and is not: nobody knows how far it came, and none of its output is left."""
-    return Report(
-        question.execution,
-        question.attempt,
-        version=question.version + 1,
-        event=Event.INTERRUPT,
-        at=time.time(),
-        detail=UNKNOWN,
-        kept_from=MAX_COUNT,
-    )
-
-
 def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:
     """What to tell of an answer that does not even take part."""
     return Answered(
@@ -645,23 +600,3 @@ def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:
         at=time.time(),
         detail=detail,
     )
-
-
-def _not_started(why: str) -> str:
-    return f"it cannot be started: {why}"
-
-
-def _full_words(command: Execute | None, length: int) -> str:
-    """What to tell of a program that was blocked: what it printed last was not read."""
-    if command is None or command.logs.overflow is not Overflow.BLOCK or length < command.logs.limit:
-        return ""
-    return f"printed {size.text(command.logs.limit)}, all that its job keeps"
-
-
-def _left_running(execution: str) -> str:
-    """What to tell of a program whose holder was lost: its terminal is gone, but it may have survived that."""
-    pids = processes.of_execution(execution.encode())
-    if not pids:
-        return LOST
-    shown = ", ".join(str(pid) for pid in pids[:TOLD_PROCESSES]) + (", ..." if len(pids) > TOLD_PROCESSES else "")
-    return f"{LOST}; still running without a terminal: {shown}"

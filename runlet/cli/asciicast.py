@@ -1,8 +1,8 @@
 """A session as an asciicast, version 3, which asciinema's players read (docs.asciinema.org/manual/asciicast/v3).
 
 A line of JSON is the header, each further one an event: the seconds since the event before, its code, its data. Written
-are `o` (printed), `r` (the terminal's size), `m` (a marker where bytes are not kept) and `x` (the exit status). What
-was typed is not recorded: what of it the program showed is among what was printed.
+are `o` (printed), `i` (an answer that was typed, no secret), `r` (the terminal's size), `m` (a marker where bytes are
+not kept) and `x` (the exit status).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runlet.cli.inert import json_text
-from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized
+from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized, Typed
 from runlet.cli.trailer import left_out
 from runlet.protocol.messages import TerminalSize
 
@@ -60,6 +60,8 @@ def _shown(event: Event, intervals: _Intervals, decoder: codecs.IncrementalDecod
         case Printed(seconds, data):
             if text := decoder.decode(data):
                 yield _line([intervals.until(seconds), "o", text])
+        case Typed(seconds, text):
+            yield _line([intervals.until(seconds), "i", text])
         case Resized(seconds, columns, rows):
             yield _line([intervals.until(seconds), "r", f"{columns}x{rows}"])
         case LeftOut(seconds, length):

@@ -18,6 +18,7 @@ from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import goes_on
 from runlet.cli.inert import plain
 from runlet.cli.keyboard import ENTER as ENTER_KEY
+from runlet.cli.merged import BELL
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.painter import ENTER, Painter
 from runlet.cli.prefix import device_name
@@ -51,6 +52,7 @@ class BoardConsole:
         self._pressed = Pressed()
         self._changed = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
+        self._asking = self._who_asks()
 
     async def show(self) -> Leave | Zoom:
         """Until the operator leaves it, or asks for one device. Raises ControllerUnavailable."""
@@ -140,9 +142,14 @@ class BoardConsole:
             self._changed.clear()
             size = terminal_size()
             drawn = draw(self.board, size.columns, size.rows, datetime.now(UTC), colours=colours_on_stdout())
-            if shown := self._painter.paint(drawn.lines, drawn.cursor):
+            before, self._asking = self._asking, self._who_asks()
+            bell = BELL if self._asking - before else ""  # nobody may be looking
+            if shown := bell + self._painter.paint(drawn.lines, drawn.cursor):
                 await self._terminal.write(shown.encode())
             await asyncio.sleep(FRAME_SECONDS)
+
+    def _who_asks(self) -> set[str]:
+        return {view.id for view in self._picture.executions if view.prompt is not None}
 
     async def _resize(self) -> None:
         while True:

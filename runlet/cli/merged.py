@@ -24,7 +24,7 @@ _LEAST_TEXT_COLUMNS = 24
 
 _DIM = "\x1b[2m"
 _ERASE = "\r\x1b[K"
-_BELL = "\a"
+BELL = "\a"
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class MergedView:
 
     def wait(self, executions: Collection[str]) -> str:
         """These, and no others, wait for a person. The bell tells of one that did not before: nobody may be looking."""
-        bell = _BELL if set(executions) - set(self._waiting) else ""
+        bell = BELL if set(executions) - set(self._waiting) else ""
         self._waiting = executions
         return bell + self._paint([])
 

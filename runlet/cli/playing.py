@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -21,8 +21,9 @@ from runlet.cli.recording import Ended, Pace, events
 from runlet.cli.render import run_title
 from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidInput
+from runlet.model.answer import Result
 from runlet.model.run import RunId
-from runlet.protocol.views import AttemptView, ExecutionView, RunView
+from runlet.protocol.views import AnswerView, AttemptView, ExecutionView, RunView
 
 # Beyond these a replay is over at once, or never.
 LEAST_SPEED, MOST_SPEED = 0.01, 1000.0
@@ -82,8 +83,8 @@ def replay(
     """Show a session again as it went. RUN is a number or `latest`, the default.
 
     Space pauses and goes on, q leaves. What could harm your terminal is taken out, as with `attach`. Of a session that
-    still runs, what has been printed so far is shown. What was typed is not recorded; where the program echoed it, it
-    is seen.
+    still runs, what has been printed so far is shown. Answers are in what --export writes, secrets excepted; other keys
+    are not recorded.
 
     \b
     Examples:
@@ -107,7 +108,8 @@ def replay(
         title = plain(f"run {found.id} of {run_title(found)} on {execution.device}")
         pace = Pace(speed, idle)
         stored = _attempt(found, execution, attempt)
-        shown = events(pages, timing.moments, _ended(stored))
+        typed = _typed(api.answers(found.id), execution.id, stored.attempt) if export else []
+        shown = events(pages, timing.moments, _ended(stored), typed)
         if export is None:
             untimed = "" if timing.moments else ", at a steady pace since its times are not known"
             asyncio.run(play(shown, pace, title + untimed))
@@ -125,6 +127,17 @@ def _ended(attempt: ExecutionView | AttemptView) -> Ended | None:
     """None for a program that still runs, or of whose end nothing is known."""
     status = attempt.exit_code if attempt.signal is None else _SIGNAL_STATUS + attempt.signal
     return None if attempt.seconds is None or status is None else Ended(attempt.seconds, status)
+
+
+def _typed(answers: Iterable[AnswerView], execution: str, attempt: int) -> list[tuple[int, str]]:
+    """What was answered to an attempt, with the length of its output when it was asked, which its prompt's id has."""
+    found = []
+    for one in answers:
+        if (one.execution, one.attempt, one.result) == (execution, attempt, Result.TAKEN) and one.text is not None:
+            offset = one.prompt.partition("-")[0]
+            if offset.isascii() and offset.isdecimal():
+                found.append((int(offset), one.text + "\r" if one.text.isprintable() else one.text))  # or it is a key
+    return sorted(found, key=lambda answer: answer[0])
 
 
 def _write(lines: Iterator[str], path: str) -> None:

@@ -7,6 +7,7 @@ that is in memory.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,14 @@ class Printed:
 
     seconds: float
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """An answer, with the Enter that ended it, to what the program had asked; no secret."""
+
+    seconds: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,22 @@ class Ended:
     status: int
 
 
-Event = Printed | Resized | LeftOut | Ended
+Event = Printed | Typed | Resized | LeftOut | Ended
 
 
-def events(pages: Iterable[Page], moments: Sequence[Moment], ended: Ended | None = None) -> Iterator[Event]:
-    """A session's events in order, made safe for a terminal as a console makes what is replayed to it."""
+def events(
+    pages: Iterable[Page],
+    moments: Sequence[Moment],
+    ended: Ended | None = None,
+    typed: Sequence[tuple[int, str]] = (),
+) -> Iterator[Event]:
+    """A session's events in order, made safe for a terminal as a console makes what is replayed to it.
+
+    `typed` has each answer with the length of the stream when it was asked for, in order: it was typed when the program
+    went on, which is when the next bytes were printed.
+    """
     filtered = Replay(sys.maxsize)
-    for event in _timed(pages, moments) if moments else _steady(pages):
+    for event in _timed(pages, moments, typed) if moments else _steady(pages):
         match event:
             case Printed(seconds, data):
                 if shown := filtered.feed(0, data):
@@ -72,9 +90,10 @@ def events(pages: Iterable[Page], moments: Sequence[Moment], ended: Ended | None
         yield ended
 
 
-def _timed(pages: Iterable[Page], moments: Sequence[Moment]) -> Iterator[Event]:
+def _timed(pages: Iterable[Page], moments: Sequence[Moment], typed: Sequence[tuple[int, str]]) -> Iterator[Event]:
     position, following = 0, 0  # the byte that comes next, and the first moment behind it
     seconds, size = 0.0, (0, 0)
+    answers = deque(typed)
     for page in pages:
         end = position + page.left_out + len(page.data)
         data = page.data
@@ -89,9 +108,13 @@ def _timed(pages: Iterable[Page], moments: Sequence[Moment]) -> Iterator[Event]:
                 if (moment.columns, moment.rows) != size:
                     size = moment.columns, moment.rows
                     yield Resized(seconds, *size)
+            while answers and answers[0][0] <= position:
+                yield Typed(seconds, answers.popleft()[1])
             until = min(end, moments[following].offset) if following < len(moments) else end
             yield Printed(seconds, data[position - begin : until - begin])
             position = until
+    for _, text in answers:
+        yield Typed(seconds, text)
 
 
 def _steady(pages: Iterable[Page]) -> Iterator[Event]:

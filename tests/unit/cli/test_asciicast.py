@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.cli.asciicast import Session, lines
-from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized
+from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized, Typed
 
 SESSION = Session("run 1 of it on pi-1", datetime(2026, 11, 25, 8, tzinfo=UTC))
 
@@ -22,6 +22,7 @@ def test_a_session_is_a_header_and_events() -> None:
     assert written(
         Resized(0.1, 100, 30),
         Printed(0.1, b"one"),
+        Typed(0.6, "2\r"),
         Printed(0.6, b"two\r\n"),
         Resized(1.0, 80, 24),
         LeftOut(1.0, 4000),
@@ -34,7 +35,8 @@ def test_a_session_is_a_header_and_events() -> None:
             "title": "run 1 of it on pi-1",
         },
         [0.1, "o", "one"],
-        [0.5, "o", "two\r\n"],
+        [0.5, "i", "2\r"],
+        [0.0, "o", "two\r\n"],
         [0.4, "r", "80x24"],
         [0.0, "m", "4,000 bytes left out"],
         [1.5, "x", "3"],

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runlet.cli.recording import STEADY_BYTES, STEADY_SECONDS, Ended, LeftOut, Pace, PlayClock, Printed, Resized, events
+from runlet.cli.recording import (
+    STEADY_BYTES,
+    STEADY_SECONDS,
+    Ended,
+    LeftOut,
+    Pace,
+    PlayClock,
+    Printed,
+    Resized,
+    Typed,
+    events,
+)
 from runlet.client.api import Page
 from runlet.protocol.moment import Moment
 
@@ -50,6 +61,18 @@ def test_a_program_s_questions_to_its_terminal_are_not_asked_again_even_across_m
     moments = [moment(number, number * 0.1) for number in range(8)]
     found = list(events([Page(0, b"a\x1b[6nbcd")], moments))
     assert b"".join(event.data for event in found if isinstance(event, Printed)) == b"abcd"
+
+
+def test_an_answer_was_typed_when_the_program_went_on() -> None:
+    moments = [moment(0, 0.0), moment(3, 5.0), moment(6, 6.0)]
+    found = list(events([Page(0, b"a? y\r\nb")], moments, typed=[(3, "y\r"), (7, "n\r")]))
+    assert [event for event in found if not isinstance(event, Resized)] == [
+        Printed(0.0, b"a? "),
+        Typed(5.0, "y\r"),
+        Printed(5.0, b"y\r\n"),
+        Printed(6.0, b"b"),
+        Typed(6.0, "n\r"),
+    ]
 
 
 def test_without_moments_the_pace_is_steady() -> None:

@@ -57,12 +57,14 @@ class Subscription:
     """A queue to consume from and who takes its deliveries, one at a time, in order, from the loop.
 
     A handler must not block; what it raises reaches the loop's exception handler.
-    `prefetch` is how many deliveries may be unacknowledged at once; 0 acknowledges on delivery.
+    `prefetch` is how many deliveries may be unacknowledged at once; 0 acknowledges on delivery. When the only node that
+    has its queue is down, a `dispensable` one is done without until the next connect.
     """
 
     queue: str
     handler: Callable[[Delivery], None]
     prefetch: int
+    dispensable: bool = False
 
 
 @dataclass(slots=True)
@@ -106,9 +108,10 @@ class Consumer(Link):
 
         channel.add_on_cancel_callback(on_cancel)
         replies = Replies(lost)
-        if self._topology:
-            await _declare(channel.connection, lost, self._topology)
+        missing = await _declare(channel.connection, lost, self._topology) if self._topology else set()
         for subscription in self._subscriptions:
+            if subscription.dispensable and subscription.queue in missing:
+                continue
             # A prefetch counts for the consumers opened after it: each queue gets its own.
             await replies.to(channel.basic_qos, prefetch_count=subscription.prefetch)
             try:
@@ -134,9 +137,13 @@ class Consumer(Link):
         return self._topology is not None and any(one.quorum and one.name == queue for one in self._topology.queues)
 
 
-async def _declare(connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], topology: Topology) -> None:
-    """On channels of their own: a refusal closes the channel, and must not end the consuming."""
-    waiting = list(topology.queues)
+async def _declare(
+    connection: AsyncioConnection, lost: asyncio.Future[BrokerUnavailable], topology: Topology
+) -> set[str]:
+    """The queues that cannot be had now. On channels of their own: a refusal closes the channel, and must not end the
+    consuming.
+    """
+    waiting, missing = list(topology.queues), set()
     while True:
         ended: asyncio.Future[BrokerUnavailable] = asyncio.get_running_loop().create_future()
         channel = await open_channel(connection, lost, ended)
@@ -152,13 +159,13 @@ async def _declare(connection: AsyncioConnection, lost: asyncio.Future[BrokerUna
                 await _delete(connection, lost, queue.name)
             elif refusal.reply == _NOT_FOUND:
                 log.warning("%s is not there now: %s", queue.name, refusal)
-                del waiting[0]
+                missing.add(waiting.pop(0).name)
             else:
                 raise
         else:
             with suppress(*GONE):
                 channel.close()
-            return
+            return missing
 
 
 async def _declare_batch(channel: Channel, replies: Replies, exchange: str, waiting: list[Queue]) -> None:

@@ -78,7 +78,7 @@ class Controller:
         consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
         consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
         news = names.news_queue(config.workspace, telling.origin)
-        consumer.subscribe(Subscription(news, hearing.on_delivery, prefetch=0))
+        consumer.subscribe(Subscription(news, hearing.on_delivery, prefetch=0, dispensable=True))
         consumer.on_connecting = streams.forget
         streams.on_output, streams.on_unknown = hub.on_output, collector.on_unknown
         streams.on_full, streams.on_complete = collector.on_full, collector.on_complete

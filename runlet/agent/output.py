@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from runlet.errors import BrokerUnavailable, ProtocolError
 from runlet.holder.buffer import OutputBuffer
@@ -87,12 +88,13 @@ class OutputSender:
             raise ProtocolError(str(error)) from None
         self._moments.forget(self.buffer.acknowledged)
         if hole:
-            self.buffer.rewind()
+            self.resume()
         self._wake.set()
 
     def resume(self) -> None:
-        """The connection is new: what was in flight may be lost."""
+        """What was in flight may be lost: send it again, however little it is."""
         self.buffer.rewind()
+        self._flushing = self._flushing or self.buffer.unsent > 0
         self._wake.set()
 
     async def run(self) -> None:
@@ -126,7 +128,10 @@ class OutputSender:
             await self._post(Chunk(self._execution, self._attempt, offset, data, moments).encode())
         except BrokerUnavailable:
             self.buffer.rewind()
-            await self._wake.wait()  # for resume(), or for the watchdog
+            self._flushing = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RESEND_SECONDS):
+                    await self._wake.wait()  # for resume()
 
     async def _resend_lost(self) -> None:
         while True:

@@ -42,7 +42,10 @@ def test_an_agent_whose_control_queue_was_deleted_hears_again(fleet: Fleet, devi
     connection = pika.BlockingConnection(pika.URLParameters(fleet.broker.controller_url))
     connection.channel().queue_delete(names.control_queue("default", device))
     connection.close()
-    assert fleet.settled(fleet.exec(["true"], on=device)).state is State.SUCCEEDED
+    run = fleet.exec(["true"], on=device)
+    with fleet.api() as api:  # a heartbeat tells the controller, and then the agent tries again: up to 15 s each
+        wait_until(lambda: api.run(run.id).settled, "the run to settle", 60)
+        assert api.run(run.id).executions[0].state is State.SUCCEEDED
 
 
 def test_what_was_cancelled_while_the_link_was_cut_is_never_started(

@@ -20,7 +20,7 @@ from runlet.errors import InvalidInput, UnknownName
 from runlet.model.answer import First, Origin, Result
 from runlet.model.execution import Event
 from runlet.model.prompt import Kind, Prompt
-from runlet.protocol.messages import Answer, Answered
+from runlet.protocol.messages import MAX_ATTEMPT, Answer, Answered
 from runlet.protocol.views import AnswerView, ExecutionView, PromptView, RunView
 from tests.contract.operations import NOON, launched, record, report
 
@@ -127,7 +127,7 @@ async def test_a_device_tells_of_its_own_executions_only(store: Store) -> None:
     run = await asking(store, "a", "b")
     one = given(run.executions[0])
     await give(store, one)
-    of_another_attempt = replace(typed(run.executions[0]), attempt=2**40)
+    of_another_attempt = replace(typed(run.executions[0]), attempt=MAX_ATTEMPT)
     assert await tell(store, told(one, Result.TAKEN, PROMPT), typed(run.executions[0]), device="b") == []
     assert await tell(store, replace(told(one, Result.TAKEN, PROMPT), prompt="1-x"), of_another_attempt) == []
     assert [view.result for view in await kept(store, run)] == [None]

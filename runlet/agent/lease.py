@@ -42,10 +42,16 @@ class Lease:
         return json.dumps(asdict(self)).encode()
 
     def recall(self, note: bytes, now: float) -> None:
-        """Go on from what an earlier agent noted; its clock was another."""
-        for name, value in json.loads(note).items():
-            setattr(self, name, value)
-        self.cause = Cause(self.cause)
+        """Go on from what an earlier agent noted; its clock was another. What one of another version noted, and is not
+        understood, is done without: the next who types is the writer.
+        """
+        try:
+            noted = Lease(**json.loads(note))
+            noted.cause = Cause(noted.cause)
+        except (ValueError, TypeError):
+            return
+        for name in asdict(noted):
+            setattr(self, name, getattr(noted, name))
         self.seen = now
 
     def told(self, execution: str, attempt: int) -> Writer:

@@ -21,8 +21,9 @@ from runlet.protocol.moment import Moment
 HOLD_SECONDS = 0.25
 # ... unless this many are there already.
 HOLD_BYTES = 32 * 1024
-# Bytes in flight without any progress for this long are taken for lost. Well above a slow broker's round trip.
-RESEND_SECONDS = 5.0
+# Bytes in flight without any progress for this long are taken for lost. Well above a slow broker's round trip. While
+# there is none, twice as long each time: with the controller away, what is sent again only fills the broker.
+RESEND_SECONDS, MOST_RESEND_SECONDS = 5.0, 60.0
 
 
 class OutputSender:
@@ -134,8 +135,12 @@ class OutputSender:
                     await self._wake.wait()  # for resume()
 
     async def _resend_lost(self) -> None:
+        pause = RESEND_SECONDS
         while True:
             before = self.buffer.acknowledged
-            await asyncio.sleep(RESEND_SECONDS)
+            await asyncio.sleep(pause)
             if self.buffer.sent > self.buffer.acknowledged == before:
                 self.resume()
+                pause = min(2 * pause, MOST_RESEND_SECONDS)
+            else:
+                pause = RESEND_SECONDS

@@ -259,7 +259,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         output_limit=logs.limit,
         overflow=logs.overflow,
         input=(rules.unattended() if request.no_input else rules).to_mapping(),
-        notify=[one.to_mapping() for one in job.notify] if job else None,
+        notify=[one.to_mapping() for one in job.notify] or None if job else None,
         where=target.where,
         where_custom=list(target.patterns),
         barred=sorted(job.barred) if job else [],

@@ -63,6 +63,9 @@ class _Told:
 
 def notice(session: Session, always: Sequence[Notify], now: datetime) -> bool:
     """Write down what is new; whether something is. `always` is told of every run."""
+    if not always:  # nobody waits for the others, and nobody who is named later is told of them
+        unwanted = update(Run).where(col(Run.told).is_(False), col(Run.notify).is_(None))
+        session.connection().execute(unwanted.values(told=True))
     columns = col(Run.id), col(Run.job), col(Run.notify)
     open_ones = [_Told(*row) for row in session.execute(select(*columns).where(col(Run.told).is_(False)))]
     found = False

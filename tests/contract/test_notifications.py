@@ -113,6 +113,16 @@ async def test_what_is_configured_is_told_of_every_run(rolling: Rolling) -> None
     assert await claimed(rolling, always) == []
 
 
+async def test_who_is_configured_later_is_told_of_nothing_before(rolling: Rolling) -> None:
+    await rolling.enroll("pi-1")
+    for notify in ((), (ASKS,)):
+        run = await rolling.launch(replace(job("earlier"), notify=notify))
+        await rolling.happen(run, "pi-1", Event.SUCCEED)
+    assert await claimed(rolling) == []
+    always = Notify(frozenset({State.SUCCEEDED}), webhook="http://b.example/")
+    assert await claimed(rolling, always) == []
+
+
 async def test_two_controllers_do_not_both_tell(new_database: NewDatabase) -> None:
     url = new_database()
     stores = [Store(url), Store(url)]

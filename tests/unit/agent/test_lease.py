@@ -148,6 +148,14 @@ def test_the_writers_window_counts() -> None:
     assert lease.resize(resize(ALICE, 100, redraw=False), 0.0) is None, "nothing to be done"
 
 
+def test_what_an_agent_of_another_version_noted_is_done_without() -> None:
+    lease = Lease(80, 24)
+    for note in (b"", b"{", b"[1]", b'{"columns": 80}', b'{"columns": 80, "rows": 24, "later": 1}'):
+        lease.recall(note, 1.0)
+        assert lease == Lease(80, 24)
+    assert lease.judge(piece(ALICE), 2.0) == ""
+
+
 def test_another_agent_goes_on_with_it() -> None:
     lease = written_by(ALICE)
     lease.resize(resize(ALICE, 100), 0.0)

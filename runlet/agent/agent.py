@@ -175,11 +175,11 @@ class Agent:
         try:
             if names.parse_key(delivery.key)[1] == names.INPUT:
                 piece = Input.decode(delivery.body)
-                self._executions.type(piece, partial(self._answer, piece, delivery))
+                self._executions.consoles.type(piece, partial(self._answer, piece, delivery))
                 return
             message = decode(delivery.body)
             if isinstance(message, Answer):
-                self._executions.answer(message, delivery.ack)
+                self._executions.consoles.answer(message, delivery.ack)
                 return
             self._control(message)
         except ProtocolError as error:
@@ -194,8 +194,10 @@ class Agent:
                 self._unanswered = 0
                 if self._welcomed.is_set() and message.controller != self._controller:
                     self._greet.set()
-            case Resize() | Handover() | Watch() | Stored():
-                self._executions.control(message)
+            case Resize() | Handover() | Watch():
+                self._executions.consoles.control(message)
+            case Stored():
+                self._executions.stored(message)
             case _:
                 raise ProtocolError(f"a {message.TYPE} in the control lane")
 

@@ -10,15 +10,15 @@ import logging
 import shutil
 import socket
 import time
-import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-from runlet import sealing
-from runlet.agent.answers import Answers, Candidate
+from runlet.agent.answers import Answers
 from runlet.agent.config import AgentConfig
+from runlet.agent.consoles import Consoles
+from runlet.agent.held import Held
 from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.lease import Lease
@@ -47,33 +47,24 @@ from runlet.agent.verdicts import (
     verdict,
     verdicts,
 )
-from runlet.errors import ProtocolError
 from runlet.holder import records, wire
 from runlet.holder.buffer import OutputBuffer
 from runlet.holder.holder import TERMINATE_SECONDS
-from runlet.holder.keyboard import ANSWERS
 from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
-from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State, advance
-from runlet.model.prompt import Prompt
-from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     MAX_DETAIL,
     MAX_HELD,
     MAX_NAME,
-    Answer,
     Answered,
     Ask,
     Cancel,
     Execute,
-    Handover,
     Report,
-    Resize,
     Stored,
     TerminalSize,
-    Watch,
     Writer,
 )
 
@@ -92,36 +83,9 @@ _FIRST_ASK = 3
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Held:
-    """An execution the agent is responsible for, from acceptance until the controller has settled it."""
-
-    command: Execute | None  # None: its Cancel came first
-    report: Report  # the newest
-    state: State
-    output: OutputSender
-    asking: Asking
-    answers: Answers
-    questions: Questions
-    lease: Lease
-    reserved: int  # a version of the report; the journal knows that those before it may be used
-    session: Session | None = None  # from the moment on that a holder was asked for
-    ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
-    has_slot: bool = False  # it is among the programs of which so many may run at once
-
-    @property
-    def key(self) -> tuple[str, int]:
-        return self.report.execution, self.report.attempt
-
-    @property
-    def name(self) -> str:
-        """What its files are called."""
-        return name_of(*self.key)
-
-
 class Executions:
     """All that this device holds. `report` tells the controller something new, until it knows it; `tell`, once; `post`
-    sends a chunk of output.
+    sends a chunk of output. What `consoles` do reaches the programs.
     """
 
     def __init__(
@@ -141,9 +105,9 @@ class Executions:
         self._journal = journal
         self._tasks = tasks
         self._report = report
-        self._tell = tell
         self._post = post
         self._held: dict[tuple[str, int], Held] = {}
+        self.consoles = Consoles(self._held, key, journal, tell)
         self._waiting: deque[Held] = deque()
         self._slots = 0  # taken
         self._held_back = True  # until the controller has welcomed us
@@ -241,91 +205,11 @@ class Executions:
         else:
             held.session.end(verdict(Event.CANCEL), politely=True)
 
-    def type(self, piece: Input, answer: Callable[[str], None]) -> None:
-        """Type for a program. `answer` is called when its terminal has it, or with the words why it is refused."""
-        held = self._held.get((piece.execution, piece.attempt))
-        if held is None or held.state.is_outcome:
-            answer("the program has ended")
-        elif held.session is None:
-            answer("the program has not started")
-        else:
-            before = held.lease.epoch
-            refusal = held.lease.judge(piece, time.monotonic())
-            self._tell_lease(held, before)  # noted before it is typed
-            if refusal:
-                answer(refusal)
-            elif piece.is_reply:
-                held.session.type(piece, answer)
-            else:
-                prompt = held.answers.console_types()
-                held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
-
-    def answer(self, message: Answer, done: Callable[[], None]) -> None:
-        """An operator's answer. `done` is called when it is decided what becomes of it."""
-        held = self._held.get((message.execution, message.attempt))
-        if held is None or held.state.is_outcome:
-            self._tell(_not_typed(message, Result.STALE))
-            done()
-            return
-        try:
-            data = sealing.open_(message.typed, self._key, message.context) if message.sealed else message.typed
-        except ProtocolError as error:
-            self._tell(_not_typed(message, Result.REFUSED, error.message))
-            done()
-            return
-        candidate = Candidate(
-            message.id, message.prompt, Origin.OPERATOR, message.by, data, hidden=message.sealed, done=done
-        )
-        held.answers.offer(candidate)
-
-    def _type(self, held: Held, candidate: Candidate) -> None:
-        """Type an answer, once however often it comes: its number is made of its id."""
-        number = ANSWERS | uuid.UUID(candidate.id).int >> 65
-        if held.session is None:
-            held.answers.typed("the program has not started")
-        else:
-            held.session.type(Input(*held.key, number, 1, candidate.data), held.answers.typed)
-
-    def _answered(self, held: Held, answered: Answered) -> None:
-        """What was taken is in the journal before it is told: whoever is late learns of it from the next agent too."""
-        if answered.result is Result.TAKEN and held.report.answered != answered and not held.state.is_outcome:
-            held.report = replace(held.report, answered=answered)
-            self._journal.note_answer(self._reserving(held))
-        self._tell(answered)
-
-    def control(self, message: Resize | Handover | Watch | Stored) -> None:
-        """Something about a live terminal or its stream; nothing when the execution is not held (any more)."""
+    def stored(self, message: Stored) -> None:
+        """What the controller has; nothing when the execution is not held (any more)."""
         held = self._held.get((message.execution, message.attempt))
         if held is None:
             return
-        match message:
-            case Resize() if held.session:
-                before = held.lease.epoch
-                size = held.lease.resize(message, time.monotonic())
-                self._tell_lease(held, before)
-                if size is not None:
-                    held.session.resize(size)
-            case Handover():
-                before = held.lease.epoch
-                held.lease.hand_over(message, time.monotonic())
-                self._tell_lease(held, before)
-            case Watch():
-                held.output.watch(message.watched)
-                held.lease.attached(message.identity, time.monotonic())
-                if message.watched and held.lease.epoch:
-                    self._tell(held.lease.told(message.execution, message.attempt))
-            case Stored():
-                self._stored(held, message)
-
-    def _tell_lease(self, held: Held, before: int) -> None:
-        """Note and tell a lease that has changed since it had the epoch `before`."""
-        if held.lease.epoch == before:
-            return
-        if held.session:
-            held.session.note(held.lease.note())
-        self._tell(held.lease.told(held.report.execution, held.report.attempt))
-
-    def _stored(self, held: Held, message: Stored) -> None:
         if not (message.settled and held.state.is_outcome):
             held.output.acknowledge(message.offset, hole=message.hole)
             if held.session:
@@ -429,7 +313,7 @@ class Executions:
 
     def _is_started(self, held: Held) -> None:
         if held.state is State.DELIVERED:
-            self._advance(held, Event.START)
+            held.advance(Event.START)
             self._report(held.report)
 
     def _recall_lease(self, held: Held, note: bytes) -> None:
@@ -450,7 +334,7 @@ class Executions:
 
     def _ask(self, held: Held, why: str) -> None:
         """Its question is a person's, and `why`, where a declared answer was to be expected."""
-        self._advance(held, Event.ASK)
+        held.advance(Event.ASK)
         held.report = replace(held.report, prompt=held.asking.prompt, detail=why)
         self._tell_of(held)
         self._give_slot(held)
@@ -458,7 +342,7 @@ class Executions:
     def _go_on(self, held: Held) -> None:
         """It needs no person, or no longer."""
         if held.state is State.AWAITING_INPUT:
-            self._advance(held, Event.RESUME)
+            held.advance(Event.RESUME)
             held.report = replace(held.report, detail="")
             self._tell_of(held)
             self._take_slot(held)
@@ -471,12 +355,8 @@ class Executions:
     def _tell_of(self, held: Held) -> None:
         if held.report.version >= held.reserved:
             held.reserved = held.report.version + RESERVED_VERSIONS
-            self._journal.note(self._reserving(held))
+            self._journal.note(held.reserving())
         self._report(held.report)
-
-    def _reserving(self, held: Held) -> Report:
-        """The report as the journal has it: an agent that begins again looks for itself what the program does."""
-        return replace(held.report, version=held.reserved, event=Event.RESUME, prompt=None, detail="")
 
     async def _await_end(self, held: Held, ending: Ending) -> None:
         """The outcome of what has ended: told, or written down, or to be concluded."""
@@ -506,7 +386,7 @@ class Executions:
     ) -> None:
         """The outcome: into the journal with the output not yet stored, then reported until it is settled."""
         held.questions.rest()
-        self._advance(held, event)
+        held.advance(event)
         length = held.output.buffer.end
         detail = (detail or full_words(held.command, length))[:MAX_DETAIL]
         held.report = replace(held.report, detail=detail, output_length=length, unanswered=unanswered)
@@ -539,10 +419,6 @@ class Executions:
             log.warning("a holder runs %s, which the journal does not know; it is left alone", name)
             connection.close()
 
-    def _advance(self, held: Held, event: Event) -> None:
-        held.state = advance(held.state, event)
-        held.report = replace(held.report, version=held.report.version + 1, event=event, at=time.time(), prompt=None)
-
     def _recovered(self, entry: Entry) -> Held:
         assert entry.report is not None, "every row is written with its report"
         state = advance(State.QUEUED, entry.report.event)
@@ -555,8 +431,8 @@ class Executions:
         answers = Answers(
             key,
             asking,
-            lambda candidate: self._type(held, candidate),
-            lambda answered: self._answered(held, answered),
+            lambda candidate: self.consoles.type_answer(held, candidate),
+            lambda answered: self.consoles.answered(held, answered),
             report.answered,
         )
         questions = Questions(
@@ -576,27 +452,3 @@ class Executions:
         self._held[key] = held
         self._tasks.start(output.run())
         return held
-
-
-def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:
-    held.answers.console_typed(prompt, piece.data, words)
-    answer(words)
-
-
-def name_of(execution: str, attempt: int) -> str:
-    return f"{execution}.{attempt}"
-
-
-def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:
-    """What to tell of an answer that does not even take part."""
-    return Answered(
-        message.id,
-        message.execution,
-        message.attempt,
-        message.prompt,
-        result,
-        Origin.OPERATOR,
-        message.by,
-        at=time.time(),
-        detail=detail,
-    )

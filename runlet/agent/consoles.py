@@ -1,0 +1,140 @@
+"""What consoles and operators do to programs: they look, type, answer, change the window, and hand over the typing."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from runlet import sealing
+from runlet.agent.answers import Candidate
+from runlet.agent.held import Held
+from runlet.agent.journal import Journal
+from runlet.errors import ProtocolError
+from runlet.holder.keyboard import ANSWERS
+from runlet.model.answer import Origin, Result
+from runlet.model.prompt import Prompt
+from runlet.protocol.chunk import Input
+from runlet.protocol.messages import Answer, Answered, Handover, Resize, Watch, Writer
+
+
+class Consoles:
+    """The way from outside to the programs that are `held`. `tell` tells the controller what became of an answer, and
+    who may type; `key` opens secrets.
+    """
+
+    def __init__(
+        self,
+        held: Mapping[tuple[str, int], Held],
+        key: bytes,
+        journal: Journal,
+        tell: Callable[[Answered | Writer], object],
+    ) -> None:
+        self._held = held
+        self._key = key
+        self._journal = journal
+        self._tell = tell
+
+    def type(self, piece: Input, answer: Callable[[str], None]) -> None:
+        """Type for a program. `answer` is called when its terminal has it, or with the words why it is refused."""
+        held = self._held.get((piece.execution, piece.attempt))
+        if held is None or held.state.is_outcome:
+            answer("the program has ended")
+        elif held.session is None:
+            answer("the program has not started")
+        else:
+            before = held.lease.epoch
+            refusal = held.lease.judge(piece, time.monotonic())
+            self._tell_lease(held, before)  # noted before it is typed
+            if refusal:
+                answer(refusal)
+            elif piece.is_reply:
+                held.session.type(piece, answer)
+            else:
+                prompt = held.answers.console_types()
+                held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
+
+    def answer(self, message: Answer, done: Callable[[], None]) -> None:
+        """An operator's answer. `done` is called when it is decided what becomes of it."""
+        held = self._held.get((message.execution, message.attempt))
+        if held is None or held.state.is_outcome:
+            self._tell(_not_typed(message, Result.STALE))
+            done()
+            return
+        try:
+            data = sealing.open_(message.typed, self._key, message.context) if message.sealed else message.typed
+        except ProtocolError as error:
+            self._tell(_not_typed(message, Result.REFUSED, error.message))
+            done()
+            return
+        candidate = Candidate(
+            message.id, message.prompt, Origin.OPERATOR, message.by, data, hidden=message.sealed, done=done
+        )
+        held.answers.offer(candidate)
+
+    def type_answer(self, held: Held, candidate: Candidate) -> None:
+        """Type an answer, once however often it comes: its number is made of its id."""
+        number = ANSWERS | uuid.UUID(candidate.id).int >> 65
+        if held.session is None:
+            held.answers.typed("the program has not started")
+        else:
+            held.session.type(Input(*held.key, number, 1, candidate.data), held.answers.typed)
+
+    def answered(self, held: Held, answered: Answered) -> None:
+        """What was taken is in the journal before it is told: whoever is late learns of it from the next agent too."""
+        if answered.result is Result.TAKEN and held.report.answered != answered and not held.state.is_outcome:
+            held.report = replace(held.report, answered=answered)
+            self._journal.note_answer(held.reserving())
+        self._tell(answered)
+
+    def control(self, message: Resize | Handover | Watch) -> None:
+        """Somebody looks, or does something to the terminal; nothing when the execution is not held (any more)."""
+        held = self._held.get((message.execution, message.attempt))
+        if held is None:
+            return
+        match message:
+            case Resize() if held.session:
+                before = held.lease.epoch
+                size = held.lease.resize(message, time.monotonic())
+                self._tell_lease(held, before)
+                if size is not None:
+                    held.session.resize(size)
+            case Handover():
+                before = held.lease.epoch
+                held.lease.hand_over(message, time.monotonic())
+                self._tell_lease(held, before)
+            case Watch():
+                held.output.watch(message.watched)
+                held.lease.attached(message.identity, time.monotonic())
+                if message.watched and held.lease.epoch:
+                    self._tell(held.lease.told(message.execution, message.attempt))
+
+    def _tell_lease(self, held: Held, before: int) -> None:
+        """Note and tell a lease that has changed since it had the epoch `before`."""
+        if held.lease.epoch == before:
+            return
+        if held.session:
+            held.session.note(held.lease.note())
+        self._tell(held.lease.told(held.report.execution, held.report.attempt))
+
+
+def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:
+    held.answers.console_typed(prompt, piece.data, words)
+    answer(words)
+
+
+def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:
+    """What to tell of an answer that does not even take part."""
+    return Answered(
+        message.id,
+        message.execution,
+        message.attempt,
+        message.prompt,
+        result,
+        Origin.OPERATOR,
+        message.by,
+        at=time.time(),
+        detail=detail,
+    )

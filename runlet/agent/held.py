@@ -1,0 +1,52 @@
+"""An execution that the agent is responsible for: its report, its state, and whoever attends to its program."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
+from runlet.agent.answers import Answers
+from runlet.agent.lease import Lease
+from runlet.agent.output import OutputSender
+from runlet.agent.prompts import Asking
+from runlet.agent.questions import Questions
+from runlet.agent.session import Session
+from runlet.model.execution import Event, State, advance
+from runlet.protocol.messages import Execute, Report
+
+
+@dataclass(slots=True)
+class Held:
+    """An execution the agent is responsible for, from acceptance until the controller has settled it."""
+
+    command: Execute | None  # None: its Cancel came first
+    report: Report  # the newest
+    state: State
+    output: OutputSender
+    asking: Asking
+    answers: Answers
+    questions: Questions
+    lease: Lease
+    reserved: int  # a version of the report; the journal knows that those before it may be used
+    session: Session | None = None  # from the moment on that a holder was asked for
+    ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
+    has_slot: bool = False  # it is among the programs of which so many may run at once
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.report.execution, self.report.attempt
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{self.report.execution}.{self.report.attempt}"
+
+    def advance(self, event: Event) -> None:
+        """This has happened: the newest report tells it."""
+        self.state = advance(self.state, event)
+        self.report = replace(self.report, version=self.report.version + 1, event=event, at=time.time(), prompt=None)
+
+    def reserving(self) -> Report:
+        """The report as the journal has it: an agent that begins again looks for itself what the program does."""
+        return replace(self.report, version=self.reserved, event=Event.RESUME, prompt=None, detail="")

@@ -22,7 +22,7 @@ from runlet.protocol.messages import MAX_DETAIL, Answered
 REMEMBERED = 16
 # Answers that wait for what becomes of another: a crowd of operators. More are refused.
 MAX_BEHIND = 256
-# Who an attached console is: the agent knows no more of it.
+# Who answers on an attached console that does not say whose it is.
 CONSOLE = "an attached console"
 
 
@@ -100,11 +100,13 @@ class Answers:
         self._pieces += 1
         return self._asking.open
 
-    def console_typed(self, prompt: Prompt | None, data: bytes, words: str) -> None:
-        """The terminal has it, or with `words` has refused it. What is typed until Enter for a prompt is an answer."""
+    def console_typed(self, prompt: Prompt | None, data: bytes, words: str, who: str = "") -> None:
+        """The terminal has it, or with `words` has refused it. What is typed until Enter for a prompt is an answer, of
+        whoever ends it.
+        """
         self._pieces -= 1
         if not words:
-            self._collect(prompt, data)
+            self._collect(prompt, data, who)
         self.go_on()
 
     def go_on(self) -> None:
@@ -113,13 +115,14 @@ class Answers:
         for one in behind:
             self.offer(one)
 
-    def _collect(self, prompt: Prompt | None, data: bytes) -> None:
+    def _collect(self, prompt: Prompt | None, data: bytes, who: str) -> None:
         if prompt is None or prompt.kind is not Kind.PROMPT or prompt.id in self._taken:
             self._line.clear()
         elif self._line.type(prompt, data):
             text = bytes(self._line.text)
             self._line.clear()
-            typed = Candidate(str(uuid.uuid4()), prompt.id, Origin.CONSOLE, CONSOLE, text, hidden=prompt.secret)
+            by = who or CONSOLE
+            typed = Candidate(str(uuid.uuid4()), prompt.id, Origin.CONSOLE, by, text, hidden=prompt.secret)
             self._take(typed, prompt)
 
     def _take(self, candidate: Candidate, prompt: Prompt) -> None:

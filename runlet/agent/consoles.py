@@ -121,7 +121,7 @@ class Consoles:
 
 
 def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:
-    held.answers.console_typed(prompt, piece.data, words)
+    held.answers.console_typed(prompt, piece.data, words, piece.who)
     answer(words)
 
 

@@ -16,6 +16,7 @@ from runlet.errors import InvalidInput, UnknownName
 from runlet.model.answer import Origin, Result
 from runlet.model.execution import State
 from runlet.protocol import names
+from runlet.protocol.frames import Attach
 from runlet.protocol.messages import Answer
 from runlet.protocol.views import PromptView, RunView
 from tests.brokers import PrivateBroker
@@ -103,14 +104,14 @@ async def test_what_is_typed_on_a_console_is_an_answer_too(fleet: Fleet) -> None
     run = fleet.sh("read -p 'Console? ' a; echo got:$a; sleep 1")
     with fleet.api() as api:
         [view] = asked(api, run)
-        async with attached(fleet, run) as attachment:
+        async with attached(fleet, run, Attach(who="ann@desk")) as attachment:
             typist = Typist(attachment)
             await typist.until(lambda typist: typist.run)
             assert typist.run
             await typist.type(b"yess\x7f\r", typist.run.executions[0])
             await typist.until_seen(b"got:yes")
         [late] = api.answer(answers([view], "no"))
-        assert (late.result, late.first_origin) == (Result.LATE, Origin.CONSOLE)
+        assert (late.result, late.first_origin, late.first_by) == (Result.LATE, Origin.CONSOLE, "ann@desk")
         [console] = [one for one in api.answers(run.id) if one.origin is Origin.CONSOLE]
         assert (console.result, console.text, console.question) == (Result.TAKEN, "yes", "Console?")
     fleet.settled(run)

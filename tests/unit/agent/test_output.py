@@ -17,11 +17,13 @@ class Wire:
 
     def __init__(self, refused: int = 0) -> None:
         self._refused = refused
+        self.has_refused = asyncio.Event()
         self.posted: asyncio.Queue[Chunk] = asyncio.Queue()
 
     async def post(self, body: bytes) -> None:
         if self._refused:
             self._refused -= 1
+            self.has_refused.set()
             raise BrokerUnavailable("not connected to the broker")
         self.posted.put_nowait(Chunk.decode(body))
 
@@ -46,8 +48,7 @@ async def test_a_few_bytes_that_could_not_be_sent_are_sent_when_the_connection_i
     sender = OutputSender(EXECUTION, 1, OutputBuffer(), wire.post)
     running = asyncio.create_task(sender.run())
     sender.append(b"a few")
-    sender.flush()
-    await asyncio.sleep(0)  # it is tried, and refused
+    await wire.has_refused.wait()
     sender.resume()
     assert (await wire.posted.get()).data == b"a few"
     sender.acknowledge(5, hole=False)

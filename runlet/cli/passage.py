@@ -43,15 +43,16 @@ _SEQUENCE = (
     rb"\x1b(?:\["
     rb"(?:" + _NUMBERS + rb"(?:[@A-MPSTXZ`abdefgmrsu]| q|\$[rtvxz{]|\#[{}pq])"
     rb"|(?:4|34)[hl]"
-    rb"|\?" + _MODE + rb"(?:;" + _MODE + rb"){0,20}+[hl]"
+    rb"|\?" + _MODE + rb"(?:;" + _MODE + rb"){0,20}[hl]"
     rb"|\?[0-9;]{0,20}+[JK]"
-    rb"|2[23](?:;[0-9]{0,3}){0,2}+t"  # the stack of titles
+    rb"|2[23](?:;[0-9]{0,3}){0,2}t"  # the stack of titles
     rb"|!p"  # soft reset
     rb"|>[0-9;]{0,20}+[mnu]|[<=][0-9;]{0,20}+u"  # keyboard protocols
     rb")"
     rb"|[78=>DEHMNOc]|[()*+\-./][!-/]?+[0-~]|\#[3-8])"
 )
-_PASSING = re.compile(rb"(?:[\x00\x07-\x0f\x20-\x7e]++|" + _CHARACTER + rb"|" + _SEQUENCE + rb")++")
+# This group is not possessive, nor is another: Python 3.11.2, Debian 12's, matches wrongly what is in such a one.
+_PASSING = re.compile(rb"(?:[\x00\x07-\x0f\x20-\x7e]++|" + _CHARACTER + rb"|" + _SEQUENCE + rb")+")
 _PLAIN = re.compile(rb"[\x00\x07-\x0f\x20-\x7e]*+")
 
 # What a terminal answers: device attributes, status and cursor reports, modes, name and version, keyboard state.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runlet.cli import passage
 from runlet.cli.passage import MOST_STRING_BYTES, Passage
 
 PASSING = [
@@ -196,3 +197,12 @@ def test_nothing_forbidden_passes_and_what_passed_passes_again(output: bytes) ->
     assert SAFE.fullmatch(left), left
     assert not FORBIDDEN.search(left)
     assert passed(left, answering=False, final=True).replace(b"\x1b[22;0t", b"") == left.replace(b"\x1b[22;0t", b"")
+
+
+def test_no_group_is_possessive() -> None:
+    """Python 3.11.2, Debian 12's, matches wrongly what is in such a one."""
+    patterns = {name: value for name, value in vars(passage).items() if isinstance(value, re.Pattern)}
+    assert len(patterns) > 5
+    for name, pattern in patterns.items():
+        source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+        assert not re.search(r"(?<![\\(])\)(?:[*+?]|\{[0-9,]+\})\+", source), name

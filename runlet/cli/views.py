@@ -6,6 +6,7 @@ write to the terminal, which is in raw mode.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +42,13 @@ RAW_TAIL_BYTES = 256 * 1024
 MERGED_TAIL_BYTES = 4 * 1024
 # A program that draws has switched its modes on at its start, or within so much before what is shown.
 MODES_HEAD_BYTES, MODES_BEFORE_BYTES = 64 * 1024, 1024 * 1024
+
+# A line that words of ours interrupted is shown again below them: a prompt, or what is being typed at one, and no more
+# than that. Colours, erasures and moves within the line come with it, and a title; nothing that moves elsewhere does.
+LINE_AGAIN_BYTES = 4096
+_WITHIN_LINE = re.compile(
+    rb"(?:[^\x00-\x07\x0a-\x0c\x0e-\x1f]|\x1b\[[\d;]*[mKCDGPX@]|\x1b\[\?2004[hl]|\x1b\][0-2];[^\x1b\x07]*\x07)*"
+)
 
 _KEYS_HINT = f"{PREFIX_NAME} d detaches, {PREFIX_NAME} ? shows keys"
 
@@ -107,7 +115,7 @@ class RawView:
         self._prediction = prediction
         self._replay = Replay(stored, answering=not read_only)
         self._rollout = Teller()
-        self._at_line_start = True
+        self._line = b""  # what is shown of the line that has not ended
 
     @property
     def asked(self) -> int:
@@ -136,11 +144,11 @@ class RawView:
                 return self._show(position, data)
             case Gap(self._execution, length=length):
                 self._replay = Replay(self._stored, answering=self._replay.answering)
-                return self.say(left_out(length))
+                return self._interrupt() + self.say(left_out(length))
             case Drained(self._execution, is_over=False):
                 self._stored = 0
                 self._replay = Replay(0, answering=self._replay.answering)
-                return self.say(attempt_ended(event))
+                return self._interrupt() + self.say(attempt_ended(event))
             case RunSnapshot() | RolloutChanged():
                 return self.say(*self._rollout.told(self._picture.run))
             case Notice(self._execution | None, message):
@@ -162,10 +170,9 @@ class RawView:
     def say(self, *lines: str) -> bytes:
         if not lines:
             return b""
-        before = "" if self._at_line_start else "\r\n"
-        self._at_line_start = True
-        hidden = self._prediction.interrupted() if self._prediction else b""
-        return hidden + (before + "".join(f"[runlet] {plain(line)}\r\n" for line in lines)).encode()
+        line = self._line
+        words = self._interrupt() + "".join(f"[runlet] {plain(line)}\r\n" for line in lines).encode()
+        return words + (self._print(line) if len(line) <= LINE_AGAIN_BYTES and _WITHIN_LINE.fullmatch(line) else b"")
 
     def typed(self, data: bytes) -> bytes:
         """What to show of what was typed before its echo has come."""
@@ -183,13 +190,24 @@ class RawView:
         return self._prediction.withdraw()
 
     def leave(self) -> bytes:
-        return b"" if self._at_line_start else b"\r\n"
+        return b"\r\n" if self._line else b""
 
     def _show(self, position: int, data: bytes) -> bytes:
-        shown = self._replay.feed(position, data)
-        if shown:
-            self._at_line_start = shown.endswith(b"\n")
-        return self._prediction.printed(shown) if self._prediction and shown else shown
+        return self._print(self._replay.feed(position, data))
+
+    def _print(self, shown: bytes) -> bytes:
+        if not shown:
+            return b""
+        begin = shown.rfind(b"\n") + 1
+        # One byte more than is shown again tells a line that is too long from one that is not.
+        self._line = (b"" if begin else self._line) + shown[begin : begin + LINE_AGAIN_BYTES + 1]
+        self._line = self._line[: LINE_AGAIN_BYTES + 1]
+        return self._prediction.printed(shown) if self._prediction else shown
+
+    def _interrupt(self) -> bytes:
+        """End the line that stands there: what is not the program's follows."""
+        ended, self._line = self.leave(), b""
+        return (self._prediction.interrupted() if self._prediction else b"") + ended
 
 
 class LinesView:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from runlet.cli.keys import Action, Choose
 from runlet.cli.picture import Picture
-from runlet.cli.views import LinesView, RawView, Switch
+from runlet.cli.views import LINE_AGAIN_BYTES, LinesView, RawView, Switch
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
@@ -136,11 +138,31 @@ def test_a_raw_view_begins_where_it_is_told() -> None:
     assert request.terminal == SIZE
 
 
-def test_words_of_ours_stand_on_their_own_row() -> None:
+def test_words_of_ours_stand_on_their_own_row_and_the_line_below_them() -> None:
     raw = raw_view()
-    raw.take(Chunk(ONE.id, 1, 0, b"$ "))
-    assert raw.take(Notice(ONE.id, "not typed: too late")) == b"\r\n[runlet] not typed: too late\r\n"
+    raw.take(Chunk(ONE.id, 1, 0, b"done\r\n\x1b[1mWord? \x1b[0m"))
+    raw.take(Chunk(ONE.id, 1, 24, b"ab\x08 \x08"))
+    told = raw.take(Notice(ONE.id, "bob types now"))
+    assert told == b"\r\n[runlet] bob types now\r\n\x1b[1mWord? \x1b[0mab\x08 \x08"
+    assert raw.leave() == b"\r\n"
+
+
+def test_words_of_ours_between_lines_repeat_none() -> None:
+    raw = raw_view()
+    raw.take(Chunk(ONE.id, 1, 0, b"done\r\n"))
+    assert raw.take(Notice(ONE.id, "bob types now")) == b"[runlet] bob types now\r\n"
     assert raw.leave() == b""
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x1b[5;1Hdrawn", b"\x1b[?1049hscreen", b"\x1b7saved", b"x" * (LINE_AGAIN_BYTES + 1)]
+)
+def test_what_is_no_line_is_not_repeated(line: bytes) -> None:
+    raw = raw_view()
+    raw.take(Chunk(ONE.id, 1, 0, line))
+    assert raw.take(Notice(ONE.id, "bob types now")) == b"\r\n[runlet] bob types now\r\n"
+    raw.take(Chunk(ONE.id, 1, len(line), b"more"))
+    assert raw.take(Notice(ONE.id, "alice types now")).endswith(b"now\r\nmore")
 
 
 def test_a_raw_view_switches_to_others() -> None:

@@ -91,6 +91,7 @@ class Agent:
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello
         self._awake_at = _clock()  # when we last looked
+        self._told_time, self._told_at = float("-inf"), 0.0  # the controller's clock, and when we were told
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
         self._controller = ""  # who welcomed us
@@ -141,6 +142,7 @@ class Agent:
         match message:
             case Execute():
                 self._look_at_clock()
+                self._look_at_deadline(message)
                 self._executions.accept(message)
             case Cancel():
                 self._executions.cancel(message)
@@ -151,6 +153,7 @@ class Agent:
                 self._welcomed.set()
                 self._unanswered = 0
                 self._controller = message.controller
+                self._told_time, self._told_at = message.at, _clock()
                 self._observer.wanted.set()
             case Welcome():
                 pass  # answers a Hello of an earlier connection
@@ -163,9 +166,22 @@ class Agent:
         before, self._awake_at = self._awake_at, _clock()
         if self._awake_at - before > STALE_SECONDS:
             log.info("slept for %.0f s: nothing is started before the controller's welcome", self._awake_at - before)
-            self._executions.hold_back()
-            self._hello = ""  # its Welcome knew nothing of that
-            self._greet.set()
+            self._ask_anew()
+
+    def _look_at_deadline(self, command: Execute) -> None:
+        """What a stalled connection kept for too long is in the controller's hands: it may have asked for it back.
+
+        Our own clock is not to be trusted, but the time that has passed since the controller told its own is.
+        """
+        least = self._told_time + _clock() - self._told_at
+        if command.expires_at is not None and least > command.expires_at:
+            log.info("%s came %.1f s after its deadline", command.execution, least - command.expires_at)
+            self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        self._executions.hold_back()
+        self._hello = ""  # its Welcome knew nothing of that
+        self._greet.set()
 
     def _on_control(self, delivery: Delivery) -> None:
         """Control and input: for a live terminal, or for nothing.
@@ -192,6 +208,7 @@ class Agent:
                 self._executions.cancel(message)
             case Alive():
                 self._unanswered = 0
+                self._told_time, self._told_at = message.at, _clock()
                 if self._welcomed.is_set() and message.controller != self._controller:
                     self._greet.set()
             case Resize() | Handover() | Watch():

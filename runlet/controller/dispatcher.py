@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -68,7 +69,9 @@ class Dispatcher:
     def answer(self, device: str) -> None:
         """Answer a heartbeat: the device hears us. Confirmed, so that a device without queues is given them again."""
         if self._publisher.has_room:  # those that a broker takes slowly must not pile up here
-            self._tasks.create_task(self._publish(device, Alive(self._controller), names.CONTROL, persistent=False))
+            self._tasks.create_task(
+                self._publish(device, Alive(self._controller, time.time()), names.CONTROL, persistent=False)
+            )
 
     def tell(self, device: str, message: Message) -> None:
         """Control: sent now or dropped. The receiver copes without, or the sender repeats it."""
@@ -120,7 +123,7 @@ class Dispatcher:
             async with self._under_way:
                 if not await self._send_one(one):
                     return
-        await self._publish(device, Welcome(hello, self._controller))
+        await self._publish(device, Welcome(hello, self._controller, time.time()))
 
     async def _send_one(self, one: Outgoing) -> bool:
         return await self._publish(one.device, one.message, until=one.until)

@@ -171,6 +171,7 @@ def _send(session: Session, row: Outbox, execution: Execution, run: Run | None, 
             logs=Logs(run.output_limit, run.overflow),
             input=Rules.from_mapping(run.input).on(row.device),
             secrets=execution.secrets,
+            expires_at=execution.expires_at.timestamp() if execution.expires_at else None,
         ),
         execution.expires_at,
     )

@@ -89,6 +89,7 @@ class Execute:
     logs: Logs = field(default_factory=Logs)  # what becomes of a program that prints more than is kept
     input: Rules = declared_answers.BY_DEFAULT  # what is done about its questions, on this device
     secrets: dict[str, str] = field(default_factory=dict)  # by name: boxes that its key opens, in Base64
+    expires_at: float | None = None  # its deadline, by the controller's clock, in seconds since the epoch
 
     def __post_init__(self) -> None:
         if mistake := environment.mistake(self.environment):
@@ -141,6 +142,7 @@ class Welcome:
 
     hello: str  # the id in the Hello this answers
     controller: str  # which says so, by an id made at its start
+    at: float  # its clock, in seconds since the epoch
 
 
 # --- commands, in the control lane: dropped rather than late --------------------------------------------------------
@@ -148,7 +150,8 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """Answer to Heartbeat: the controller hears this agent, and the agent hears it. Twice or late, it says the same.
+    """Answer to Heartbeat: the controller hears this agent, and the agent hears it. Twice or late, it says the same,
+    but for the time: it was as late as that at least.
 
     An agent that was welcomed and gets none for UNANSWERED_HEARTBEATS connects anew, once: its connections look whole
     and lead nowhere, or the controller is away. One that is answered by another controller than welcomed it says hello
@@ -158,6 +161,7 @@ class Alive:
     TYPE: ClassVar[str] = "alive.v1"
 
     controller: str  # which says so
+    at: float  # its clock, in seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from runlet.model.target import Target
 from runlet.protocol import names
 from runlet.protocol.messages import HEARTBEAT_SECONDS, STALE_SECONDS
 from runlet.protocol.views import ExecutionView, RunView
+from tests.brokers import PrivateBroker
 from tests.harness import Fleet, apply, wait_until
+from tests.proxy import Wire
 
 # Long enough for a launch and its command's way to the broker on a busy machine.
 WITHIN = timedelta(seconds=4)
@@ -110,8 +112,7 @@ def test_a_deadline_that_passes_while_the_controller_is_down(fleet: Fleet, devic
     assert starts(tmp_path) == ["never-sent"]
 
 
-@pytest.mark.timeout(180)
-def test_an_agent_that_slept_over_the_deadline_starts_nothing_that_came_before(
+def test_an_agent_that_stood_still_over_the_deadline_starts_nothing_that_came_before(
     fleet: Fleet, device: str, launch: Launch, tmp_path: Path
 ):
     """The command lies in its socket; the withdrawal, which the broker drops or holds, comes behind it."""
@@ -119,13 +120,52 @@ def test_an_agent_that_slept_over_the_deadline_starts_nothing_that_came_before(
     fleet.settled(fleet.exec(["true"], on=device))  # it has been welcomed for good
     agent = fleet.agents[device]
     os.kill(agent.popen.pid, signal.SIGSTOP)
-    asleep_at = time.monotonic()
-    run = launch("asleep")
+    run = launch("stopped")
     fleet.until(run, lambda view: view.counts_as)
-    wait_until(lambda: time.monotonic() - asleep_at > SLEEP_SECONDS, "a sleep that is noticed", 2 * SLEEP_SECONDS)
     os.kill(agent.popen.pid, signal.SIGCONT)
     settled = fleet.until(run, lambda view: view.state.is_outcome)
     assert (settled.state, starts(tmp_path)) == (State.EXPIRED, [])
+
+
+def test_a_connection_that_stalled_over_the_deadline_brings_nothing_to_start(
+    fleet: Fleet, broker: PrivateBroker, device: str, launch: Launch, tmp_path: Path
+):
+    """For a time that no AMQP heartbeat finds."""
+    wire = Wire(broker)
+    far = Fleet(tmp_path, wire, [device])
+    far.start_agent(device)
+    try:
+        fleet.settled(fleet.exec(["true"], on=device))
+        wire.pause()
+        run = launch("stalled")
+        fleet.until(run, lambda view: view.counts_as)
+        wire.mend()
+        settled = fleet.until(run, lambda view: view.state.is_outcome)
+        assert (settled.state, starts(tmp_path)) == (State.EXPIRED, [])
+    finally:
+        far.agents[device].stop()
+        wire.close()
+        fleet.start_agent(device)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_an_agent_that_slept_starts_nothing_that_was_superseded_meanwhile(
+    fleet: Fleet, device: str, launch: Launch, tmp_path: Path
+):
+    fleet.start_agent(device)
+    fleet.settled(fleet.exec(["true"], on=device))
+    agent = fleet.agents[device]
+    os.kill(agent.popen.pid, signal.SIGSTOP)
+    asleep_at = time.monotonic()
+    older = launch("asleep", timedelta(days=1), supersede=True)
+    wait_until(lambda: queued_at_the_broker(fleet, device) == 0, "the command to be in its socket")
+    newer = launch("asleep", timedelta(days=1), supersede=True)
+    wait_until(lambda: time.monotonic() - asleep_at > SLEEP_SECONDS, "a sleep that is noticed", 2 * SLEEP_SECONDS)
+    os.kill(agent.popen.pid, signal.SIGCONT)
+    assert fleet.settled(newer).state is State.SUCCEEDED
+    assert fleet.until(older, lambda view: view.state.is_outcome).state is State.SKIPPED
+    assert starts(tmp_path) == ["asleep"]
 
 
 def test_the_newest_run_alone_runs_when_the_device_returns(fleet: Fleet, device: str, launch: Launch, tmp_path: Path):

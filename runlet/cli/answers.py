@@ -14,8 +14,13 @@ _HEADINGS = ("ANSWERED", "DEVICE", "BY", "ANSWER", "RESULT", "QUESTION")
 
 
 def print_answers(answers: Sequence[AnswerView]) -> None:
-    """A table of who answered what, when, and what became of it."""
+    """A table of who answered what in a run, when, and what became of it."""
     print_rows(_HEADINGS, [_row(one) for one in answers])
+
+
+def print_answers_of_runs(answers: Sequence[AnswerView]) -> None:
+    """The same of several runs."""
+    print_rows(("RUN", *_HEADINGS), [(str(one.run), *_row(one)) for one in answers])
 
 
 def _row(one: AnswerView) -> tuple[str, ...]:

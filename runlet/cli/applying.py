@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runlet.cli import changes, provenance, render
+from runlet.cli.answers import print_answers_of_runs
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, output_option, pass_options
 from runlet.cli.terminal import is_interactive
@@ -131,25 +132,34 @@ def apply(
 
 
 @click.command()
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to list.")
 @click.option(
-    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many applies to list."
+    "--answers", "of_answers", is_flag=True, help="List answers to programs' questions, of all runs, instead."
 )
 @output_option
 @pass_options
-def history(options: Options, limit: int, output: Output) -> None:
+def history(options: Options, limit: int, of_answers: bool, output: Output) -> None:
     """List applies, the newest first: who, when, from which commit, and what changed.
+
+    With --answers, list who answered what, when, and what became of it; `show RUN` has those of one run.
 
     \b
     Examples:
       runlet history
       runlet history -n 5 --output jsonl
+      runlet history --answers
     """
     with options.endpoint().api() as api:
-        found = api.history(limit)
+        applies = [] if of_answers else api.history(limit)
+        answers = api.newest_answers(limit) if of_answers else []
     if output is not Output.TABLE:
-        render.print_json(found, output)
-    elif found:
-        render.print_history(found)
+        render.print_json([*applies, *answers], output)
+    elif applies:
+        render.print_history(applies)
+    elif answers:
+        print_answers_of_runs(answers)
+    elif of_answers:
+        click.echo("nobody has answered anything yet; see what is asked with: runlet prompts", err=True)
     else:
         click.echo("nothing was applied yet; bring some with: runlet apply PATH", err=True)
 

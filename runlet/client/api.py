@@ -214,6 +214,10 @@ class Api:
         """The answers to the questions of a run, in the order in which they were given."""
         yield from self._pages(AnswerView, f"/v1/runs/{run}/answers", "answers", {})
 
+    def newest_answers(self, limit: int) -> list[AnswerView]:
+        """The answers to the questions of all runs, those given last first."""
+        return _items(AnswerView, self._ask("GET", "/v1/answers", query={"limit": limit}), "answers")
+
     def answer(self, given: Sequence[Answer]) -> list[AnswerView]:
         """Give answers, all of one operator's; what became of each, in their order, as far as that is known soon."""
         found: list[AnswerView] = []

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 TABLE = SQLModel.metadata.tables[str(Answer.__tablename__)]
 _EXECUTION = SQLModel.metadata.tables[str(Execution.__tablename__)]
 # The columns of a view, in its order.
-_COLUMNS = [(_EXECUTION if name == "device" else TABLE).c[name] for name in AnswerView.__dataclass_fields__]
+_COLUMNS = [(_EXECUTION if name in ("run", "device") else TABLE).c[name] for name in AnswerView.__dataclass_fields__]
 _VIEWS = select(*_COLUMNS).join(_EXECUTION, _EXECUTION.c.id == TABLE.c.execution)
 
 
@@ -70,6 +70,15 @@ def of_run(session: Session, run: int, limit: int, after: Place | None = None) -
     if after is not None:
         query = query.where(after.is_before(TABLE.c.given_at, TABLE.c.id))
     query = query.order_by(TABLE.c.given_at, TABLE.c.id).limit(limit)
+    return [AnswerView(*row) for row in session.connection().execute(query)]
+
+
+def newest(session: Session, limit: int, after: Place | None = None) -> list[AnswerView]:
+    """Some of the answers to the prompts of all runs, those given last first."""
+    query = _VIEWS
+    if after is not None:
+        query = query.where(after.is_behind(TABLE.c.given_at, TABLE.c.id))
+    query = query.order_by(TABLE.c.given_at.desc(), TABLE.c.id.desc()).limit(limit)
     return [AnswerView(*row) for row in session.connection().execute(query)]
 
 

@@ -34,5 +34,12 @@ class Place:
         return f"{self.at.isoformat()}/{self.id}"
 
     def is_before(self, at: Any, id_: Any) -> ColumnElement[bool]:
-        """Whether these columns say what comes after it."""
-        return tuple_(at, id_) > tuple_(literal(self.at, at.type), literal(self.id, id_.type))
+        """Whether these columns say what comes after it, the oldest being first."""
+        return tuple_(at, id_) > self._literal(at, id_)
+
+    def is_behind(self, at: Any, id_: Any) -> ColumnElement[bool]:
+        """Whether these columns say what comes after it, the newest being first."""
+        return tuple_(at, id_) < self._literal(at, id_)
+
+    def _literal(self, at: Any, id_: Any) -> ColumnElement[Any]:
+        return tuple_(literal(self.at, at.type), literal(self.id, id_.type))

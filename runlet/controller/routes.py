@@ -260,8 +260,16 @@ def of_prompts(store: Store, answering: Answering) -> APIRouter:
     async def give(body: AnswersBody) -> JSONResponse:
         return JSONResponse({"answers": to_json(await answering.give(bodies.given_answers(body)))})
 
-    @routes.get("/v1/runs/{run}/answers")
+    @routes.get("/v1/answers")
     async def list_answers(
+        limit: int = Query(MAX_PAGE, ge=1, le=MAX_PAGE),
+        after: str | None = Query(None, max_length=MAX_PLACE),
+    ) -> JSONResponse:
+        place = None if after is None else Place.parse(after)
+        return page(await store.transact(lambda session: answers.newest(session, limit, place)), limit)
+
+    @routes.get("/v1/runs/{run}/answers")
+    async def list_answers_of_run(
         run: str,
         limit: int = Query(MAX_PAGE, ge=1, le=MAX_PAGE),
         after: str | None = Query(None, max_length=MAX_PLACE),
@@ -273,7 +281,9 @@ def of_prompts(store: Store, answering: Answering) -> APIRouter:
             runs.find(session, number)
             return answers.of_run(session, number, limit, place)
 
-        found = await store.transact(work)
+        return page(await store.transact(work), limit)
+
+    def page(found: list[AnswerView], limit: int) -> JSONResponse:
         end = str(Place(found[-1].given_at, found[-1].id)) if len(found) == limit else None
         return JSONResponse({"answers": to_json(found), "next": end})
 

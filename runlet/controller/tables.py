@@ -259,7 +259,10 @@ class Answer(SQLModel, table=True):
     given_at: datetime = _instant()
     answered_at: datetime | None = _instant(nullable=True)  # its device said what became of it
 
-    __table_args__ = (Index("answer_of_prompt", "execution", "attempt", "prompt"),)
+    __table_args__ = (
+        Index("answer_of_prompt", "execution", "attempt", "prompt"),
+        Index("answer_by_time", "given_at", "id"),
+    )
 
 
 class Outbox(SQLModel, table=True):

@@ -93,6 +93,7 @@ class AnswerView:
     """An answer to a prompt, and what became of it."""
 
     id: str
+    run: int
     execution: str
     device: str | None
     attempt: int

@@ -85,6 +85,23 @@ async def test_an_answer_is_kept_with_what_became_of_it(store: Store) -> None:
     assert (found[two.id].result, found[two.id].first, found[two.id].first_by) == (Result.LATE, one.id, "ann")
 
 
+async def test_the_answers_of_all_runs_are_listed_in_pages_the_newest_first(store: Store) -> None:
+    runs = [await asking(store, "a", "b") for _ in range(2)]
+    for number, view in enumerate(view for run in runs for view in run.executions):
+        at = NOON + timedelta(seconds=number // 2)  # two at a time
+        await store.transact(lambda session, view=view, at=at: answers.give(session, [given(view)], at))
+    found: list[AnswerView] = []
+    after = None
+    for _ in range(4):
+        [one] = await store.transact(lambda session, after=after: answers.newest(session, 1, after))
+        after = Place(one.given_at, one.id)
+        found.append(one)
+    assert await store.transact(lambda session: answers.newest(session, 1, after)) == []
+    assert sorted(found, key=lambda one: (one.given_at, one.id), reverse=True) == found
+    assert [one.run for one in found] == [runs[1].id, runs[1].id, runs[0].id, runs[0].id]
+    assert sorted(one.device or "" for one in found) == ["a", "a", "b", "b"]
+
+
 async def test_what_was_given_before_is_not_sent_again(store: Store) -> None:
     run = await asking(store, "a")
     one = given(run.executions[0])

@@ -78,6 +78,7 @@ def test_questions_and_answers_have_the_keys_of_the_page(fleet: Fleet, tmp_path:
     answer = json.loads(operator.succeed("answer", group["id"], "y", "--output", "jsonl"))
     assert list(answer) == rows("## Questions")["answer"] == [one.name for one in dataclasses.fields(views.AnswerView)]
     assert answer["result"] == "taken"
+    assert list(json.loads(operator.succeed("history", "--answers", "-n", "1", "--output", "jsonl"))) == list(answer)
     gone = json.loads(watching.stdout.readline())
     assert (gone["type"], gone["prompt"]["id"]) == ("gone", asked["prompt"]["id"])
     watching.terminate()

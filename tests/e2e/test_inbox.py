@@ -41,6 +41,8 @@ def test_a_group_is_answered_but_for_one_device(operator: Operator) -> None:
     ]
     shown = operator.succeed("show", run)
     assert len(re.findall(r" (?:yes|no) +taken +Inbox of three\?$", shown, re.MULTILINE)) == 3
+    newest = operator.succeed("history", "--answers", "-n", "2")
+    assert len(re.findall(rf"^{run} .* yes +taken +Inbox of three\?$", newest, re.MULTILINE)) == 2, newest
     again = operator.runlet("answer", group, "yes")
     assert again.returncode == 1
     assert "no open question is called" in again.stderr

@@ -214,6 +214,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["execution"], ["execution.id"], name=op.f("fk_answer_execution_execution")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
     )
+    op.create_index("answer_by_time", "answer", ["given_at", "id"], unique=False)
     op.create_index("answer_of_prompt", "answer", ["execution", "attempt", "prompt"], unique=False)
     op.create_table(
         "attempt",
@@ -253,6 +254,7 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("attempt")
     op.drop_index("answer_of_prompt", table_name="answer")
+    op.drop_index("answer_by_time", table_name="answer")
     op.drop_table("answer")
     op.drop_index(op.f("ix_notification_due_at"), table_name="notification")
     op.drop_table("notification")

@@ -100,6 +100,8 @@ class Executions:
     ) -> None:
         self._config = config
         self._key = key
+        host = socket.gethostname()
+        self._names = {config.device, host, host.partition(".")[0]}
         self._scripts = config.state / "scripts"
         self._holders = Holders(config.state / "holders")
         self._journal = journal
@@ -427,7 +429,7 @@ class Executions:
     def _hold(self, command: Execute | None, report: Report, state: State, buffer: OutputBuffer) -> Held:
         output = OutputSender(report.execution, report.attempt, buffer, self._post)
         key = report.execution, report.attempt
-        asking = Asking(self._config.workspace, report.answered.prompt if report.answered else "")
+        asking = Asking(self._config.workspace, report.answered.prompt if report.answered else "", self._names)
         answers = Answers(
             key,
             asking,

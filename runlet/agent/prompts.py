@@ -8,6 +8,7 @@ what is typed. docs/explanation/prompts.md tells why.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from runlet.agent.screen import Screen
@@ -151,11 +152,13 @@ def _bounded(lines: list[str]) -> str:
 class Asking:
     """The present prompt of one execution; the same as long as the same question stands and is not answered.
 
-    `key` keys the fingerprints; `answered` is the id of the prompt that was answered last.
+    `key` keys the fingerprints, which overlook the `names` of the device; `answered` is the id of the prompt that was
+    answered last.
     """
 
-    def __init__(self, key: str, answered: str = "") -> None:
+    def __init__(self, key: str, answered: str = "", names: Collection[str] = ()) -> None:
         self._key = key
+        self._names = names
         self._answered = answered
         self._printed_on = False
         self.is_known = False  # whether there is one: not before the first look
@@ -190,7 +193,7 @@ class Asking:
             return before is not None
         if standing is not None and _still(standing, found, look):
             return False
-        mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key)
+        mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key, names=self._names)
         name = self._name(look.offset, mark)
         self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
         return True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +14,8 @@ MAX_TEXT = 1000
 MAX_ID = 64
 _FINGERPRINT_BYTES = 16
 _MAX_KEY_BYTES = 64
+# In place of a name: what no prompt's text holds.
+_OWN_NAME = "\0"
 
 
 class Kind(StrEnum):
@@ -52,8 +56,18 @@ def mistake(prompt: Prompt) -> str | None:
     return None
 
 
-def fingerprint(text: str, kind: Kind, *, secret: bool, key: str) -> str:
-    """The same for texts that differ in spaces and capitals only; `key` keeps it from being looked up elsewhere."""
+def named(names: Collection[str]) -> re.Pattern[str]:
+    """What finds any of these names in a text, as a word of its own, the longest first."""
+    words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?i)(?<![\w-])(?:{words})(?![\w-])")
+
+
+def fingerprint(text: str, kind: Kind, *, secret: bool, key: str, names: Collection[str] = ()) -> str:
+    """The same for texts that differ in spaces, capitals and the `names` of who asks only; `key` keeps it from being
+    looked up elsewhere.
+    """
+    if names:
+        text = named(names).sub(_OWN_NAME, text)
     normal = f"{kind}\n{secret}\n{' '.join(text.casefold().split())}"
     return hashlib.blake2b(
         normal.encode(), digest_size=_FINGERPRINT_BYTES, key=key.encode()[:_MAX_KEY_BYTES]

@@ -1,8 +1,9 @@
 """The declared answers that would have answered what people answered: rules made from a run's questions.
 
-A rule matches the last line of its question, as it is but for its numbers, which differ from time to time. Where the
-same line was answered differently, its numbers count, and then the devices do. What cannot be said by a rule is left to
-a person: a device that answered the same differently, keys, and texts that are not known.
+A rule matches the last line of its question, as it is but for its numbers, which differ from time to time, and for the
+device's own name where several devices asked so. Where the same line was answered differently, those count, and then
+the devices do. What cannot be said by a rule is left to a person: a device that answered the same differently, keys,
+and texts that are not known.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runlet.model.declared_answers import MAX_RULES, MAX_SENT, MOST_SECRET_USES, MOST_USES, Rule
+from runlet.model.prompt import named
 
 # Of a line so many characters are matched, from its end: below what an expression may have, with every one escaped too.
 _LINE_CHARACTERS = 150
 # A last line with fewer letters says little (`> `, `#?`): it is matched with the lines above it, so many at most.
 _LETTERS, _LINES = 2, 3
-# Numbers of a line that may differ: each is nine ways to match, of which an expression has a bound.
-_MOST_NUMBERS = 4
+# Numbers of a line that may differ, and those beside a device's name: each is nine ways to match and a name is 63, of
+# which an expression has a bound.
+_MOST_NUMBERS, _MOST_BESIDE_NAME = 4, 2
 _NUMBER = "[0-9]{1,9}"
+_NAME = "[A-Za-z0-9_-]{1,63}"
 _BETWEEN = "\\s+"
 # Of the text, not of a line: what stands above is not the question.
 _END = "\\Z"
@@ -50,21 +54,35 @@ def suggest(given: Sequence[Given]) -> list[Suggestion]:
     """The rules for these answers, in the order in which they must stand; as many as a job may have."""
     found: list[Suggestion] = []
     taken: set[str] = set()
-    for like, group in _grouped(given, _pattern).items():
+    devices: defaultdict[str, set[str]] = defaultdict(set)
+    for one in given:
+        devices[_pattern(one, any_device=True)].add(one.device)
+
+    def likeness(one: Given) -> str:
+        # A device may have a word's name: that it means the device is seen where another says its own in that place.
+        anywhere = _pattern(one, any_device=True)
+        return anywhere if len(devices[anywhere]) > 1 else _pattern(one, any_device=False)
+
+    for like, group in _grouped(given, likeness).items():
         rule = _rule(like, group, taken)
         if rule.ask and len(exact := _grouped(group, _exact)) > 1:
             found += (Suggestion(_rule(match, some, taken), len(some)) for match, some in exact.items())
         else:
             found.append(Suggestion(rule, len(group)))
     # What is matched by more lines, or by more of its line, must come before what would match it too.
-    found.sort(key=lambda one: (-one.rule.match.count(_BETWEEN), -len(one.rule.match.replace(_NUMBER, ""))))
+    found.sort(key=_order)
     return found[:MAX_RULES]
 
 
-def _grouped(given: Iterable[Given], key: Callable[[str], str]) -> Mapping[str, list[Given]]:
+def _order(one: Suggestion) -> tuple[int, int]:
+    match = one.rule.match
+    return -match.count(_BETWEEN), -len(match.replace(_NUMBER, "").replace(_NAME, ""))
+
+
+def _grouped(given: Iterable[Given], key: Callable[[Given], str]) -> Mapping[str, list[Given]]:
     groups: defaultdict[str, list[Given]] = defaultdict(list)
     for one in given:
-        groups[key(one.question)].append(one)
+        groups[key(one)].append(one)
     return groups
 
 
@@ -91,15 +109,24 @@ def _is_line(text: str) -> bool:
     return len(text) <= MAX_SENT and not any(ord(character) < 0x20 or ord(character) == 0x7F for character in text)
 
 
-def _pattern(question: str) -> str:
-    """What finds the question again, with other numbers."""
-    lines = _told(question)
-    numbers = sum(len(re.findall("[0-9]+", line)) for line in lines)
-    return _exact(question) if len(lines) > 1 or numbers > _MOST_NUMBERS else _joined(lines, with_numbers=False)
+def _pattern(one: Given, *, any_device: bool) -> str:
+    """What finds the question again, with other numbers, and where another device says its own name."""
+
+    def parts(line: str) -> list[str]:
+        return named([one.device]).split(line) if any_device else [line]
+
+    lines = _told(one.question)
+    if len(lines) != 1:
+        return _exact(one)
+    names = len(parts(lines[0])) - 1
+    numbers = sum(len(re.findall("[0-9]+", part)) for part in parts(lines[0]))
+    if names > 1 or numbers > (_MOST_BESIDE_NAME if names else _MOST_NUMBERS):
+        return _exact(one)
+    return _joined(lines, lambda line: _NAME.join(map(_numbered, parts(line))))
 
 
-def _exact(question: str) -> str:
-    return _joined(_told(question), with_numbers=True)
+def _exact(one: Given) -> str:
+    return _joined(_told(one.question), _escaped)
 
 
 def _told(question: str) -> list[str]:
@@ -111,15 +138,16 @@ def _told(question: str) -> list[str]:
     return lines[-count:]
 
 
-def _joined(lines: Sequence[str], *, with_numbers: bool) -> str:
+def _joined(lines: Sequence[str], written: Callable[[str], str]) -> str:
     if not lines:
         return f"^{_END}"
     length = _LINE_CHARACTERS // len(lines)
-    parts = [_escaped(line.strip()[-length:].strip()) for line in lines]
-    if not with_numbers:
-        parts = [re.sub("[0-9]+", lambda _: _NUMBER, part) for part in parts]
     begin = "^" if len(lines[0]) <= length and not lines[0][0].isspace() else ""
-    return begin + _BETWEEN.join(parts) + _END
+    return begin + _BETWEEN.join(written(line.strip()[-length:].strip()) for line in lines) + _END
+
+
+def _numbered(text: str) -> str:
+    return re.sub("[0-9]+", lambda _: _NUMBER, _escaped(text))
 
 
 def _escaped(text: str) -> str:

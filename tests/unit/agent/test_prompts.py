@@ -160,6 +160,15 @@ def test_a_program_that_draws_again_asks_nothing_new() -> None:
     assert asking.prompt.kind is Kind.INTERACTIVE
 
 
+def test_fingerprints_overlook_a_device_s_own_names() -> None:
+    def of(text: str, *names: str) -> str:
+        return fingerprint(text, Kind.PROMPT, secret=False, key="a", names=names)
+
+    assert of("Reboot pi-1.lan (Kitchen)?", "kitchen", "pi-1", "pi-1.lan") == of("Reboot hall (hall)?", "hall")
+    assert of("Reboot pi-10?", "pi-1") != of("Reboot pi-20?", "pi-2")
+    assert of("Reboot pi-1?", "pi-2") != of("Reboot pi-2?", "pi-2")
+
+
 def test_fingerprints_are_of_the_question_and_the_key() -> None:
     one = fingerprint("Go  on? ", Kind.PROMPT, secret=False, key="a")
     assert one == fingerprint("go on?", Kind.PROMPT, secret=False, key="a")

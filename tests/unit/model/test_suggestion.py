@@ -42,6 +42,22 @@ def test_numbers_count_where_the_answers_differ_by_them() -> None:
     assert rules == [Rule(r"^Wipe disk 1\?\Z", send="n"), Rule(r"^Wipe disk 2\?\Z", send="y")]
 
 
+def test_devices_that_say_their_own_name_ask_the_same() -> None:
+    answers = [
+        *of("Reboot kitchen now?", kitchen="y"),
+        *of("Reboot attic now?", attic="n"),
+        *of("Reboot hall now?", hall="y"),
+    ]
+    (rule,) = rules_of(*answers)
+    assert rule.match == r"^Reboot [A-Za-z0-9_-]{1,63} now\?\Z"
+    assert (rule.send, rule.devices) == ("y", {"attic": "n"})
+
+
+def test_a_word_is_not_a_device_s_name_because_one_device_has_it() -> None:
+    rules = rules_of(*of("Delete the backup?", backup="y"), *of("Delete the database?", other="n"))
+    assert rules == [Rule(r"^Delete the database\?\Z", send="n"), Rule(r"^Delete the backup\?\Z", send="y")]
+
+
 def test_a_device_that_answered_the_same_differently_is_left_to_a_person() -> None:
     answers = [*of("Command (m for help):", a="n"), *of("Command (m for help):", a="w")]
     assert rules_of(*answers) == [Rule(r"^Command \(m for help\):\Z", ask=True)]
@@ -79,7 +95,18 @@ def test_what_is_asked_often_may_be_answered_as_often() -> None:
 
 
 _LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200) | st.sampled_from(
-    ["Go on?", "Disk 1?", "Disk 22?", "#?", "> ", "Password:", "a.b*c(d)[e]{f}|g^h$"]
+    [
+        "Go on?",
+        "Disk 1?",
+        "Disk 22?",
+        "Reboot pi-1?",
+        "Reboot pi-2?",
+        "On pi-3: disk 1 of 2 of pi-1?",
+        "#?",
+        "> ",
+        "Password:",
+        "a.b*c(d)[e]{f}|g^h$",
+    ]
 )
 _QUESTIONS = st.lists(_LINES, max_size=4).map(lambda lines: "\n".join(lines).strip()[-MAX_TEXT:])
 _ANSWERS = st.lists(

@@ -72,7 +72,7 @@ async def test_a_question_outlives_its_agent_and_what_follows_is_newer(fleet: Fl
 
 
 async def test_devices_that_ask_the_same_share_a_fingerprint(fleet: Fleet) -> None:
-    run = fleet.exec(["bash", "-c", "read -p \"Same everywhere, $RUNLET_DEVICE too? \" a"], "pi-1,pi-2")
+    run = fleet.exec(["bash", "-c", 'read -p "Same everywhere, $RUNLET_DEVICE too? " a'], "pi-1,pi-2")
     with fleet.api() as api:
         view = wait_until(
             lambda: (

@@ -64,13 +64,11 @@ async def test_a_program_that_goes_on_takes_a_place_again(fleet: Fleet, device: 
     with fleet.api() as api:
         api.cancel(working[0].id)
         fleet.settled(working[0])
+        # As many as may run at once do still.
+        assert fleet.until(next_in_turn, lambda view: view.state is not State.QUEUED).state is State.DELIVERED
         api.cancel(gone_on.id)
-        ended, after = fleet.settled(gone_on).executions[0], fleet.settled(next_in_turn).executions[0]
-        assert after.state is State.SUCCEEDED
-        # One more than may run at once did still when the first had ended.
-        assert ended.ended_at
-        assert after.ended_at
-        assert after.ended_at > ended.ended_at
+        fleet.settled(gone_on)
+        assert fleet.settled(next_in_turn).state is State.SUCCEEDED
         for run in working[1:]:
             api.cancel(run.id)
             fleet.settled(run)

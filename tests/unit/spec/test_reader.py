@@ -11,8 +11,9 @@ from runlet.errors import InvalidFiles
 from runlet.spec.aliases import MAX_ALIASES
 from runlet.spec.reader import MAX_DEPTH, MAX_FILE_BYTES, MAX_NODES, parse, read
 
-# What a hostile file may cost of the processor. Each takes a third of this at most, so that a busy machine passes.
-MOST_SECONDS = 1.0
+# What a hostile file may cost of the processor: each takes half a second at most on an idle machine, and what runs away
+# takes minutes.
+MOST_SECONDS = 5.0
 
 
 def _refusal(text: str | bytes) -> str:

@@ -16,7 +16,7 @@ import sys
 import warnings  # noqa: F401 - os.execvpe imports it: not after a fork, from files that may be another version's by then
 
 from runlet.holder import wire
-from runlet.holder.holder import hold
+from runlet.holder.starting import hold
 
 # What starts a spawner. FOLDER is there for people who look at a list of processes.
 PROGRAM = "import sys; sys.path.append(sys.argv[1]); from runlet.holder.spawner import main; main(sys.argv[2])"

@@ -428,7 +428,7 @@ def test_a_start_that_cannot_be_written_down_is_none(tmp_path: Path, when: int) 
     marker, name = tmp_path / "starts", f"{uuid.uuid4()}.1"
     (tmp_path / f"{name}.start").write_bytes(start_of("x", "touch", str(marker)).encode())
     ours, theirs = socket.socketpair()
-    program = "import socket, os, sys; from runlet.holder.holder import hold; os.chdir(sys.argv[1]); "
+    program = "import socket, os, sys; from runlet.holder.starting import hold; os.chdir(sys.argv[1]); "
     program += "hold(sys.argv[2], socket.socket(fileno=int(sys.argv[3])))"
     inject = f"inject=fsync:error=EIO:when={when}"
     traced = [sys.executable, "-c", program, str(tmp_path), name, str(theirs.fileno())]

@@ -56,6 +56,7 @@ def test_a_deleted_broker_takes_nothing_with_it(disposable: tuple[PrivateBroker,
     load.verify(SETTLE_SECONDS)
 
 
+@pytest.mark.long
 def test_a_queue_that_never_has_a_leader_again_is_declared_anew(
     disposable: tuple[PrivateBroker, Fleet], tmp_path: Path
 ):

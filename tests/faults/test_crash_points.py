@@ -78,10 +78,13 @@ class Workload:
             return None
 
     def cancel(self) -> bool:
-        """Whether the controller knows by now that it is to be cancelled."""
-        if self._to_cancel is None:
-            return True
+        """Whether the controller knows by now that it is to be cancelled; or does not know of it at all."""
         try:
+            # A controller that died before it answered may have taken it.
+            known = [run.id for run in self.runs() if run.command and run.command[-1] == self._waits]
+            self._to_cancel = next(iter(known), None)
+            if self._to_cancel is None:
+                return True
             with self._fleet.api() as api:
                 api.cancel(self._to_cancel)
         except Conflict:

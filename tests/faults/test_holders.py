@@ -14,13 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from runlet.controller.streams import ACKNOWLEDGE_BYTES
 from runlet.holder.records import Started
 from runlet.model.execution import State
 from runlet.model.job import Job
 from runlet.model.target import Target
 from runlet.protocol.frames import Notice
 from runlet.protocol.views import RunView
+from tests.brokers import PrivateBroker
 from tests.harness import Fleet, Typist, apply, attached, processes_marked, wait_until
+from tests.proxy import Way, Wire
 
 # Each kill costs the start of an agent. What an agent loses at any byte is tested a hundred times as often without one,
 # in tests/integration/test_holder.py.
@@ -127,6 +130,46 @@ def test_output_is_stored_once_whenever_the_agent_is_killed(fleet: Fleet, device
     transcript = fleet.transcript(run, device)
     assert len(transcript) == execution.output_length > KILLS * 20_000
     assert hashlib.sha256(transcript).hexdigest() == digest.read_text()
+
+
+async def test_what_is_not_stored_yet_outlives_the_agent(
+    fleet: Fleet, broker: PrivateBroker, device: str, tmp_path: Path
+):
+    """It hears that the first part is stored when it has the second too, which never leaves it."""
+    wire = Wire(broker)
+    far = Fleet(tmp_path, wire, [device])
+    far.start_agent(device)
+    first, second, third, typed = (tmp_path / name for name in ("first", "second", "third", "typed"))
+    large = 2 * ACKNOWLEDGE_BYTES  # that much is acknowledged at once
+    script = f"""
+        wait_for() {{ until [ -e "$1" ]; do sleep 0.05; done; }}
+        wait_for {first}; printf %0{large}d 0; echo first
+        wait_for {second}; echo second
+        read -r line; touch {typed}
+        wait_for {third}
+    """
+    try:
+        run = fleet.sh(script, on=device)
+        fleet.until(run, lambda view: view.state is State.RUNNING)
+        async with attached(fleet, run) as attachment:
+            console = Typist(attachment)
+            wire.delay = 1.0
+            first.touch()
+            await console.until_seen(b"first")
+            wire.blackhole(Way.UP)
+            second.touch()
+            await console.type(b"go on\r", run.executions[0])  # behind the word that the first is stored
+            await asyncio.to_thread(wait_until, typed.exists, "what is typed to arrive")
+            await asyncio.to_thread(kill_agent, far, device)
+            wire.delay = 0.0
+            wire.mend()
+            await asyncio.to_thread(far.start_agent, device)
+            third.touch()
+            await console.rest()
+        assert fleet.transcript(run, device) == large * b"0" + b"first\r\nsecond\r\ngo on\r\n"
+    finally:
+        far.agents[device].stop()
+        wire.close()
 
 
 def test_programs_start_once_whenever_the_agent_is_killed(fleet: Fleet, device: str, tmp_path: Path):

@@ -79,18 +79,31 @@ def chosen(api: Api, known: Iterable[Group], where: str | None) -> list[Group]:
 
 
 def names(group: Group, most: int) -> str:
-    """The devices of a group in order of name, not all when they are more than `most`."""
-    devices = sorted(plain(one.view.device) for one in group.questions)
+    """The devices of a group in order of name, each once, not all when they are more than `most`."""
+    devices = sorted(_devices(group))
     return ", ".join(devices[:most]) + (", ..." if len(devices) > most else "")
+
+
+def count(group: Group) -> str:
+    """How many ask, with the noun."""
+    return f"{_number(group)} {'device' if len(_devices(group)) == 1 else 'devices'}"
+
+
+def _number(group: Group) -> str:
+    """How many devices ask, and how many programs when several of one device do, in several runs."""
+    programs, devices = len(group.questions), len(_devices(group))
+    return str(devices) if programs == devices else f"{programs} programs on {devices}"
+
+
+def _devices(group: Group) -> set[str]:
+    return {plain(one.view.device) for one in group.questions}
 
 
 def print_question(group: Group, now: datetime) -> None:
     """A group's text, and who asks it."""
     for line in group.first.prompt.text.splitlines() or [""]:
         print(f"  {plain(line)}")
-    count = len(group.questions)
-    about = f"{count} devices" if count > 1 else "1 device"
-    print(f"{about}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
+    print(f"{count(group)}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
 
 
 def _marks(group: Group) -> str:
@@ -109,7 +122,7 @@ def _listed(found: Sequence[Group], now: datetime) -> list[Sequence[str]]:
     for group in found:
         prompt = group.first.prompt
         mark = " (secret)" if prompt.secret else " (full screen)" if prompt.kind is Kind.INTERACTIVE else ""
-        devices = f"{len(group.questions)}: {names(group, MOST_NAMED)}"
+        devices = f"{_number(group)}: {names(group, MOST_NAMED)}"
         rows.append((group.id, render.age(group.asked_at, now), devices, plain(group.title) + mark))
     return rows
 

@@ -10,6 +10,7 @@ import pytest
 from runlet import sealing
 from runlet.cli import inbox
 from runlet.cli.inbox import LEAST_ID_CHARACTERS
+from runlet.cli.prompts import count, names
 from runlet.errors import Conflict, UnknownName
 from runlet.model.prompt import Kind, Prompt
 from runlet.protocol.views import Presence, PromptView
@@ -34,6 +35,21 @@ def test_what_is_the_same_is_one_group_by_its_oldest() -> None:
         ("Two?", ["b"]),
     ]
     assert found[0].asked_at == NOON - timedelta(seconds=9)
+
+
+def test_a_device_that_asks_in_several_runs_is_one_device() -> None:
+    again = replace(view("a"), run=2, execution=str(uuid.uuid4()))
+    (alone,) = inbox.groups([view("a"), again])
+    assert (count(alone), names(alone, 5)) == ("2 programs on 1 device", "a")
+    (several,) = inbox.groups([view("b"), view("a"), again])
+    assert (count(several), names(several, 5)) == ("3 programs on 2 devices", "a, b")
+    (usual,) = inbox.groups([view("b"), view("a")])
+    assert (count(usual), names(usual, 5)) == ("2 devices", "a, b")
+
+
+def test_what_is_not_found_is_told_as_it_was_typed() -> None:
+    with pytest.raises(UnknownName, match="'None'"):
+        inbox.named([], "None")
 
 
 def test_a_secret_is_never_in_a_group_with_what_is_none_whatever_its_device_tells() -> None:

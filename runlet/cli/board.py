@@ -61,7 +61,8 @@ def key_of(item: Item) -> str:
 
 
 class Board:
-    """`words` are the last thing said to the operator; `page` how many items a screen holds, which drawing tells."""
+    """`words` are the last thing said to the operator; `page` how many items a screen holds, which drawing tells;
+    `below` how many follow those on the screen."""
 
     def __init__(self, roster: Roster, *, read_only: bool) -> None:
         self.roster = roster
@@ -74,6 +75,7 @@ class Board:
         self.settled = False  # every device has ended
         self.top = 0
         self.page = 1
+        self.below = 0
         self._key = ""
         self._index = 0
         self._answering: tuple[Asked, dict[str, str]] | None = None
@@ -101,6 +103,7 @@ class Board:
         cursor = self.cursor(items)
         self.top = min(self.top, cursor, max(0, len(items) - self.page))
         self.top = max(self.top, cursor - self.page + 1)
+        self.below = max(0, len(items) - self.top - self.page)
         return self.top
 
     def press(self, key: str) -> Action | None:

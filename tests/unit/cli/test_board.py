@@ -248,7 +248,9 @@ def test_two_hundred_devices_in_a_small_terminal() -> None:
     assert lines[0].startswith("run 12 of upgrade: 200 need an answer")
     assert lines[1].startswith("  ? Do you want to continue? [Y/n]  200 devices")
     assert "pi-000" in lines[2]
+    assert lines[-2].strip() == "180 more below"
     press(board, pressed.END)
+    assert shown(board)[-2].strip() == ""
     assert any("pi-199" in line for line in shown(board))
     for _ in range(9):
         press(board, pressed.PAGE_UP)

@@ -114,6 +114,9 @@ def _data(group: Group, text: str | None, pressed: bytes, secret_file: Path | No
             "the question asks for a secret, which everybody on this machine could read among the arguments",
             "leave out the text: it is asked for, or read from --secret-file or stdin",
         )
+    if text is not None and ("\n" in text or "\r" in text):
+        # What stands behind the first line would answer whatever is asked next, of which nobody has seen anything.
+        raise InvalidInput("the text has several lines, and an answer is one", "to type more: runlet attach RUN < FILE")
     if secret_file is not None and str(secret_file) != STDIN:
         line = _first_line(secret_file)
     elif secret_file is not None or (text is None and not pressed):

@@ -16,7 +16,7 @@ from runlet.cli.completing import open_questions, patterns, run_numbers
 from runlet.cli.inbox import Group, Question
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
-from runlet.cli.prompts import chosen, names, print_question
+from runlet.cli.prompts import chosen, count, names, print_question
 from runlet.cli.provenance import operator
 from runlet.cli.render import print_json
 from runlet.cli.terminal import is_interactive
@@ -114,6 +114,9 @@ def _data(group: Group, text: str | None, pressed: bytes, secret_file: Path | No
             "the question asks for a secret, which everybody on this machine could read among the arguments",
             "leave out the text: it is asked for, or read from --secret-file or stdin",
         )
+    if text is not None and ("\n" in text or "\r" in text):
+        # What stands behind the first line would answer whatever is asked next, of which nobody has seen anything.
+        raise InvalidInput("the text has several lines, and an answer is one", "to type more: runlet attach RUN < FILE")
     if secret_file is not None and str(secret_file) != STDIN:
         line = _first_line(secret_file)
     elif secret_file is not None or (text is None and not pressed):
@@ -184,20 +187,22 @@ def _ask(api: Api, group: Group, by: str) -> list[AnswerView]:
         run, device = group.first.run, plain(group.first.device)
         click.echo(f"it waits for keys: runlet attach {run} --device {device}, or runlet answer {group.id} --key KEY")
         return []
-    count = len(group.questions)
-    if count > 1:
-        choice = _choice(f"answer for all {count} devices, or [e]ach? [A/e/s(kip)/q(uit)]", "aesq")
+    if len(group.questions) > 1:
+        choice = _choice(f"answer for all {count(group)}, or [e]ach? [A/e/s(kip)/q(uit)]", "aesq")
         if choice == "q":
             raise _Quit
         if choice == "s":
             return []
         if choice == "e":
-            return [result for one in group.questions for result in _ask_one(api, one, by)]
+            return [result for one in group.questions for result in _ask_one(api, group, one, by)]
     return _typed(api, group.questions, "answer", by)
 
 
-def _ask_one(api: Api, question: Question, by: str) -> list[AnswerView]:
-    return _typed(api, (question,), plain(question.view.device), by)
+def _ask_one(api: Api, group: Group, question: Question, by: str) -> list[AnswerView]:
+    device = question.view.device
+    is_one_of_several = sum(one.view.device == device for one in group.questions) > 1
+    label = f"{device}, run {question.view.run}" if is_one_of_several else device
+    return _typed(api, (question,), plain(label), by)
 
 
 def _typed(api: Api, questions: tuple[Question, ...], label: str, by: str) -> list[AnswerView]:

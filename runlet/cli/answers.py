@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runlet.cli.inert import escaped, plain
+from runlet.cli import keyboard
+from runlet.cli.inert import plain
 from runlet.cli.render import print_rows
 from runlet.model.answer import Origin, Result
 from runlet.protocol.messages import CONTROL_TTL_SECONDS
@@ -24,7 +25,7 @@ def print_answers_of_runs(answers: Sequence[AnswerView]) -> None:
 
 
 def _row(one: AnswerView) -> tuple[str, ...]:
-    text = "(secret)" if one.secret else "(not kept)" if one.text is None else escaped(one.text) or "(Enter)"
+    text = "(secret)" if one.secret else "(not kept)" if one.text is None else keyboard.told(one.text) or "(Enter)"
     question = (one.question.splitlines() or [""])[-1].strip()
     given = one.given_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return given, one.device or "", _who(one.by, one.origin), text, outcome_words(one), question
@@ -51,6 +52,6 @@ def _who(by: str | None, origin: Origin | None) -> str:
         case Origin.DECLARED:
             return "the job's answer"
         case Origin.DEFAULT:
-            return "the job's default"
+            return "the job's timeout"
         case _:
             return plain(by or "somebody")

@@ -61,7 +61,8 @@ def key_of(item: Item) -> str:
 
 
 class Board:
-    """`words` are the last thing said to the operator; `page` how many items a screen holds, which drawing tells."""
+    """`words` are the last thing said to the operator; `page` how many items a screen holds, which drawing tells;
+    `below` how many follow those on the screen."""
 
     def __init__(self, roster: Roster, *, read_only: bool) -> None:
         self.roster = roster
@@ -74,6 +75,7 @@ class Board:
         self.settled = False  # every device has ended
         self.top = 0
         self.page = 1
+        self.below = 0
         self._key = ""
         self._index = 0
         self._answering: tuple[Asked, dict[str, str]] | None = None
@@ -101,6 +103,7 @@ class Board:
         cursor = self.cursor(items)
         self.top = min(self.top, cursor, max(0, len(items) - self.page))
         self.top = max(self.top, cursor - self.page + 1)
+        self.below = max(0, len(items) - self.top - self.page)
         return self.top
 
     def press(self, key: str) -> Action | None:
@@ -164,13 +167,15 @@ class Board:
         return None
 
     def _begin_answer(self, selected: Item, items: list[Item]) -> Zoom | None:
-        """For a question: all that ask it, those marked if any are; for a device: itself, or those marked with it."""
+        """For what is marked, wherever the cursor is; without marks, for all that ask a question, or for a device."""
         questions = [item for item in items if isinstance(item, Asked)]
         asked = selected if isinstance(selected, Asked) else _asked_by(questions, selected.execution)
+        if self.marked:
+            asked = self._asked_by_marked(asked, questions)
         if self.read_only:
             self.words = "read-only: nothing is answered from here"
         elif asked is None:
-            self.words = "it asks nothing"
+            self.words = self.words or "it asks nothing"
         elif not asked.takes_text:
             return Zoom(selected.execution if isinstance(selected, Row) else asked.executions[0])
         else:
@@ -179,12 +184,22 @@ class Board:
             self.typed, self.mode = "", Mode.ANSWER
         return None
 
+    def _asked_by_marked(self, selected: Asked | None, questions: list[Asked]) -> Asked | None:
+        """The question that those marked ask: never one that none of them asks, as Space moves the cursor on."""
+        asked = [one for one in questions if not self.marked.isdisjoint(one.executions)]
+        if selected in asked:
+            return selected
+        if len(asked) == 1:
+            return asked[0]
+        self.words = "those marked ask different questions: select one" if asked else "none marked asks; Esc unmarks"
+        return None
+
     def _chosen(self, asked: Asked, selected: Item) -> dict[str, str]:
-        marked = [one for one in asked.executions if one in self.marked]
-        if isinstance(selected, Row) and selected.execution not in marked:
-            marked = [selected.execution]
+        chosen = [one for one in asked.executions if one in self.marked]
+        if not chosen:
+            chosen = [selected.execution] if isinstance(selected, Row) else list(asked.executions)
         picture = self.roster.picture
-        prompts = {one: picture[one].prompt for one in marked or asked.executions}
+        prompts = {one: picture[one].prompt for one in chosen}
         return {execution: prompt.id for execution, prompt in prompts.items() if prompt is not None}
 
     def _press_in_search(self, key: str) -> None:

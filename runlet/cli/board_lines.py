@@ -39,8 +39,8 @@ _HELP = (
     "Up, Down, PgUp, PgDn, Home, End   move; also k, j, g, G",
     "Enter      on a device: show its terminal (Ctrl-] m comes back here)",
     "           on a question: answer it for all that ask it",
-    "a          answer: on a question for all that ask it, or for those that",
-    "           are marked; on a device for that one",
+    "a          answer: for those that are marked; without marks, on a",
+    "           question for all that ask it, on a device for that one",
     "Space      mark a device, or all that ask a question",
     "n          the next question",
     "/          only devices whose name, state or line holds a text",
@@ -65,8 +65,8 @@ def draw(board: Board, columns: int, rows: int, now: datetime, *, colours: bool)
     room = max(0, columns - 1)
     board.page = max(1, rows - OTHER_LINES)
     title, keys = _title(board, room, now), _keys(board, room)
-    words, cursor = _words(board, room)
     body = [keep_start(line, room) for line in _HELP] if board.mode is Mode.HELP else _list(board, room, now)
+    words, cursor = _words(board, room)  # after the list, which knows how many are below it
     body = [*body[: board.page], *[""] * (board.page - len(body))]
     lines = [title, *body, words, keys][:rows] if rows >= OTHER_LINES else [*body, words][-rows:]
     at = None if cursor is None or rows < OTHER_LINES else (rows - 2, min(cursor, room))
@@ -145,7 +145,7 @@ def _words(board: Board, room: int) -> tuple[str, int | None]:
         return keep_start(f"only what holds {board.pattern!r}; Esc shows all devices", room), None
     if board.marked:
         return keep_start(f"{len(board.marked)} marked; a answers those that ask, Esc unmarks them", room), None
-    return "", None
+    return (keep_start(f"{board.below} more below", room) if board.below else ""), None
 
 
 def _entry(label: str, text: str, room: int) -> tuple[str, int]:

@@ -92,9 +92,9 @@ def named(known: Sequence[Group], word: str) -> Group:
 
     Raises UnknownName, and Conflict when it is too short for an id.
     """
-    word = word.lower()
-    found = [group for group in known if _group_digest(group.first).startswith(word)]
-    found += [Group(one.id, (one,)) for group in known for one in group.questions if _digest(one.view).startswith(word)]
+    mark = word.lower()
+    found = [group for group in known if _group_digest(group.first).startswith(mark)]
+    found += [Group(one.id, (one,)) for group in known for one in group.questions if _digest(one.view).startswith(mark)]
     if not found:
         raise UnknownName(f"no open question is called {word!r}", "it may be answered; see them with: runlet prompts")
     if len(found) > 1 or len(word) < LEAST_ID_CHARACTERS:

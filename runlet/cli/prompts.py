@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
@@ -16,7 +17,7 @@ from runlet.cli.inbox import Group, Question
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.client.api import Api
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, Unavailable
 from runlet.model.prompt import Kind
 from runlet.model.run import RunId
 from runlet.protocol.views import Presence
@@ -79,18 +80,31 @@ def chosen(api: Api, known: Iterable[Group], where: str | None) -> list[Group]:
 
 
 def names(group: Group, most: int) -> str:
-    """The devices of a group in order of name, not all when they are more than `most`."""
-    devices = sorted(plain(one.view.device) for one in group.questions)
+    """The devices of a group in order of name, each once, not all when they are more than `most`."""
+    devices = sorted(_devices(group))
     return ", ".join(devices[:most]) + (", ..." if len(devices) > most else "")
+
+
+def count(group: Group) -> str:
+    """How many ask, with the noun."""
+    return f"{_number(group)} {'device' if len(_devices(group)) == 1 else 'devices'}"
+
+
+def _number(group: Group) -> str:
+    """How many devices ask, and how many programs when several of one device do, in several runs."""
+    programs, devices = len(group.questions), len(_devices(group))
+    return str(devices) if programs == devices else f"{programs} programs on {devices}"
+
+
+def _devices(group: Group) -> set[str]:
+    return {plain(one.view.device) for one in group.questions}
 
 
 def print_question(group: Group, now: datetime) -> None:
     """A group's text, and who asks it."""
     for line in group.first.prompt.text.splitlines() or [""]:
         print(f"  {plain(line)}")
-    count = len(group.questions)
-    about = f"{count} devices" if count > 1 else "1 device"
-    print(f"{about}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
+    print(f"{count(group)}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
 
 
 def _marks(group: Group) -> str:
@@ -109,7 +123,7 @@ def _listed(found: Sequence[Group], now: datetime) -> list[Sequence[str]]:
     for group in found:
         prompt = group.first.prompt
         mark = " (secret)" if prompt.secret else " (full screen)" if prompt.kind is Kind.INTERACTIVE else ""
-        devices = f"{len(group.questions)}: {names(group, MOST_NAMED)}"
+        devices = f"{_number(group)}: {names(group, MOST_NAMED)}"
         rows.append((group.id, render.age(group.asked_at, now), devices, plain(group.title) + mark))
     return rows
 
@@ -129,28 +143,55 @@ def _single(group: Group, now: datetime) -> list[Sequence[str]]:
 
 
 def _watch(api: Api, question: str | None, where: str | None, run: RunId | None, output: Output) -> None:
-    looks = _looks(api, question, where, run)
+    from runlet.cli.follow import PATIENCE_SECONDS
+
+    look = partial(_looks, api, question, where, run)
     if output is Output.TABLE and os.isatty(1):
-        _draw(looks)
+        _draw(partial(look, None))
     else:
-        _tell_changes(looks, output)
+        _tell_changes(look(PATIENCE_SECONDS, partial(click.echo, err=True)), output)
 
 
-def _looks(api: Api, question: str | None, where: str | None, run: RunId | None) -> Iterator[list[Group]]:
-    """What is open, again and again. A group that is named is one as long as it is watched."""
+def _looks(
+    api: Api,
+    question: str | None,
+    where: str | None,
+    run: RunId | None,
+    patience: float | None,
+    tell: Callable[[str], None],
+) -> Iterator[list[Group]]:
+    """What is open, again and again. A group that is named is one as long as it is watched.
+
+    As consoles do, it outlives a controller that is away: for `patience` seconds, or None for as long as it takes.
+    """
     mark = None if question is None else inbox.named(inbox.groups(api.prompts(run)), question).first.prompt.fingerprint
+    seen: float | None = None  # when the controller last answered; one that never did is not waited for
+    is_away = False
     while True:
-        known = inbox.groups(api.prompts(run))
-        yield chosen(api, [one for one in known if mark in (None, one.first.prompt.fingerprint)], where)
+        try:
+            known = inbox.groups(api.prompts(run))
+            found = chosen(api, [one for one in known if mark in (None, one.first.prompt.fingerprint)], where)
+        except Unavailable as error:
+            if seen is None or (patience is not None and time.monotonic() - seen > patience):
+                raise
+            if not is_away:
+                tell(f"{error}; trying again")
+            is_away = True
+        else:
+            if is_away:
+                tell("the controller is back")
+            seen, is_away = time.monotonic(), False
+            yield found
         time.sleep(WATCH_SECONDS)
 
 
-def _draw(looks: Iterator[list[Group]]) -> None:
+def _draw(look: Callable[[Callable[[str], None]], Iterator[list[Group]]]) -> None:
     from rich.live import Live
     from rich.text import Text
 
     with Live(auto_refresh=False, screen=False, transient=False) as live:
-        for found in looks:
+        # What is told stands above the table, which stderr would write into.
+        for found in look(lambda words: live.console.print(Text(words))):
             rows = _listed(found, datetime.now(UTC))
             table = render.table_of(_LISTED, rows) if rows else Text("nothing is asked")
             live.update(table, refresh=True)

@@ -168,13 +168,10 @@ def _questions(asked: Sequence[tuple[str, Prompt]]) -> dict[str, Any]:
 def _ended(session: Session, run: int) -> dict[str, Any]:
     """The executions that did not succeed, the first of them."""
     table = executions.TABLE
-    query = select(table.c.device, table.c.state, table.c.detail).where(
-        table.c.run == run, table.c.state != State.SUCCEEDED
-    )
+    columns = [table.c[name] for name in ("device", "state", "exit_code", "signal", "detail")]
+    query = select(*columns).where(table.c.run == run, table.c.state != State.SUCCEEDED)
     rows = session.execute(query.order_by(table.c.device).limit(MOST_DEVICES))
-    return {
-        "executions": [{"device": device, "state": state.value, "detail": detail} for device, state, detail in rows]
-    }
+    return {"executions": [{**row, "state": row["state"].value} for row in rows.mappings()]}
 
 
 def _write(

@@ -81,11 +81,13 @@ class Rolling:
         self.now += timedelta(**time)
         self._take(await self.ask(lambda session: releases.look(session, self.now)))
 
-    async def happen(self, run: int, device: str, *events: Event, settle: bool = True) -> None:
+    async def happen(
+        self, run: int, device: str, *events: Event, settle: bool = True, exit_code: int | None = None
+    ) -> None:
         """A device reports, and if its program ended the last of its output is stored."""
         view = await self.on(run, device)
         reports = [
-            (device, Report(view.id, view.attempt, view.version + more, event, at=0.0))
+            (device, Report(view.id, view.attempt, view.version + more, event, at=0.0, exit_code=exit_code))
             for more, event in enumerate(events, 1)
         ]
         await self.report(*reports)

@@ -91,12 +91,14 @@ async def test_an_end_is_told_once_by_its_state(rolling: Rolling) -> None:
     run = await rolling.launch(replace(job("ends"), notify=(ENDS, ASKS)))
     await rolling.happen(run, "pi-1", Event.START, Event.SUCCEED)
     assert await claimed(rolling) == []
-    await rolling.happen(run, "pi-2", Event.START, Event.FAIL)
+    await rolling.happen(run, "pi-2", Event.START, Event.FAIL, exit_code=100)
     (one,) = await claimed(rolling)
     assert one.notify == ENDS
     assert one.payload["event"] == "failed"
     assert one.payload["counts"] == {"succeeded": 1, "failed": 1}
-    assert one.payload["executions"] == [{"device": "pi-2", "state": "failed", "detail": ""}]
+    assert one.payload["executions"] == [
+        {"device": "pi-2", "state": "failed", "exit_code": 100, "signal": None, "detail": ""}
+    ]
     assert one.payload["id"] == one.key
 
 

@@ -136,6 +136,27 @@ def test_answering_with_marks_answers_those() -> None:
     assert not board.marked, "marks are for one answer"
 
 
+def test_marks_are_answered_wherever_space_moved_the_cursor() -> None:
+    board = board_of(*(asking(f"pi-{number}", CONTINUE) for number in range(5)))
+    press(board, pressed.DOWN, " ", " ")
+    assert press(board, "a", "y", pressed.ENTER) == Answer({"id of pi-0": "p1", "id of pi-1": "p1"}, "y")
+    board = mixed()
+    press(board, " ")
+    assert press(board, "a", "y", pressed.ENTER) == Answer({"id of pi-5": "p1"}, "y"), "not the question it moved to"
+
+
+def test_what_none_of_those_marked_asks_is_not_answered() -> None:
+    board = board_of(asking("pi-1", CONTINUE), asking("pi-2", CONFIG, seconds=1), execution("pi-3", State.RUNNING))
+    press(board, pressed.END, " ", pressed.HOME)
+    assert press(board, "a", "y", pressed.ENTER) is None
+    press(board, pressed.HOME, "a")
+    assert "none marked asks" in shown(board)[-2]
+    press(board, pressed.ESCAPE, " ", " ", pressed.END, "a")
+    assert "different questions" in shown(board)[-2]
+    press(board, pressed.HOME)
+    assert press(board, "a", "y", pressed.ENTER) == Answer({"id of pi-1": "p1"}, "y")
+
+
 def test_what_is_answered_is_what_was_shown_however_the_list_moves_meanwhile() -> None:
     board = mixed()
     press(board, pressed.DOWN, "a")
@@ -227,7 +248,9 @@ def test_two_hundred_devices_in_a_small_terminal() -> None:
     assert lines[0].startswith("run 12 of upgrade: 200 need an answer")
     assert lines[1].startswith("  ? Do you want to continue? [Y/n]  200 devices")
     assert "pi-000" in lines[2]
+    assert lines[-2].strip() == "180 more below"
     press(board, pressed.END)
+    assert shown(board)[-2].strip() == ""
     assert any("pi-199" in line for line in shown(board))
     for _ in range(9):
         press(board, pressed.PAGE_UP)

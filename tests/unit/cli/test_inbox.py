@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runlet import sealing
-from runlet.cli import inbox
+from runlet.cli import answering, inbox
 from runlet.cli.inbox import LEAST_ID_CHARACTERS
-from runlet.errors import Conflict, UnknownName
+from runlet.cli.prompts import count, names
+from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.prompt import Kind, Prompt
 from runlet.protocol.views import Presence, PromptView
 
@@ -34,6 +35,29 @@ def test_what_is_the_same_is_one_group_by_its_oldest() -> None:
         ("Two?", ["b"]),
     ]
     assert found[0].asked_at == NOON - timedelta(seconds=9)
+
+
+def test_a_device_that_asks_in_several_runs_is_one_device() -> None:
+    again = replace(view("a"), run=2, execution=str(uuid.uuid4()))
+    (alone,) = inbox.groups([view("a"), again])
+    assert (count(alone), names(alone, 5)) == ("2 programs on 1 device", "a")
+    (several,) = inbox.groups([view("b"), view("a"), again])
+    assert (count(several), names(several, 5)) == ("3 programs on 2 devices", "a, b")
+    (usual,) = inbox.groups([view("b"), view("a")])
+    assert (count(usual), names(usual, 5)) == ("2 devices", "a, b")
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "y\n", "y\r"])
+def test_an_answer_of_several_lines_would_answer_what_is_asked_next(text: str) -> None:
+    (group,) = inbox.groups([view("a")])
+    with pytest.raises(InvalidInput, match="several lines"):
+        answering._data(group, text, b"", None)
+    assert answering._data(group, "one", b"", None) == b"one\r"
+
+
+def test_what_is_not_found_is_told_as_it_was_typed() -> None:
+    with pytest.raises(UnknownName, match="'None'"):
+        inbox.named([], "None")
 
 
 def test_a_secret_is_never_in_a_group_with_what_is_none_whatever_its_device_tells() -> None:

@@ -53,7 +53,9 @@ _STRONG = re.compile(
 )
 _WEAK = re.compile(r"[:>#$%?\])]\s*$")
 _COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
-_SECRET = re.compile(r"(?i)\b(password|passphrase|passcode|pin|otp|secret|token|code)\b")
+_HIDDEN_WORDS = r"\b(password|passwort|passphrase|passcode|pin|otp|secret|token|code)\b"
+_SECRET = re.compile(f"(?i){_HIDDEN_WORDS}")
+_SECRET_ASKED = re.compile(rf"(?i){_HIDDEN_WORDS}[^:?]{{0,80}}:\s*(\([^()]{{1,60}}\)\s*)?$")
 # The last line may say as little as "> ": the question stands above it.
 _WORD = re.compile(r"[^\W\d_]{2}")
 _OPTION = re.compile(r"^\s*([>*\u276f\u203a\u2022\u25c9-\u25ef-]|[(\[]?[\w*x ]{0,3}[)\].:])\s*\S")
@@ -78,9 +80,12 @@ def judge(look: Look) -> Waiting | None:
     screen = Screen(look.columns, look.rows)
     screen.feed(look.recent if look.own_screen or not look.lines else look.recent[-_PLAIN_BYTES:])
     if not look.lines and (look.own_screen or _draws(screen, look.activity)):
+        if look.activity == waiting.BUSY:
+            return None  # it shows how far it is: a gauge
         return Waiting(Kind.INTERACTIVE, _screenful(screen), secret=False, confidence=_SCREEN)
     line = screen.before_cursor[-_LINE_CHARACTERS:]
-    secret = look.lines and not look.echo
+    # Where a program reads key by key, it may show stars or the text itself: only the question tells.
+    secret = not look.echo and (look.lines or bool(_SECRET_ASKED.search(line)))
     sure = _confidence(look, line, secret=secret)
     if sure < LEAST_CONFIDENCE:
         return None
@@ -103,9 +108,11 @@ def _confidence(look: Look, line: str, *, secret: bool) -> float:
         case waiting.LIMITED:
             # It asks with a limit, or it works and looks at its keys between.
             return _LIMITED if unterminated and (strong or _WEAK.search(line) or look.lines) else 0.0
+        case waiting.NAPPING:
+            return 0.0
         case waiting.BUSY:
             # Somebody else may read for it: gpg's agent does.
-            return _SECRET_SEEN if secret and unterminated and _SECRET.search(line) else 0.0
+            return _SECRET_SEEN if secret and look.lines and unterminated and _SECRET.search(line) else 0.0
         case waiting.SHARED:
             if secret and unterminated:
                 return _SECRET_SEEN
@@ -214,8 +221,8 @@ class Asking:
 
 
 def _draws_again(look: Look) -> bool:
-    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop."""
-    return look.own_screen and not look.lines and look.activity == waiting.LIMITED
+    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop, between or at work."""
+    return look.own_screen and not look.lines and look.activity in (waiting.LIMITED, waiting.NAPPING, waiting.BUSY)
 
 
 def _still(before: Prompt, found: Waiting, look: Look) -> bool:

@@ -14,6 +14,7 @@ import os
 import stat
 import struct
 import termios
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ HIDDEN = 1  # one may not be looked at
 SHARED = 2  # one waits for the terminal, or for something else: whichever comes first
 LIMITED = 3  # one waits for the terminal, and goes on by itself after a while
 READING = 4  # one waits for the terminal alone
+# What is only told of those that nobody else on the terminal says more of, and that take keys one by one.
+NAPPING = 5  # one lets time pass, and may look for keys between: as a program does that draws what goes on
 
 # A program is not looked at beyond so many processes, a process beyond so many threads, a wait beyond so many files.
 MOST_PROCESSES = 256
@@ -32,16 +35,28 @@ MOST_THREADS = 64
 MOST_FILES = 1024
 
 # The numbers of the calls in which a process may wait for a terminal, by machine.
-_GENERIC = {"read": (63, 65), "poll": (73,), "select": (72,), "epoll": (22, 441)}
-_ARM = {"read": (3, 145), "poll": (168, 336, 414), "select": (142, 335, 413), "epoll": (252, 346, 441)}
+_GENERIC = {"read": (63, 65), "poll": (73,), "select": (72,), "epoll": (22, 441), "sleep": (101, 115)}
+_ARM = {
+    "read": (3, 145),
+    "poll": (168, 336, 414),
+    "select": (142, 335, 413),
+    "epoll": (252, 346, 441),
+    "sleep": (162, 265, 407),
+}
 _CALLS = {
-    "x86_64": {"read": (0, 19), "poll": (7, 271), "select": (23, 270), "epoll": (232, 281, 441)},
+    "x86_64": {"read": (0, 19), "poll": (7, 271), "select": (23, 270), "epoll": (232, 281, 441), "sleep": (35, 230)},
     "aarch64": _GENERIC,
     "riscv64": _GENERIC,
     "armv6l": _ARM,
     "armv7l": _ARM,
     "armv8l": _ARM,
-    "i686": {"read": (3, 145), "poll": (168, 309, 414), "select": (142, 308, 413), "epoll": (256, 319, 441)},
+    "i686": {
+        "read": (3, 145),
+        "poll": (168, 309, 414),
+        "select": (142, 308, 413),
+        "epoll": (256, 319, 441),
+        "sleep": (162, 267, 407),
+    },
 }
 # A kernel of 64 bits below programs of 32, as on many a Raspberry Pi.
 _NARROW = {"aarch64": "armv7l", "x86_64": "i686"}
@@ -80,12 +95,10 @@ class _Process:
 
     __slots__ = ("is_foreground", "pid", "terminal")
 
-    def __init__(self, pid: int, fields: list[bytes], inherited: int) -> None:
-        # The fields of its stat behind the name: state, parent, group, session, terminal, the terminal's foreground.
+    def __init__(self, pid: int, terminal: int, *, is_foreground: bool) -> None:
         self.pid = pid
-        # One that is put into a session of its own, as by `su -c`, has none, and reads the one it was given.
-        self.terminal = int(fields[4]) or inherited
-        self.is_foreground = int(fields[4]) == _NO_TERMINAL or fields[2] == fields[5]
+        self.terminal = terminal
+        self.is_foreground = is_foreground
 
 
 def modes(terminal: int) -> Modes:
@@ -105,14 +118,41 @@ def look(program: int, master: int) -> tuple[int, Modes]:
     if not processes:
         return HIDDEN, found
     own = processes[0].terminal
-    outer = [one for one in processes if one.terminal == own and one.is_foreground]
+    by_terminal: dict[int, list[_Process]] = {own: []}  # the outermost first
+    for one in processes:
+        by_terminal.setdefault(one.terminal, [])
+        if one.is_foreground:
+            by_terminal[one.terminal].append(one)
+    outer = by_terminal.pop(own)
     activity, _, _ = _all_of(outer)
     if activity == SHARED:
-        inner = [one for one in processes if one.terminal != own and one.is_foreground]
-        within, pid, file = _all_of(inner)
+        within, pid, file = _innermost([_all_of(some) for some in by_terminal.values()])
         if within != HIDDEN:
             return within, _modes_of(pid, file) or found
+    if activity == BUSY and not found.lines:
+        activity, _, _ = _all_of([*outer, *_strangers(own, {one.pid for one in processes})])
+        if activity == BUSY and any(map(_naps, outer)):
+            activity = NAPPING
     return activity, found
+
+
+def _innermost(found: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+    """What is done on the terminals within: who passes on to one further within does what is done there."""
+    last = len(found) - 1
+    ends = [one for at, one in enumerate(found) if one[0] != SHARED or at == last]
+    return max(ends, default=(HIDDEN, -1, -1))
+
+
+def _strangers(terminal: int, known: set[int]) -> Iterator[_Process]:
+    """Those that a program has called to its terminal, and did not start: gpg's agent asks for a passphrase there."""
+    path = f"/dev/pts/{os.minor(terminal)}"
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) in known:
+            continue
+        with suppress(OSError):  # of another user, or it ended
+            folder = f"/proc/{name}/fd/"
+            if any(os.readlink(folder + file) == path for file in os.listdir(folder)):
+                yield _Process(int(name), terminal, is_foreground=True)
 
 
 def _all_of(processes: list[_Process]) -> tuple[int, int, int]:
@@ -134,7 +174,11 @@ def _processes(program: int) -> Iterator[_Process]:
         count += 1
         try:
             fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-            process = _Process(pid, fields, terminal)
+            # Behind the name: state, parent, group, session, terminal, the terminal's foreground.
+            own = int(fields[4])
+            # One that is put into a session of its own, as by `su -c`, has none, and reads the one it was given.
+            is_foreground = own == _NO_TERMINAL or fields[2] == fields[5]
+            process = _Process(pid, own or terminal, is_foreground=is_foreground)
             if fields[0] not in (b"Z", b"X"):
                 yield process
             for thread in _threads(pid):
@@ -158,6 +202,21 @@ def _waits(process: _Process) -> tuple[int, int]:
     except OSError:
         return max(found, (HIDDEN, -1))
     return (LIMITED, found[1]) if works and found[0] == READING else found
+
+
+def _naps(process: _Process) -> bool:
+    """Whether it writes to its terminal, and lets time pass just now. A pipe's writer does not: it feeds a gauge."""
+    calls = _CALLS.get(_machine, {})
+    try:
+        if not _is_terminal(process, 1):
+            return False
+        for thread in _threads(process.pid)[:MOST_THREADS]:
+            words = _read(f"/proc/{process.pid}/task/{thread}/syscall").split()
+            if len(words) == 9 and int(words[0]) in calls.get("sleep", ()):
+                return True
+    except OSError:
+        pass
+    return False
 
 
 def _call(process: _Process, words: list[bytes]) -> tuple[int, int]:

@@ -312,6 +312,7 @@ ASKING = [
     draws("top", "top", "load average"),
     draws("htop", "htop", "Load average"),
     draws("watch", "watch date", "Every 2.0s"),
+    draws("dialog --pause", "dialog --pause Rebooting 8 30 60", "Rebooting"),
     draws("tmux", "env -u TMUX tmux -L corpus-$RANDOM -f /dev/null new"),
     # --- prompts of their own ----------------------------------------------------------------------------------------
     asks("bc", "bc"),
@@ -329,6 +330,36 @@ ASKING = [
         "Install?",
         prepare="printf 'all:\\n\\t@printf \"Install? \"; read a\\n' >Makefile",
     ),
+    # --- key by key, without an echo ---------------------------------------------------------------------------------
+    hides("bash read -s -n", "read -s -n 8 -p 'PIN: ' pin", "PIN:"),
+    hides(
+        "node in raw mode",
+        'node -e \'process.stdout.write("Secret: "); process.stdin.setRawMode(true).on("data", () => 0)\'',
+        "Secret:",
+    ),
+    hides(
+        "python tty.setraw",
+        "python3 -c 'import sys, tty; print(end=\"Password: \", flush=True); tty.setraw(0); sys.stdin.read(1)'",
+        "Password:",
+    ),
+    asks("bash read -e beside a word for secrets", "read -e -p 'Reset the password? [y/N] ' a", "Reset the password?"),
+    # --- ways to wait ------------------------------------------------------------------------------------------------
+    asks(
+        "python poll",
+        "python3 -c 'import select; print(end=\"Which? \", flush=True); p = select.poll(); p.register(0, 1); p.poll()'",
+        "Which?",
+    ),
+    asks("node stdin", 'node -e \'process.stdout.write("Data? "); process.stdin.on("data", () => 0)\'', "Data?"),
+    asks("awk getline from /dev/tty", 'awk \'BEGIN { printf "Which? "; getline x <"/dev/tty" }\'', "Which?"),
+    asks("setsid -w", "setsid -w bash -c 'read -p \"Of another session? \" a'", "Of another session?"),
+    asks("question through tee", "bash -c 'read -p \"Written down? \" a' 2>&1 | tee log", "Written down?"),
+    asks(
+        "python beside a thread that works",
+        "python3 -c 'import threading, time\n"
+        'threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); input("Beside it? ")\'',
+        "Beside it?",
+    ),
+    asks("question in Japanese", "printf '続行しますか: '; read a", "続行しますか:"),
 ]
 
 WORKING = [
@@ -439,6 +470,24 @@ WORKING = [
     works("openssl s_client", "openssl s_client -connect 127.0.0.1:$SILENT_PORT"),
     works("tail -f", "echo last line >log; tail -f log"),
     works("tail -f of half a line", "printf 'Enter: ' >log; tail -f log"),
+]
+
+# Whole screens, and terminals within terminals.
+_STEPS = "for i in $(seq 0 2 60); do echo $i; sleep 0.3; done"
+WORKING += [
+    works("whiptail --gauge", f"{_STEPS} | whiptail --gauge Installing 8 50 0"),
+    works("dialog --gauge", f"{_STEPS} | dialog --gauge Installing 8 50 0"),
+    works("sudo script of half a line", "sudo -n script -qc \"printf 'Continue? [y/N] '; sleep 60\" /dev/null"),
+    works("su -P behind a word for secrets", "su -P nobody -s /bin/bash -c \"printf 'Password: '; sleep 60\""),
+    works("raw mode, and sleep", "stty -icanon -echo; printf 'Working on it '; sleep 60"),
+    works(
+        "python epoll of a port and of its keys",
+        'python3 -c \'import select, socket; port = socket.create_server(("127.0.0.1", 0)); print("Serving")\n'
+        "e = select.epoll(); e.register(port, 1); e.register(0, 1); e.poll()'",
+    ),
+    works(
+        "a look at the keys between steps", "for i in $(seq 999); do printf '\\rStep %d' $i; read -t 0.05 -n 1; done"
+    ),
 ]
 
 CASES = [*ASKING, *WORKING]

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runlet.agent.prompts import LEAST_CONFIDENCE, Asking, judge
-from runlet.holder.waiting import BUSY, HIDDEN, LIMITED, READING, SHARED
+from runlet.holder.waiting import BUSY, HIDDEN, LIMITED, NAPPING, READING, SHARED
 from runlet.holder.wire import Look, looked, read_looked
 from runlet.model.prompt import MAX_TEXT, Kind, fingerprint, mistake
 
-ACTIVITIES = (BUSY, HIDDEN, SHARED, LIMITED, READING)
+ACTIVITIES = (BUSY, HIDDEN, SHARED, LIMITED, READING, NAPPING)
 
 
 def look(recent: bytes, activity: int = READING, *, offset: int | None = None, **more: Any) -> Look:
@@ -158,6 +158,29 @@ def test_a_program_that_draws_again_asks_nothing_new() -> None:
     assert not asking.take(look(b"\x1b[?1049h\x1b[HCPU 1%\x1b[HCPU 2%", LIMITED, **draws))
     assert asking.prompt
     assert asking.prompt.kind is Kind.INTERACTIVE
+
+
+def test_a_screen_is_interactive_unless_its_program_works() -> None:
+    gauge = b"\x1b[?1049h\x1b[10;20HInstalling\x1b[12;20H24%\x1b[12;40H"
+    for activity in ACTIVITIES:
+        found = judge(look(gauge, activity, lines=False, echo=False, own_screen=True))
+        assert (found and found.kind) == (None if activity == BUSY else Kind.INTERACTIVE)
+
+
+@pytest.mark.parametrize(
+    "line", ["Password: ", "[sudo] password for pi: ", "Disk passphrase: (press TAB for no echo) "]
+)
+def test_keys_for_a_word_that_is_asked_for_are_secret(line: str) -> None:
+    found = judge(look(line.encode(), READING, lines=False, echo=False))
+    assert found
+    assert found.secret
+
+
+@pytest.mark.parametrize("line", ["Reset the password? [y/N] ", "Name: ", "mysql> ", "What is a token for? "])
+def test_keys_for_what_is_no_secret_are_none(line: str) -> None:
+    found = judge(look(line.encode(), READING, lines=False, echo=False))
+    assert found
+    assert not found.secret
 
 
 def test_fingerprints_overlook_a_device_s_own_names() -> None:

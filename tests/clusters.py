@@ -80,11 +80,13 @@ class Cluster:
         settings = {
             "cluster_partition_handling": "pause_minority",
             "cluster_formation.peer_discovery_backend": "classic_config",
-            "cluster_formation.randomized_startup_delay_range.min": 0,
-            "cluster_formation.randomized_startup_delay_range.max": 1,
             "queue_master_locator": "random",
             **{f"cluster_formation.classic_config.nodes.{n}": f"{peer}@localhost" for n, peer in enumerate(names, 1)},
         }
+        application = self._installation.application
+        if application and application.name.startswith("rabbit-3."):  # 4.x has no such delay, and refuses to boot
+            delay = "cluster_formation.randomized_startup_delay_range"
+            settings |= {f"{delay}.min": 0, f"{delay}.max": 1}
         write_private(
             path / "conf.d" / "cluster.conf", "".join(f"{key} = {value}\n" for key, value in settings.items())
         )

@@ -11,14 +11,14 @@ from pathlib import Path
 import click
 
 from runlet.cli import inbox, keyboard
-from runlet.cli.answers import outcome_words
+from runlet.cli.answers import outcome_words, who
 from runlet.cli.completing import open_questions, patterns, run_numbers
 from runlet.cli.inbox import Group, Question
 from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.cli.prompts import chosen, count, names, print_question
 from runlet.cli.provenance import operator
-from runlet.cli.render import print_json
+from runlet.cli.render import age, print_json
 from runlet.cli.terminal import is_interactive
 from runlet.client.api import Api
 from runlet.errors import InvalidInput, UnknownName
@@ -29,6 +29,8 @@ from runlet.model.run import ExitCode, RunId
 from runlet.protocol.views import AnswerView
 
 STDIN = "-"
+# Who was first is looked for among so many of the newest answers: those of the last moments, in a large fleet.
+MOST_LOOKED_AT = 1000
 
 
 @click.command()
@@ -87,8 +89,7 @@ def answer(
             return _one_after_another(api, question, where, run, by)
         if question is None:
             raise InvalidInput("which question is not said", "name its id; see them with: runlet prompts")
-        group = inbox.named(inbox.groups(api.prompts(run)), question)
-        group = _narrowed(api, group, where)
+        group = _narrowed(api, _named(api, run, question), where)
         data = _data(group, text, pressed, secret_file)
         found = api.answer(inbox.answers(group.questions, data, by))
         if output is not Output.TABLE:
@@ -96,6 +97,19 @@ def answer(
         else:
             _tell(group.questions, found)
     return _code(found)
+
+
+def _named(api: Api, run: RunId | None, question: str) -> Group:
+    known = inbox.groups(api.prompts(run))
+    try:
+        return inbox.named(known, question)
+    except UnknownName as error:
+        first = inbox.answered(api.newest_answers(MOST_LOOKED_AT), question)
+        if first is None:
+            raise
+        place, since = plain(first.device or ""), age(first.given_at, datetime.now(UTC))
+        told = f"{who(first.by, first.origin)} was first on {place}, {since}; see all with: runlet show {first.run}"
+        raise UnknownName(error.message, told) from None
 
 
 def _narrowed(api: Api, group: Group, where: str | None) -> Group:

@@ -28,7 +28,7 @@ def _row(one: AnswerView) -> tuple[str, ...]:
     text = "(secret)" if one.secret else "(not kept)" if one.text is None else keyboard.told(one.text) or "(Enter)"
     question = (one.question.splitlines() or [""])[-1].strip()
     given = one.given_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return given, one.device or "", _who(one.by, one.origin), text, outcome_words(one), question
+    return given, one.device or "", who(one.by, one.origin), text, outcome_words(one), question
 
 
 def outcome_words(one: AnswerView, presence: Presence | None = None) -> str:
@@ -37,7 +37,7 @@ def outcome_words(one: AnswerView, presence: Presence | None = None) -> str:
         case Result.TAKEN:
             return "taken"
         case Result.LATE:
-            return f"late: {_who(one.first_by, one.first_origin)} was first"
+            return f"late: {who(one.first_by, one.first_origin)} was first"
         case Result.STALE:
             return "stale: the program went on and no longer asks that"
         case Result.REFUSED:
@@ -47,7 +47,8 @@ def outcome_words(one: AnswerView, presence: Presence | None = None) -> str:
             return f"no word from the device{away}: after {CONTROL_TTL_SECONDS:g} s it is not typed any more"
 
 
-def _who(by: str | None, origin: Origin | None) -> str:
+def who(by: str | None, origin: Origin | None) -> str:
+    """Whose answer it is."""
     match origin:
         case Origin.DECLARED:
             return "the job's answer"

@@ -16,10 +16,11 @@ from datetime import datetime
 
 from runlet import sealing
 from runlet.errors import Conflict, UnknownName
+from runlet.model.answer import Result
 from runlet.model.prompt import Kind
 from runlet.protocol.messages import Answer, answer_context
 from runlet.protocol.values import to_json
-from runlet.protocol.views import PromptView
+from runlet.protocol.views import AnswerView, PromptView
 
 # Enough for an id of yesterday not to be one of today's: a million to the number of open questions.
 LEAST_ID_CHARACTERS = 5
@@ -100,6 +101,20 @@ def named(known: Sequence[Group], word: str) -> Group:
     if len(found) > 1 or len(word) < LEAST_ID_CHARACTERS:
         raise Conflict(f"{word!r} is too short for the id of a question", "see them with: runlet prompts")
     return found[0]
+
+
+def answered(given: Iterable[AnswerView], word: str) -> AnswerView | None:
+    """The first of these answers that was taken for what `word` named when it was open."""
+    mark = word.lower()
+    if len(mark) < LEAST_ID_CHARACTERS:
+        return None
+    return next((one for one in given if one.result is Result.TAKEN and _is_to(one, mark)), None)
+
+
+def _is_to(one: AnswerView, mark: str) -> bool:
+    digests = [_hex(f"{one.execution} {one.attempt} {one.prompt} {one.fingerprint}")]
+    digests += [_hex(f"{one.fingerprint} {kind} {one.secret}") for kind in Kind]
+    return any(digest.startswith(mark) for digest in digests)
 
 
 def within(known: Iterable[Group], devices: set[str]) -> list[Group]:

@@ -45,7 +45,8 @@ def test_a_group_is_answered_but_for_one_device(operator: Operator) -> None:
     assert len(re.findall(rf"^{run} .* yes +taken +Inbox of three\?$", newest, re.MULTILINE)) == 2, newest
     again = operator.runlet("answer", group, "yes")
     assert again.returncode == 1
-    assert "no open question is called" in again.stderr
+    assert f"no open question is called '{group}'" in again.stderr
+    assert "was first on pi-" in again.stderr
 
 
 def test_keys_answer_a_full_screen(operator: Operator) -> None:

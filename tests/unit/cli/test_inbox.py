@@ -12,8 +12,9 @@ from runlet.cli import answering, inbox
 from runlet.cli.inbox import LEAST_ID_CHARACTERS
 from runlet.cli.prompts import count, names
 from runlet.errors import Conflict, InvalidInput, UnknownName
+from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Kind, Prompt
-from runlet.protocol.views import Presence, PromptView
+from runlet.protocol.views import AnswerView, Presence, PromptView
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PRIVATE = sealing.make_key()
@@ -53,6 +54,42 @@ def test_an_answer_of_several_lines_would_answer_what_is_asked_next(text: str) -
     with pytest.raises(InvalidInput, match="several lines"):
         answering._data(group, text, b"", None)
     assert answering._data(group, "one", b"", None) == b"one\r"
+
+
+def test_an_answer_is_found_by_the_id_that_its_question_had() -> None:
+    (group,) = inbox.groups([view("a")])
+    asked = group.first
+
+    def given(result: Result) -> AnswerView:
+        prompt = asked.prompt
+        return AnswerView(
+            id="1",
+            run=asked.run,
+            execution=asked.execution,
+            device=asked.device,
+            attempt=asked.attempt,
+            prompt=prompt.id,
+            question=prompt.text,
+            fingerprint=prompt.fingerprint,
+            secret=prompt.secret,
+            origin=Origin.OPERATOR,
+            by="ann",
+            text="y",
+            result=result,
+            first=None,
+            first_by=None,
+            first_origin=None,
+            detail="",
+            given_at=NOON,
+            answered_at=NOON,
+        )
+
+    taken = given(Result.TAKEN)
+    for word in (group.id, group.questions[0].id.upper()):
+        assert inbox.answered([given(Result.LATE), taken], word) == taken
+    assert inbox.answered([given(Result.STALE)], group.id) is None
+    assert inbox.answered([taken], group.id[:3]) is None, "too short for an id"
+    assert inbox.answered([taken], "0000000") is None
 
 
 def test_what_is_not_found_is_told_as_it_was_typed() -> None:

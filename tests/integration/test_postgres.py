@@ -55,9 +55,10 @@ def test_connections_cut_under_runs_lose_nothing(distant: Fleet, postgres: Priva
             return False
 
         wait_until(all_settled, "the runs to settle, however often the connection is cut")
+        # Output may come behind its outcome.
+        unsettled = "SELECT count(*) FROM execution WHERE NOT settled"
+        wait_until(lambda: postgres.ask(unsettled, database) == [(0,)], "every execution to be settled")
         printed = b"".join(b"%d\r\n" % line for line in range(1, 9))
         for run in started:
             assert {view.state for view in api.run(run.id).executions} == {State.SUCCEEDED}
             assert all(distant.transcript(run, device) == printed for device in DEVICES)
-    unsettled = "SELECT count(*) FROM execution WHERE NOT settled"
-    wait_until(lambda: postgres.ask(unsettled, database) == [(0,)], "every execution to be settled")

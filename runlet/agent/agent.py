@@ -18,6 +18,7 @@ from runlet import __version__
 from runlet.agent import facts
 from runlet.agent import key as device_key
 from runlet.agent.config import AgentConfig
+from runlet.agent.controller_clock import ControllerClock
 from runlet.agent.executions import Executions
 from runlet.agent.journal import Journal
 from runlet.agent.observer import Observer
@@ -91,7 +92,7 @@ class Agent:
         self._consumer.on_connecting = self._executions.hold_back  # the first command may have its Cancel behind it
         self._hello = ""  # the id of the last Hello
         self._awake_at = _clock()  # when we last looked
-        self._told_time, self._told_at = float("-inf"), 0.0  # the controller's clock, and when we were told
+        self._controller_clock = ControllerClock()
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
         self._controller = ""  # who welcomed us
@@ -153,7 +154,7 @@ class Agent:
                 self._welcomed.set()
                 self._unanswered = 0
                 self._controller = message.controller
-                self._told_time, self._told_at = message.at, _clock()
+                self._controller_clock.told(message.at, _clock())
                 self._observer.wanted.set()
             case Welcome():
                 pass  # answers a Hello of an earlier connection
@@ -169,13 +170,12 @@ class Agent:
             self._ask_anew()
 
     def _look_at_deadline(self, command: Execute) -> None:
-        """What a stalled connection kept for too long is in the controller's hands: it may have asked for it back.
-
-        Our own clock is not to be trusted, but the time that has passed since the controller told its own is.
-        """
-        least = self._told_time + _clock() - self._told_at
-        if command.expires_at is not None and least > command.expires_at:
-            log.info("%s came %.1f s after its deadline", command.execution, least - command.expires_at)
+        """What a stalled connection kept for too long is in the controller's hands: it may have asked for it back."""
+        if command.expires_at is None:
+            return
+        late = self._controller_clock.past(command.expires_at, _clock())
+        if late > 0:
+            log.info("%s came %.1f s or more after its deadline", command.execution, late)
             self._ask_anew()
 
     def _ask_anew(self) -> None:
@@ -208,7 +208,7 @@ class Agent:
                 self._executions.cancel(message)
             case Alive():
                 self._unanswered = 0
-                self._told_time, self._told_at = message.at, _clock()
+                self._controller_clock.told(message.at, _clock())
                 if self._welcomed.is_set() and message.controller != self._controller:
                     self._greet.set()
             case Resize() | Handover() | Watch():

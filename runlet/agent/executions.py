@@ -101,7 +101,7 @@ class Executions:
         self._config = config
         self._key = key
         host = socket.gethostname()
-        self._names = {config.device, host, host.partition(".")[0]}
+        self._names = {config.device, host, host.partition(".")[0]} - {""}  # a machine may be named nothing
         self._scripts = config.state / "scripts"
         self._holders = Holders(config.state / "holders")
         self._journal = journal

@@ -168,6 +168,7 @@ class Asking:
         self._names = names
         self._answered = answered
         self._printed_on = False
+        self._worked = False  # when it was looked at last
         self.is_known = False  # whether there is one: not before the first look
         self.prompt: Prompt | None = None
 
@@ -191,8 +192,14 @@ class Asking:
         self._printed_on = False
         self.is_known = True
         before = self.prompt
+        worked, self._worked = self._worked, look.activity == waiting.BUSY
         standing = before if before is not None and before.id != self._answered else None
-        if standing is not None and standing.kind is Kind.INTERACTIVE and standing.text and _draws_again(look):
+        if (
+            standing is not None
+            and standing.kind is Kind.INTERACTIVE
+            and standing.text
+            and _draws_again(look, worked=worked)
+        ):
             return False
         found = judge(look)
         if found is None:
@@ -220,9 +227,12 @@ class Asking:
         return name
 
 
-def _draws_again(look: Look) -> bool:
-    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop, between or at work."""
-    return look.own_screen and not look.lines and look.activity in (waiting.LIMITED, waiting.NAPPING, waiting.BUSY)
+def _draws_again(look: Look, *, worked: bool) -> bool:
+    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop. They work between their
+    looks at the keys, and not for two looks of ours: that is a gauge behind a menu.
+    """
+    idles = look.activity in (waiting.LIMITED, waiting.NAPPING) or (look.activity == waiting.BUSY and not worked)
+    return look.own_screen and not look.lines and idles
 
 
 def _still(before: Prompt, found: Waiting, look: Look) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runlet.protocol.views import PlanView
     from runlet.spec.tree import Tree
 
+T = TypeVar("T")
 # The format of a saved plan; another number is another version of Runlet's.
 _PLAN_FORMAT = "runlet-plan-1"
 # What a request may hold, 16 MiB, with every character of it escaped, and the base.
@@ -150,18 +151,21 @@ def history(options: Options, limit: int, of_answers: bool, output: Output) -> N
       runlet history --answers
     """
     with options.endpoint().api() as api:
-        applies = [] if of_answers else api.history(limit)
-        answers = api.newest_answers(limit) if of_answers else []
+        if of_answers:
+            none = "nobody has answered anything yet; see what is asked with: runlet prompts"
+            _list(api.newest_answers(limit), print_answers_of_runs, none, output)
+        else:
+            none = "nothing was applied yet; bring some with: runlet apply PATH"
+            _list(api.history(limit), render.print_history, none, output)
+
+
+def _list(found: Sequence[T], draw: Callable[[Sequence[T]], None], none: str, output: Output) -> None:
     if output is not Output.TABLE:
-        render.print_json([*applies, *answers], output)
-    elif applies:
-        render.print_history(applies)
-    elif answers:
-        print_answers_of_runs(answers)
-    elif of_answers:
-        click.echo("nobody has answered anything yet; see what is asked with: runlet prompts", err=True)
+        render.print_json(found, output)
+    elif found:
+        draw(found)
     else:
-        click.echo("nothing was applied yet; bring some with: runlet apply PATH", err=True)
+        click.echo(none, err=True)
 
 
 @click.command()

@@ -29,7 +29,8 @@ READING = 4  # one waits for the terminal alone
 # What is only told of those that nobody else on the terminal says more of, and that take keys one by one.
 NAPPING = 5  # one lets time pass, and may look for keys between: as a program does that draws what goes on
 
-# A program is not looked at beyond so many processes, a process beyond so many threads, a wait beyond so many files.
+# A program is not looked at beyond so many processes, nor the machine for strangers; a process beyond so many threads,
+# a wait beyond so many files.
 MOST_PROCESSES = 256
 MOST_THREADS = 64
 MOST_FILES = 1024
@@ -118,19 +119,19 @@ def look(program: int, master: int) -> tuple[int, Modes]:
     if not processes:
         return HIDDEN, found
     own = processes[0].terminal
-    by_terminal: dict[int, list[_Process]] = {own: []}  # the outermost first
+    by_terminal: dict[int, list[_Process]] = {}  # the outermost first
     for one in processes:
-        by_terminal.setdefault(one.terminal, [])
         if one.is_foreground:
-            by_terminal[one.terminal].append(one)
-    outer = by_terminal.pop(own)
+            by_terminal.setdefault(one.terminal, []).append(one)
+    outer = by_terminal.pop(own, [])
     activity, _, _ = _all_of(outer)
     if activity == SHARED:
         within, pid, file = _innermost([_all_of(some) for some in by_terminal.values()])
         if within != HIDDEN:
             return within, _modes_of(pid, file) or found
     if activity == BUSY and not found.lines:
-        activity, _, _ = _all_of([*outer, *_strangers(own, {one.pid for one in processes})])
+        if any(map(_talks, outer)):
+            activity, _, _ = _all_of([*outer, *_strangers(own, {one.pid for one in processes})])
         if activity == BUSY and any(map(_naps, outer)):
             activity = NAPPING
     return activity, found
@@ -144,15 +145,31 @@ def _innermost(found: list[tuple[int, int, int]]) -> tuple[int, int, int]:
 
 
 def _strangers(terminal: int, known: set[int]) -> Iterator[_Process]:
-    """Those that a program has called to its terminal, and did not start: gpg's agent asks for a passphrase there."""
+    """Those that a program has called to its terminal, and did not start: gpg's agent asks for a passphrase there.
+
+    Among the newest processes of the machine: they were started when they were called.
+    """
     path = f"/dev/pts/{os.minor(terminal)}"
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) in known:
-            continue
-        with suppress(OSError):  # of another user, or it ended
-            folder = f"/proc/{name}/fd/"
-            if any(os.readlink(folder + file) == path for file in os.listdir(folder)):
-                yield _Process(int(name), terminal, is_foreground=True)
+    others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - known
+    for pid in sorted(others, reverse=True)[:MOST_PROCESSES]:
+        if path in _links(pid).values():
+            yield _Process(pid, terminal, is_foreground=True)
+
+
+def _talks(process: _Process) -> bool:
+    """Whether it may have called a stranger: nobody comes to a terminal unasked."""
+    return any(link.startswith("socket:") for link in _links(process.pid).values())
+
+
+def _links(pid: int) -> dict[str, str]:
+    """What each descriptor of a process is of; none of one that ended, or may not be looked at."""
+    folder = f"/proc/{pid}/fd/"
+    found: dict[str, str] = {}
+    with suppress(OSError):
+        for file in os.listdir(folder):
+            with suppress(OSError):  # it was closed meanwhile
+                found[file] = os.readlink(folder + file)
+    return found
 
 
 def _all_of(processes: list[_Process]) -> tuple[int, int, int]:
@@ -272,27 +289,17 @@ def _is_terminal(process: _Process, file: int) -> bool:
 
 def _is_own(pid: int, file: int) -> bool:
     """Whether only the process itself can wake itself by this file: what event loops have for their timers."""
-    folder = f"/proc/{pid}/fd/"
-    try:
-        name = os.readlink(f"{folder}{file}")
-    except OSError:
-        return False
+    others = _links(pid)
+    name = others.pop(str(file), "")
     kind, _, rest = name.partition(":")
     if kind == "anon_inode":
         return rest.strip("[]") in _OWN_FILES
     if kind not in ("pipe", "socket"):
         return False
-    others = []
-    for entry in os.listdir(folder):
-        if entry != str(file):
-            try:
-                others.append(os.readlink(folder + entry))
-            except OSError:
-                continue
     if kind == "pipe":
-        return name in others  # both its ends
+        return name in others.values()  # both its ends
     number = int(rest.strip("[]"))  # the two of a pair are numbered one after the other
-    return f"socket:[{number - 1}]" in others or f"socket:[{number + 1}]" in others
+    return not {f"socket:[{number - 1}]", f"socket:[{number + 1}]"}.isdisjoint(others.values())
 
 
 def _modes_of(pid: int, file: int) -> Modes | None:

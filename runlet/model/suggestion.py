@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from runlet.model.declared_answers import MAX_RULES, MAX_SENT, MOST_SECRET_USES, MOST_USES, Rule
 from runlet.model.prompt import named
@@ -23,7 +24,8 @@ _LETTERS, _LINES = 2, 3
 # Numbers of a line that may differ, and those beside a device's name: each is nine ways to match and a name is 63, of
 # which an expression has a bound.
 _MOST_NUMBERS, _MOST_BESIDE_NAME = 4, 2
-_NUMBER = "[0-9]{1,9}"
+_DIGITS = 9
+_NUMBER = f"[0-9]{{1,{_DIGITS}}}"
 _NAME = "[A-Za-z0-9_-]{1,63}"
 _BETWEEN = "\\s+"
 # Of the text, not of a line: what stands above is not the question.
@@ -54,14 +56,11 @@ def suggest(given: Sequence[Given]) -> list[Suggestion]:
     """The rules for these answers, in the order in which they must stand; as many as a job may have."""
     found: list[Suggestion] = []
     taken: set[str] = set()
-    devices: defaultdict[str, set[str]] = defaultdict(set)
-    for one in given:
-        devices[_pattern(one, any_device=True)].add(one.device)
+    shared = _shared(given)
 
     def likeness(one: Given) -> str:
-        # A device may have a word's name: that it means the device is seen where another says its own in that place.
         anywhere = _pattern(one, any_device=True)
-        return anywhere if len(devices[anywhere]) > 1 else _pattern(one, any_device=False)
+        return anywhere if anywhere in shared else _pattern(one, any_device=False)
 
     for like, group in _grouped(given, likeness).items():
         rule = _rule(like, group, taken)
@@ -72,6 +71,21 @@ def suggest(given: Sequence[Given]) -> list[Suggestion]:
     # What is matched by more lines, or by more of its line, must come before what would match it too.
     found.sort(key=_order)
     return found[:MAX_RULES]
+
+
+def _shared(given: Sequence[Given]) -> set[str]:
+    """The patterns by which devices ask with their own names.
+
+    A device may have a word's name: that the word means the device is seen where another says its own in that place,
+    and where nobody has asked anything else that would be taken for it.
+    """
+    found = set()
+    for match, group in _grouped(given, partial(_pattern, any_device=True)).items():
+        if _NAME in match and len({one.device for one in group}) > 1:
+            taken_for_it = sum(re.search(match, one.question, re.MULTILINE) is not None for one in given)
+            if taken_for_it == len(group):
+                found.add(match)
+    return found
 
 
 def _order(one: Suggestion) -> tuple[int, int]:
@@ -119,8 +133,9 @@ def _pattern(one: Given, *, any_device: bool) -> str:
     if len(lines) != 1:
         return _exact(one)
     names = len(parts(lines[0])) - 1
-    numbers = sum(len(re.findall("[0-9]+", part)) for part in parts(lines[0]))
-    if names > 1 or numbers > (_MOST_BESIDE_NAME if names else _MOST_NUMBERS):
+    numbers = [number for part in parts(lines[0]) for number in re.findall("[0-9]+", part)]
+    most = _MOST_BESIDE_NAME if names else _MOST_NUMBERS
+    if names > 1 or len(numbers) > most or any(len(number) > _DIGITS for number in numbers):
         return _exact(one)
     return _joined(lines, lambda line: _NAME.join(map(_numbered, parts(line))))
 

@@ -192,6 +192,25 @@ def test_fingerprints_overlook_a_device_s_own_names() -> None:
     assert of("Reboot pi-1?", "pi-2") != of("Reboot pi-2?", "pi-2")
 
 
+def test_a_program_that_works_between_its_looks_at_the_keys_asks_nothing_new() -> None:
+    asking = Asking("key")
+    draws = {"lines": False, "echo": False, "own_screen": True}
+    assert asking.take(look(b"\x1b[?1049h\x1b[HCPU 1%", LIMITED, **draws))
+    for count in range(2, 5):
+        screen = b"\x1b[?1049h" + b"".join(b"\x1b[HCPU %d%%" % number for number in range(count))
+        assert not asking.take(look(screen, BUSY, **draws))
+        assert not asking.take(look(screen, LIMITED, **draws))
+
+
+def test_a_gauge_behind_a_menu_has_gone_on() -> None:
+    asking = Asking("key")
+    draws = {"lines": False, "echo": False, "own_screen": True}
+    assert asking.take(look(b"\x1b[?1049h\x1b[HWhich one?", READING, **draws))
+    assert not asking.take(look(b"\x1b[?1049h\x1b[HInstalling 1%", BUSY, **draws))
+    assert asking.take(look(b"\x1b[?1049h\x1b[HInstalling 2%", BUSY, **draws))
+    assert asking.prompt is None
+
+
 def test_fingerprints_are_of_the_question_and_the_key() -> None:
     one = fingerprint("Go  on? ", Kind.PROMPT, secret=False, key="a")
     assert one == fingerprint("go on?", Kind.PROMPT, secret=False, key="a")

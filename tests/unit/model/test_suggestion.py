@@ -58,6 +58,17 @@ def test_a_word_is_not_a_device_s_name_because_one_device_has_it() -> None:
     assert rules == [Rule(r"^Delete the database\?\Z", send="n"), Rule(r"^Delete the backup\?\Z", send="y")]
 
 
+def test_a_name_counts_where_something_else_would_be_taken_for_it() -> None:
+    secret = Given("pi-2", "Reboot PI-2?", secret=True, text=None)
+    answers = [*of("Reboot pi-0?", pi_1="y"), Given("pi-1", "Reboot pi-1?", secret=True, text=None), secret]
+    assert not any("A-Z" in rule.match for rule in rules_of(*answers))
+
+
+def test_a_number_of_many_digits_is_matched_as_it_is() -> None:
+    (rule,) = rules_of(*of("Erase 1234567890?", a="y"))
+    assert rule.matches("Erase 1234567890?")
+
+
 def test_a_device_that_answered_the_same_differently_is_left_to_a_person() -> None:
     answers = [*of("Command (m for help):", a="n"), *of("Command (m for help):", a="w")]
     assert rules_of(*answers) == [Rule(r"^Command \(m for help\):\Z", ask=True)]

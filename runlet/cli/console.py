@@ -155,8 +155,9 @@ class Console:
                 run = self._picture.run.id
                 stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
                 begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
-                if begin.offset and shown.prompt and shown.prompt.kind is Kind.INTERACTIVE:
-                    modes = await asyncio.to_thread(_modes_at, api, run, shown.device, begin)
+                if begin.offset:
+                    draws = shown.prompt is not None and shown.prompt.kind is Kind.INTERACTIVE
+                    modes = await asyncio.to_thread(_modes_at, api, run, shown.device, begin, draws=draws)
         return RawView(
             self._picture,
             execution,
@@ -349,11 +350,17 @@ class Console:
         return Ending.TERMINAL_GONE
 
 
-def _modes_at(api: Api, run: int, device: str, place: Position) -> bytes:
-    """What brings a terminal into the modes that a program has switched on before `place`."""
+def _modes_at(api: Api, run: int, device: str, place: Position, *, draws: bool) -> bytes:
+    """What brings a terminal into the modes that a program has switched on before `place`.
+
+    What long output holds between its start and its end is not looked at: an editor of the start may have left there.
+    So the start counts then only if the program is known to draw now.
+    """
     head = min(MODES_HEAD_BYTES, place.offset)
     before = max(head, place.offset - MODES_BEFORE_BYTES)
-    parts = ((0, head), (before, place.offset - before))
+    parts = [(before, place.offset - before)]
+    if draws or before == head:
+        parts.insert(0, (0, head))
     return modes_after(api.transcript_part(run, device, place.attempt, *part) for part in parts)
 
 

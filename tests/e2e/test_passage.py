@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.operators import Operator
 from tests.tmux import Tmux
 
@@ -27,12 +29,19 @@ while os.read(0, 1) != b"q":
 os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h")
 """
 
+# As that one, and never quiet: nothing finds that it waits.
+BUSY = (
+    DRAWING.replace("import os,", "import os, select,")
+    .replace("while os.read(0, 1) != b\"q\":\n    pass", "while not select.select([0], [], [], 0.02)[0]:\n    draw()")
+)  # fmt: skip
 
+
+@pytest.mark.parametrize("drawing", [DRAWING, BUSY], ids=["waits", "goes on"])
 def test_a_full_screen_program_is_drawn_again_in_another_window(
-    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path, drawing: str
 ) -> None:
     script = tmp_path / "drawing.py"
-    script.write_text(DRAWING)
+    script.write_text(drawing)
     number = operator.detached("exec", "pi-1", "--", "python3", str(script))
     for columns, rows in ((80, 24), (100, 30)):
         terminal = open_terminal(columns, rows)

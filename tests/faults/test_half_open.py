@@ -66,7 +66,7 @@ def test_a_half_open_device_is_shown_offline_in_time_and_comes_back(
         silent.blackhole()
         begin = time.monotonic()
         run = fleet.exec(["true"], on=other_device)
-        wait_until(lambda: presence(fleet, device) is Presence.OFFLINE, "it to be offline", OFFLINE_SECONDS)
+        wait_until(lambda: presence(fleet, device) is Presence.OFFLINE, "it to be offline", NOTICE_SECONDS)
         assert fleet.settled(run).state is State.SUCCEEDED
         took = time.monotonic() - begin
         assert took < NOTICE_SECONDS

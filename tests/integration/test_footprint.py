@@ -1,4 +1,4 @@
-"""The weight of agent and holder: what they import, the memory they take when idle, what a holder's start costs."""
+"""The weight of agent and holder: what they import; the memory they take when idle."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from tests.harness import Fleet
 # What one idle agent may take. The figure is measured by bench/; this bound catches an import gone astray, which is
 # never below a megabyte.
 RSS_LIMIT_KIB = 36 * 1024
-# What an idle holder may take of its own. Measured by bench/holder.py: 3.5 MB at most, 1.6 MB of that private.
+# What an idle holder may take of its own. Measured by bench/holder.py: 3.5 MB at most, 1.6 MB of that private; one that
+# an interpreter was started for, and that shares nothing, would take more.
 HOLDER_PSS_LIMIT_KIB = 5_000_000 // 1024
-# The processor's time of a start, the holder's and the spawner's share, in ms: three times what is measured, for
-# machines are slow and shared; the start of an interpreter would be above it.
-START_LIMIT_MS = 15
 
 
 def test_the_agent_imports_the_standard_library_and_pika_only():
@@ -54,16 +52,14 @@ def test_a_holder_imports_a_few_modules_only():
     }
 
 
-def test_an_idle_holder_is_small_and_its_start_cheap(fleet: Fleet):
+def test_an_idle_holder_is_small(fleet: Fleet):
     fleet.settled(fleet.exec(["true"]))  # there is a spawner
     run = fleet.exec(["sleep", "1000"])
     fleet.until(run, lambda view: view.state is State.RUNNING)
     record = fleet.home / fleet.devices[0] / "holders" / f"{run.executions[0].id}.1.started"
     holder = Started.decode(record.read_bytes()).holder
     rollup = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{holder}/smaps_rollup").read_text(), re.MULTILINE)
-    used_ms = int(Path(f"/proc/{holder}/schedstat").read_text().split()[0]) / 1e6
     with fleet.api() as api:
         api.cancel(run.id)
     assert rollup
     assert int(rollup[1]) < HOLDER_PSS_LIMIT_KIB
-    assert used_ms < START_LIMIT_MS

@@ -84,9 +84,14 @@ class PrivatePostgres:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://{_USER}@/{name}?host={self.folder}"
 
+    def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A superuser's connection; a transaction begins with its first statement."""
+        return psycopg.connect(host=str(self.folder), user=_USER, dbname=database)
+
     def ask(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """The rows that a superuser's statement gives."""
-        with psycopg.connect(host=str(self.folder), user=_USER, dbname=database, autocommit=True) as connection:
+        with self.connect(database) as connection:
+            connection.autocommit = True
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 

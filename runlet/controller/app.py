@@ -31,7 +31,7 @@ from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, Unavailable
 from runlet.protocol import frames, names
 
 # Reports that wait for one commit: the size of the largest batch.
@@ -62,8 +62,12 @@ class Controller:
         Any task that fails ends the controller, and its exception is raised here.
         """
         config = self._config
-        await self._store.open()
-        enrolled = await self._store.transact(lambda session: devices.enroll(session, config.devices))
+        try:
+            enrolled = await self._open_store()
+        except Unavailable as error:
+            # A failover cuts connections and answers again. A database that is away ends us: who starts us tries on.
+            log.warning("%s; trying once more", error)
+            enrolled = await self._open_store()
         publisher = Publisher(config.broker, "controller publishes", names.exchange(config.workspace))
         telling = Telling(publisher)
         topology = for_workspace(config.workspace, telling.origin, enrolled, config.replication)
@@ -125,6 +129,11 @@ class Controller:
         for task in self._tasks:
             if not task.cancelled():
                 task.result()
+
+    async def _open_store(self) -> list[str]:
+        """All devices that are enrolled, the configured ones too. May be done again."""
+        await self._store.open()
+        return await self._store.transact(lambda session: devices.enroll(session, self._config.devices))
 
     async def _announce(self, publisher: Publisher, consumer: Consumer, on_ready: Callable[[str], None]) -> None:
         await publisher.connected.wait()

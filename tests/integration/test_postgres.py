@@ -62,3 +62,21 @@ def test_connections_cut_under_runs_lose_nothing(distant: Fleet, postgres: Priva
         for run in started:
             assert {view.state for view in api.run(run.id).executions} == {State.SUCCEEDED}
             assert all(distant.transcript(run, device) == printed for device in DEVICES)
+
+
+def test_a_connection_cut_while_the_controller_starts_does_not_end_it(
+    distant: Fleet, postgres: PrivatePostgres, database: str
+):
+    waiting = f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+    assert distant.controller
+    distant.controller.stop()
+    with postgres.connect(database) as other:
+        other.execute("LOCK TABLE device")
+        distant.launch_controller()
+        [(pid,)] = wait_until(lambda: postgres.ask(waiting), "the controller to wait for the table")
+        postgres.ask(f"SELECT pg_terminate_backend({pid})")
+        wait_until(lambda: (pid,) not in postgres.ask(waiting), "its connection to end")
+    distant.controller.ready()
+    with distant.api() as api:
+        run = distant.settled(api.start_run(command=["true"], target=Target.parse("pi-1")))
+    assert run.state is State.SUCCEEDED

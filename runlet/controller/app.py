@@ -62,12 +62,7 @@ class Controller:
         Any task that fails ends the controller, and its exception is raised here.
         """
         config = self._config
-        try:
-            enrolled = await self._open_store()
-        except Unavailable as error:
-            # A failover cuts connections and answers again. A database that is away ends us: who starts us tries on.
-            log.warning("%s; trying once more", error)
-            enrolled = await self._open_store()
+        enrolled = await self._open_store()
         publisher = Publisher(config.broker, "controller publishes", names.exchange(config.workspace))
         telling = Telling(publisher)
         topology = for_workspace(config.workspace, telling.origin, enrolled, config.replication)
@@ -130,10 +125,19 @@ class Controller:
             if not task.cancelled():
                 task.result()
 
-    async def _open_store(self) -> list[str]:
-        """All devices that are enrolled, the configured ones too. May be done again."""
-        await self._store.open()
-        return await self._store.transact(lambda session: devices.enroll(session, self._config.devices))
+    async def _open_store(self, *, again: bool = True) -> list[str]:
+        """All devices that are enrolled, the configured ones too.
+
+        A failover cuts connections and answers again. A database that is away ends us: who starts us tries on.
+        """
+        try:
+            await self._store.open()
+            return await self._store.transact(lambda session: devices.enroll(session, self._config.devices))
+        except Unavailable as error:
+            if not again:
+                raise
+            log.warning("%s; trying once more", error)
+        return await self._open_store(again=False)
 
     async def _announce(self, publisher: Publisher, consumer: Consumer, on_ready: Callable[[str], None]) -> None:
         await publisher.connected.wait()

@@ -8,41 +8,47 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import wait_until
 from tests.operators import Operator
 from tests.tmux import Tmux
 
 PREFIX = "C-]"
-# Draws a screen of its own, with more output than a console is shown when it attaches; draws again when told to.
+# Draws a screen of its own, after so many older ones; then again when told to, or all the time.
 DRAWING = r"""
-import os, signal, sys, tty
+import os, select, signal, sys, tty
+old_screens, pause = int(sys.argv[1]), float(sys.argv[2])
 tty.setraw(0)
 def draw(*_):
     columns, rows = os.get_terminal_size()
     os.write(1, b"\x1b[2J\x1b[Hdrawn for %dx%d\x1b[%d;1Hlast row" % (columns, rows, rows))
 os.write(1, b"\x1b[?1049h\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[?25l")
-for number in range(20_000):
+for number in range(old_screens):
     os.write(1, b"\x1b[2J\x1b[H%d of the old screens, as if there were something to see\x1b[K" % number)
 signal.signal(signal.SIGWINCH, draw)
 draw()
+while pause and not select.select([0], [], [], pause)[0]:
+    draw()
 while os.read(0, 1) != b"q":
     pass
 os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h")
 """
 
-# As that one, and never quiet: nothing finds that it waits.
-BUSY = (
-    DRAWING.replace("import os,", "import os, select,")
-    .replace("while os.read(0, 1) != b\"q\":\n    pass", "while not select.select([0], [], [], 0.02)[0]:\n    draw()")
-)  # fmt: skip
+
+def _waits_in_full_screen(operator: Operator, number: str) -> bool:
+    [execution] = operator.json("show", number)["executions"]
+    return (execution["prompt"] or {}).get("kind") == "interactive"
 
 
-@pytest.mark.parametrize("drawing", [DRAWING, BUSY], ids=["waits", "goes on"])
+# A console is not shown all of the screens when it attaches; of the most, nor are all looked at for their modes.
+@pytest.mark.parametrize(("screens", "pause"), [(20_000, 0), (20_000, 0.02), (40_000, 0)])
 def test_a_full_screen_program_is_drawn_again_in_another_window(
-    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path, drawing: str
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path, screens: int, pause: float
 ) -> None:
     script = tmp_path / "drawing.py"
-    script.write_text(drawing)
-    number = operator.detached("exec", "pi-1", "--", "python3", str(script))
+    script.write_text(DRAWING)
+    number = operator.detached("exec", "pi-1", "--", "python3", str(script), str(screens), str(pause))
+    if not pause:
+        wait_until(lambda: _waits_in_full_screen(operator, number), "it to be found to wait")
     for columns, rows in ((80, 24), (100, 30)):
         terminal = open_terminal(columns, rows)
         terminal.enter(f"runlet attach {number}")

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _PLAN_FORMAT = "runlet-plan-1"
 # What a request may hold, 16 MiB, with every character of it escaped, and the base.
 _MAX_PLAN_BYTES = 64 * 1024**2
+_COMMIT_CHARACTERS = 12
 # What the history says of an apply that was planned before.
 _PLANNED_BY = "planned by {}"
 
@@ -70,6 +71,7 @@ def plan(
       runlet plan runlet/ --prune --out release.plan
     """
     tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    _tell_difference(submission)
     with options.endpoint().api() as api, _places(tree):
         found = api.plan(submission)
     if out is not None:
@@ -116,6 +118,7 @@ def apply(
         tree, submission = None, _saved(planned)
     else:
         tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    _tell_difference(submission)
     with options.endpoint().api() as api, _places(tree):
         asked = False
         if submission.prune and planned is None and not yes and is_interactive():
@@ -195,9 +198,18 @@ def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str 
         raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
     # A source's last file can be pruned, but only when nobody has to guess whose it was.
     tree = load(paths, empty=prune and source is not None)
-    found = provenance.find(paths, source, os.environ, prune=prune)
+    found = provenance.find(paths, tree.read, source, os.environ, prune=prune)
     declarations = tuple(tree.declarations())
     return tree, Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+
+
+def _tell_difference(submission: Submission) -> None:
+    """On stderr: stdout may be for a program."""
+    if submission.dirty:
+        which = (
+            "any commit: git fails" if submission.commit is None else f"commit {submission.commit[:_COMMIT_CHARACTERS]}"
+        )
+        click.echo(f"warning: the files differ from {which}", err=True)
 
 
 @contextmanager

@@ -10,16 +10,15 @@ import getpass
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runlet.cli.inert import plain
+from runlet.cli.commit import differs
+from runlet.cli.git import Git, GitFailed
 from runlet.errors import InvalidInput
+from runlet.spec.search import Read
 
-# git answers in milliseconds; on a network file system that hangs, applying must not.
-GIT_SECONDS = 10.0
 # The owner of what comes from no repository.
 LOCAL_SOURCE = "local"
 MAX_WORDS = 200  # characters of a source and of who applies; the controller's history keeps both with every apply
@@ -27,12 +26,9 @@ MAX_WORDS = 200  # characters of a source and of who applies; the controller's h
 _NAME_IT = "say whose the files are with: --source NAME"
 # Whom CI says it works for.
 _CI_OPERATORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILDKITE_BUILD_AUTHOR", "CIRCLE_USERNAME")
-# What a git hook sets for its own repository, which need not be that of the files.
-_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 _HELPER = re.compile(r"^\w+::")
 _SCHEME = re.compile(r"^([A-Za-z0-9+.-]+)://")
 _HOST = re.compile(r"\[[^\]]*\]|[^:]*")
-_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +41,10 @@ class Provenance:
     dirty: bool = False
 
 
-def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, str], *, prune: bool) -> Provenance:
-    """What git knows of the folder of the first path; `source` is what --source says.
+def find(
+    paths: Sequence[Path], read: Read, source: str | None, environment: Mapping[str, str], *, prune: bool
+) -> Provenance:
+    """What git knows of the folder of the first path, and of what was `read`; `source` is what --source says.
 
     Raises InvalidInput when there is a repository but git fails in it, and when pruning for nobody in particular.
     """
@@ -58,11 +56,11 @@ def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, st
         if source is None and prune:
             raise InvalidInput(f"{folder} is in no git repository, so it is not known whose files to prune", _NAME_IT)
         return Provenance(_checked(source or LOCAL_SOURCE, "the source"), by)
-    git = _Git(environment)
+    git = Git(environment)
     try:
         top = git(folder, "rev-parse", "--show-toplevel")
         named = source or _repository(git, folder)
-    except _GitFailed as failure:
+    except GitFailed as failure:
         if source is None:
             raise InvalidInput(f"git fails in {folder}: {failure}", f"mend that, or {_NAME_IT}") from None
         return Provenance(_checked(source, "the source"), by, dirty=True)
@@ -70,9 +68,10 @@ def find(paths: Sequence[Path], source: str | None, environment: Mapping[str, st
         raise InvalidInput(f"the git repository of {folder} has neither an origin nor a name", _NAME_IT)
     try:
         commit = git(folder, "rev-parse", "--verify", "HEAD")
-    except _GitFailed:  # nothing is committed yet
+    except GitFailed:  # nothing is committed yet
         return Provenance(_checked(named, "the source"), by)
-    return Provenance(_checked(named, "the source"), by, commit, _is_dirty(git, folder, top, paths))
+    dirty = differs(git, top, commit, read)
+    return Provenance(_checked(named, "the source"), by, commit, dirty)
 
 
 def operator(environment: Mapping[str, str]) -> str:
@@ -111,39 +110,13 @@ def address(remote: str) -> str:
     return "/".join([host[0].lower(), *parts]).removesuffix(".git")
 
 
-def _repository(git: _Git, folder: Path) -> str:
+def _repository(git: Git, folder: Path) -> str:
     """The address of the origin; without one, the name of the main work tree's folder."""
     remote = git(folder, "config", "--default", "", "--get", "remote.origin.url")
     if remote:
         return address(remote)
     common = Path(os.path.realpath(folder / git(folder, "rev-parse", "--git-common-dir")))
     return common.parent.name if common.name == ".git" else common.name.removesuffix(".git")
-
-
-def _is_dirty(git: _Git, folder: Path, top: str, paths: Sequence[Path]) -> bool:
-    """Whether anything that is read may differ from the commit: changed, unknown to git, ignored, or elsewhere."""
-    try:
-        named = {os.path.realpath(path) for path in paths}
-        named |= {os.path.join(_folder(path), path.name) for path in paths if not path.is_dir()}  # links, too
-        folders = {_folder(Path(path)) for path in named}
-        if any(git(other, "rev-parse", "--show-toplevel") != top for other in folders):
-            return True
-        status = git(
-            folder,
-            *("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored"),
-            *("--ignore-submodules=none", "--", *(f":(literal){path}" for path in sorted(named))),
-        )
-    except _GitFailed:
-        return True
-    found = [os.path.join(top, entry[3:]) for entry in status.split("\0") if entry]
-    return any(_is_read(file, path) for file in found for path in named)
-
-
-def _is_read(file: str, named: str) -> bool:
-    """Whether a file is read when a path is named, as spec/tree.py reads; of another repository anything may be."""
-    below = file.removeprefix(named.removesuffix("/"))
-    is_below = below != file and below.startswith("/") and "/." not in below
-    return file == named or (is_below and below.endswith((*_SUFFIXES, "/")))
 
 
 def _folder(path: Path) -> Path:
@@ -160,35 +133,3 @@ def _checked(words: str, what: str) -> str:
     if len(words) > MAX_WORDS:
         raise InvalidInput(f"{what} has {len(words)} characters; {MAX_WORDS} are the most")
     return words
-
-
-class _GitFailed(Exception):
-    """In git's own words."""
-
-
-class _Git:
-    """git in the operator's environment, but in no hook's repository."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        kept = {name: value for name, value in environment.items() if name not in _OF_A_HOOK}
-        self._environment = {**kept, "GIT_OPTIONAL_LOCKS": "0"}
-
-    def __call__(self, folder: Path, *arguments: str) -> str:
-        """What git prints. Raises _GitFailed."""
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *arguments],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=GIT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise _GitFailed(f"no answer within {GIT_SECONDS:g} s") from None
-        except OSError as error:
-            raise _GitFailed(f"git cannot be started: {error.strerror}") from None
-        if done.returncode:
-            words = plain(done.stderr.decode(errors="replace").strip())
-            raise _GitFailed(words or f"exit code {done.returncode}")
-        return os.fsdecode(done.stdout).removesuffix("\n")

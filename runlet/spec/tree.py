@@ -2,12 +2,11 @@
 
 A file called `inventory.yaml`, or `inventory.` or `inventory-` and more, is an inventory, wherever it stands and
 however it was named; any other is a playbook. A tree has one inventory at most, since two could not say which of them
-is meant.
+is meant. Which files are read is in `search`.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +19,9 @@ from runlet.model.job import Job
 from runlet.spec import inventory, playbook
 from runlet.spec.document import Address, Document
 from runlet.spec.reader import read
+from runlet.spec.search import Read, search
 
 _INVENTORY = re.compile(r"inventory([.-].*)?\.ya?ml")
-_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class Tree:
 
     jobs: tuple[Job, ...] = ()
     inventory: Inventory | None = None
+    read: Read = field(default=Read(), repr=False, compare=False)
     # Where each declaration stands.
     _places: Mapping[Key, tuple[Document, Address]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -58,22 +58,23 @@ def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
 
     Raises InvalidFiles with every mistake of every file; then nothing is loaded at all.
     """
-    problems: list[Problem] = []
+    found = search(paths, empty=empty)
+    problems = found.problems
     guesses: list[str] = []
     playbooks: list[Document] = []
     inventories: list[Document] = []
-    for path, searched in _files(paths, problems, empty=empty):
+    for path, searched in found.files:
         is_inventory = _INVENTORY.fullmatch(path.name) is not None
         try:
             document = read(path)
-            found = inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
+            mistakes = inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
         except InvalidFiles as error:
             problems += error.problems
             if any(problem.rule is not Rule.FILE for problem in error.problems):
                 guesses += _guess(path, searched, is_inventory=is_inventory)
             continue
-        if found:
-            problems += found
+        if mistakes:
+            problems += mistakes
             guesses += _guess(path, searched, is_inventory=is_inventory)
         (inventories if is_inventory else playbooks).append(document)
     problems += playbook.clashes(playbooks)
@@ -88,7 +89,12 @@ def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
             places[Kind.JOB, job.name] = document, (key,)
     for document in inventories:
         places |= {key: (document, address) for key, address in inventory.places(document)}
-    return Tree(tuple(jobs), inventory.build(inventories[0]) if inventories else None, places)
+    return Tree(
+        tuple(jobs),
+        inventory.build(inventories[0]) if inventories else None,
+        found.read,
+        places,
+    )
 
 
 def _second_inventory(document: Document, first: Document) -> Problem:
@@ -105,32 +111,3 @@ def _guess(path: Path, searched: Path | None, *, is_inventory: bool) -> Iterator
             f"{path} was read as a playbook because it is in the folder {searched};"
             " name the files, or put other YAML elsewhere"
         )
-
-
-def _files(paths: Iterable[Path], problems: list[Problem], *, empty: bool) -> Iterator[tuple[Path, Path | None]]:
-    """Every file once, whichever way it was named, with the folder that was searched for it."""
-    seen: set[str] = set()
-    for path in paths:
-        searched = path if os.path.isdir(path) else None
-        found = [path] if searched is None else _declared_in(searched, problems)
-        if not found and not empty:
-            message = "there is no playbook and no inventory (*.yaml, *.yml) in this folder"
-            problems.append(Problem(str(path), 0, 0, message, Rule.FILE))
-        for file in found:
-            real = os.path.realpath(file)
-            if real not in seen:
-                seen.add(real)
-                yield file, searched
-
-
-def _declared_in(folder: Path, problems: list[Problem]) -> list[Path]:
-    """The files to read in and below a folder, sorted; what is hidden is left out."""
-
-    def report(error: OSError) -> None:
-        problems.append(Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}", Rule.FILE))
-
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=report):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in files if name.endswith(_SUFFIXES) and not name.startswith(".")]
-    return sorted(file for file in found if file.is_file())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from runlet.cli.provenance import LOCAL_SOURCE, Provenance, address, find, operator
 from runlet.errors import InvalidInput
+from runlet.spec.search import search
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "GITHUB_ACTOR": "ada", "GIT_CONFIG_GLOBAL": "/dev/null"}
 words = st.text("abcXYZ09-_.", min_size=1).filter(lambda text: text.strip(".") == text and not text.endswith(".git"))
@@ -23,7 +25,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def found(*paths: Path, source: str | None = None, prune: bool = False, **more: str) -> Provenance:
-    return find(paths, source, {**ENVIRONMENT, **more}, prune=prune)
+    return find(paths, search(paths).read, source, {**ENVIRONMENT, **more}, prune=prune)
 
 
 @pytest.fixture
@@ -179,9 +181,135 @@ def test_a_link_is_what_it_leads_to(clone: Path, tmp_path: Path) -> None:
     assert found(clone / "link.yaml").dirty
 
 
-def test_a_status_that_fails_is_dirty(clone: Path) -> None:
-    (clone / ".git/index").write_bytes(b"broken")
+def commit_all(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "more")
+
+
+def test_a_commit_that_cannot_be_read_is_dirty(clone: Path) -> None:
+    for folder in (clone / ".git/objects").iterdir():
+        for file in folder.iterdir():
+            if file.stat().st_size < 100 and b"tree" in zlib.decompress(file.read_bytes()):
+                file.unlink()
     assert found(clone).dirty
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_shall_not_look_at_is_looked_at(clone: Path, flag: str) -> None:
+    git(clone, "update-index", flag, "jobs.yaml")
+    assert not found(clone).dirty
+    (clone / "jobs.yaml").write_text("a: pwd\n")
+    assert found(clone).dirty
+
+
+def test_what_is_staged_is_not_committed(clone: Path) -> None:
+    (clone / "jobs.yaml").write_text("a: pwd\n")
+    git(clone, "add", ".")
+    assert found(clone).dirty
+
+
+def test_a_commit_of_a_file_that_git_converts_is_clean(clone: Path) -> None:
+    (clone / ".gitattributes").write_text("*.yaml text eol=crlf\n")
+    commit_all(clone)
+    (clone / "jobs.yaml").write_bytes(b"a: ls\r\n")
+    assert not found(clone).dirty
+
+
+def test_what_is_missing_is_dirty(clone: Path) -> None:
+    (clone / "more.yaml").write_text("b: ls\n")
+    (clone / "notes.txt").write_text("nothing of ours\n")
+    commit_all(clone)
+    (clone / "notes.txt").unlink()
+    assert not found(clone).dirty
+    (clone / "more.yaml").unlink()
+    assert found(clone).dirty
+    assert not found(clone / "jobs.yaml").dirty
+
+
+@pytest.mark.parametrize("below", ["jobs.yaml", "sub/jobs.yaml"])
+def test_what_a_committed_link_leads_to_is_held_to_the_commit(clone: Path, below: str) -> None:
+    for folder in ("gen/sub", "read"):
+        (clone / folder).mkdir(parents=True)
+    (clone / "gen" / below).write_text("b: ls\n")
+    (clone / "read/link").symlink_to("../gen")
+    commit_all(clone)
+    assert not found(clone / "read").dirty
+    assert not found(clone / "read/link" / below).dirty
+    (clone / "gen" / below).write_text("b: pwd\n")
+    assert found(clone / "read").dirty
+    assert found(clone / "read/link" / below).dirty
+    assert not found(clone / "jobs.yaml").dirty
+
+
+def test_a_link_that_leads_elsewhere_than_the_committed_one_is_dirty(clone: Path) -> None:
+    (clone / "other.yaml").write_text("b: ls\n")
+    (clone / "read").mkdir()
+    (clone / "read/link.yaml").symlink_to("../jobs.yaml")
+    commit_all(clone)
+    assert not found(clone / "read").dirty
+    (clone / "read/link.yaml").unlink()
+    (clone / "read/link.yaml").symlink_to("../other.yaml")
+    assert found(clone / "read").dirty
+    (clone / "read/link.yaml").unlink()
+    assert found(clone / "read").dirty
+    (clone / "read/link.yaml").write_text((clone / "jobs.yaml").read_text())
+    assert found(clone / "read").dirty
+
+
+def test_a_link_that_leaves_the_repository_and_comes_back_is_dirty(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").symlink_to(clone / "jobs.yaml")
+    (clone / "read").mkdir()
+    (clone / "read/link.yaml").symlink_to(tmp_path / "outside")
+    commit_all(clone)
+    assert found(clone / "read").dirty
+
+
+def test_the_way_to_a_repository_is_no_part_of_it(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(clone)
+    assert not found(tmp_path / "current").dirty
+    assert not found(tmp_path / "current/jobs.yaml").dirty
+
+
+def test_a_changed_file_of_another_repository_is_dirty_through_a_link_to_its_folder(
+    clone: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "-q", "other")
+    (tmp_path / "other/more.yaml").write_text("b: ls\n")
+    commit_all(tmp_path / "other")
+    (clone / "link").symlink_to("../other")
+    commit_all(clone)
+    assert found(clone).dirty
+
+
+@pytest.fixture
+def with_submodule(clone: Path, tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "part")
+    (tmp_path / "part/more.yaml").write_text("b: ls\n")
+    commit_all(tmp_path / "part")
+    git(clone, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tmp_path / "part"), "part")
+    commit_all(clone)
+    return clone
+
+
+def test_a_submodule_is_held_to_the_commit_that_its_repository_names(with_submodule: Path) -> None:
+    part = with_submodule / "part"
+    assert not found(with_submodule).dirty
+    (part / "more.yaml").write_text("b: pwd\n")
+    assert found(with_submodule).dirty
+    assert not found(with_submodule / "jobs.yaml").dirty
+    git(part, "commit", "-qam", "change")
+    assert found(with_submodule).dirty
+    commit_all(with_submodule)
+    assert not found(with_submodule).dirty
+    (part / ".gitignore").write_text("new.yaml\n")
+    (part / "new.yaml").write_text("c: ls\n")
+    assert found(with_submodule).dirty
+
+
+def test_a_submodule_that_is_not_there_is_dirty(with_submodule: Path) -> None:
+    git(with_submodule, "submodule", "deinit", "-f", "part")
+    assert found(with_submodule).dirty
+    assert not found(with_submodule / "jobs.yaml").dirty
 
 
 # --- who ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Deliveries: executions are released to their devices, asked back from them, and expire.
 
-- A deadline counts from the release, by the clock of controllers alone: devices boot in 1970.
+- A deadline counts from the release, or from when a run waits for nothing but absent devices; by the clock of
+  controllers alone: devices boot in 1970.
 - What never left the controller ends here, at once. What was sent may lie in the broker or in the agent's journal, and
   only the agent knows: it is asked to give it back, unless it has started it. Until it answers, the execution keeps its
   state, and its run counts it as what it then becomes.
@@ -28,8 +29,8 @@ from runlet.protocol.views import ExecutionView, RolloutView
 EXPIRE_LIMIT = 1000
 # The words for what was not delivered in time, and for what was released to a device that was not there.
 EXPIRED = "not delivered before its deadline"
-NOT_THERE = "its device was not connected when it was released"
-NOBODY_THERE = "no device was connected when it was released"
+NOT_THERE = "its device was not connected when its turn came"
+NOBODY_THERE = "no device was connected when its turn came"
 
 
 # What an agent reports of programs that it has started, and that went their own way.
@@ -72,19 +73,44 @@ def release(
 ) -> None:
     """Let these executions of a run go to their devices, and begin their deadlines.
 
-    `reachable` tells which devices are connected. The deadline of one whose command leaves later begins then.
+    `reachable` tells which devices are connected. The deadline of one whose command leaves later begins then; one that
+    was awaited, and still is, keeps its own.
     """
     delivery = Delivery.from_mapping(run.delivery)
     for row in rows:
         row.released_at, row.retry_at = now, None
         connected = row.device is not None and reachable.get(row.device, False)
         if delivery.offline is Offline.FAIL and not connected:
-            _end(row, Event.EXPIRE, NOBODY_THERE if row.device is None else NOT_THERE, now)
-            effects.ended.append(executions.view(row))
+            _not_there(row, now, effects)
             continue
-        row.expires_at = max(now, outbox.splayed(row, run) or now) + delivery.deliver_within
+        if connected or row.expires_at is None:
+            row.expires_at = _deadline(row, run, delivery, now)
         if row.device is not None:
             effects.outgoing += outbox.enqueue(session, row, run, now, connected)
+
+
+def await_devices(run: Run, rows: Collection[Execution], now: datetime, effects: Effects) -> bool:
+    """Begin the deadlines of executions that are not released, for nothing but their absent devices keeps them from it.
+
+    Whether they have ended instead, in a job that does not wait for who is away.
+    """
+    delivery = Delivery.from_mapping(run.delivery)
+    for row in rows:
+        if delivery.offline is Offline.FAIL:
+            _not_there(row, now, effects)
+        else:
+            row.expires_at = _deadline(row, run, delivery, now)
+            effects.changed.append(executions.view(row))
+    return bool(rows) and delivery.offline is Offline.FAIL
+
+
+def _deadline(row: Execution, run: Run, delivery: Delivery, now: datetime) -> datetime:
+    return max(now, outbox.splayed(row, run) or now) + delivery.deliver_within
+
+
+def _not_there(row: Execution, now: datetime, effects: Effects) -> None:
+    _end(row, Event.EXPIRE, NOBODY_THERE if row.device is None else NOT_THERE, now)
+    effects.ended.append(executions.view(row))
 
 
 def stop(session: Session, rows: Collection[Execution], end: End, now: datetime, effects: Effects) -> None:
@@ -118,12 +144,17 @@ def expire(session: Session, now: datetime, effects: Effects) -> set[int]:
     rows = list(session.scalars(query))
     if not rows:
         return set()
+    give_up(session, rows, now, effects)
+    return {row.run for row in rows}
+
+
+def give_up(session: Session, rows: Collection[Execution], now: datetime, effects: Effects) -> None:
+    """End executions whose deadlines have passed."""
     for row in rows:
         if row.cancel_requested:  # somebody was earlier, and its device has not answered yet
             row.counts_as = State.CANCELLED
             effects.changed.append(executions.view(row))
     stop(session, [row for row in rows if not row.cancel_requested], _EXPIRED, now, effects)
-    return {row.run for row in rows}
 
 
 _EXPIRED = End(Event.EXPIRE, outbox.WITHDRAW, EXPIRED)

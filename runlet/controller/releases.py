@@ -30,7 +30,7 @@ from runlet.protocol.views import Presence, RolloutView, Steering
 
 # A device that falls silent says no goodbye, and keeps its place until somebody looks whether it is still there.
 LOOK_AGAIN = timedelta(seconds=OFFLINE_SECONDS)
-_WAITS_FOR_OTHERS = frozenset({WaitsFor.BATCH, WaitsFor.SLOT})
+_WAITS_FOR_OTHERS = frozenset({WaitsFor.BATCH, WaitsFor.SLOT, WaitsFor.DEVICE})
 
 _OPEN = tuple(state for state in State if not state.is_outcome)
 _ABORTED = End(Event.CANCEL, outbox.WITHDRAW, "not started: the run was aborted")
@@ -45,6 +45,7 @@ class _Facts:
     member: Member
     settled: bool
     undecided: bool  # a person was asked whether it is begun again
+    deadline: datetime | None  # of what is awaited: it has begun, though this is not released
 
 
 def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
@@ -146,8 +147,11 @@ def rollout(session: Session, run_id: int) -> RolloutView | None:
     run = session.get(Run, run_id)
     if run is None or run.plan is None:
         return None
-    total = session.scalar(select(func.count()).select_from(Execution).where(col(Execution.run) == run_id))
-    return view(run, total or 0)
+    return view(run, _total(session, run_id))
+
+
+def _total(session: Session, run: int) -> int:
+    return session.scalar(select(func.count()).select_from(Execution).where(col(Execution.run) == run)) or 0
 
 
 # --- facts ------------------------------------------------------------------------------------------------------------
@@ -192,6 +196,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             col(Execution.unanswered),
             col(Execution.settled),
             col(Execution.counts_as),
+            col(Execution.expires_at),
         )
         .join(Device, col(Device.name) == col(Execution.device), isouter=True)
         .where(col(Execution.run) == run)
@@ -213,7 +218,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
         unanswered,
         *rest,
     ) in session.execute(query):
-        settled, counts_as = rest
+        settled, counts_as, expires = rest
         connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
         member = Member(
             id_,
@@ -228,7 +233,12 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             interruptions=interruptions,
             unanswered=unanswered,
         )
-        found[id_] = _Facts(member, settled, undecided=state is State.INTERRUPTED and counts_as is not None)
+        found[id_] = _Facts(
+            member,
+            settled,
+            undecided=state is State.INTERRUPTED and counts_as is not None,
+            deadline=expires if released is None and state is State.QUEUED else None,
+        )
     return found
 
 
@@ -254,27 +264,48 @@ def _elsewhere(session: Session, run: Run, plan: RunPlan, now: datetime) -> Else
 
 def _judge(session: Session, run: Run, now: datetime, effects: Effects) -> None:
     assert run.id is not None
-    assert run.plan is not None
-    plan = RunPlan.from_mapping(str(run.id), run.plan)
-    facts = _facts(session, run.id, now)
-    members = [one.member for one in facts.values()]
-    before = view(run, len(facts))
-    decision = decide(plan, members, now, _state(run), _elsewhere(session, run, plan, now))
-    _write_down(session, run, facts, decision, now, effects)
-    run.rollout_state = decision.new_state.to_mapping()
-    run.waits_for = None if decision.waits_for is None else decision.waits_for.value
-    look_again = [now + LOOK_AGAIN] if decision.waits_for in _WAITS_FOR_OTHERS else []
-    run.decide_at = min([*look_again, *([] if decision.wake_at is None else [decision.wake_at])], default=None)
-    session.flush()  # the next run may be of the same group
-    after = view(run, len(facts))
+    total = _total(session, run.id)
+    before = view(run, total)
+    while _judge_once(session, run, now, effects):
+        pass
+    after = view(run, total)
     if after is not None and after != before:
         effects.rollouts.append((run.id, after))
 
 
+def _judge_once(session: Session, run: Run, now: datetime, effects: Effects) -> bool:
+    """Decide, and write it down. Whether that ended something, so that there is more to decide."""
+    assert run.id is not None
+    assert run.plan is not None
+    plan = RunPlan.from_mapping(str(run.id), run.plan)
+    facts = _facts(session, run.id, now)
+    # Whose device comes back too late, before anybody has looked, is not released.
+    overdue = [one.member.id for one in facts.values() if one.deadline is not None and one.deadline <= now]
+    if overdue:
+        deliveries.give_up(session, _rows(session, run, overdue).values(), now, effects)
+        session.flush()
+        return True
+    members = [one.member for one in facts.values()]
+    decision = decide(plan, members, now, _state(run), _elsewhere(session, run, plan, now))
+    ended = _write_down(session, run, facts, decision, now, effects)
+    run.rollout_state = decision.new_state.to_mapping()
+    run.waits_for = None if decision.waits_for is None else decision.waits_for.value
+    # What is awaited is told by the device's hello or by its own deadline; all else may hang on a device gone silent.
+    look_again = [now + LOOK_AGAIN] if decision.waits_for in _WAITS_FOR_OTHERS and not decision.awaited else []
+    run.decide_at = min([*look_again, *([] if decision.wake_at is None else [decision.wake_at])], default=None)
+    session.flush()  # the next run may be of the same group
+    return ended
+
+
+def _rows(session: Session, run: Run, executions: Collection[str]) -> dict[str, Execution]:
+    query = select(Execution).where(col(Execution.run) == run.id, col(Execution.id).in_(executions))
+    return {row.id: row for row in session.scalars(query)}
+
+
 def _write_down(
     session: Session, run: Run, facts: dict[str, _Facts], decision: Decision, now: datetime, effects: Effects
-) -> None:
-    """In the decision's order: retries, releases, cancels."""
+) -> bool:
+    """In the decision's order: retries, releases, cancels. Whether something ended at once, as nobody waits for it."""
     retry = dict(decision.retry)
     told = {
         one.member.id
@@ -284,11 +315,14 @@ def _write_down(
     asked = {one.member.id for one in facts.values() if one.undecided is not (one.member.id in decision.undecided)}
     begun = {execution for execution in retry if facts[execution].settled}
     released = [execution for execution in decision.release if execution not in retry or execution in begun]
-    touched = told | asked | begun | set(released) | set(decision.cancel)
+    # Who is back waits for its place, and one that is awaited keeps the deadline that it has.
+    back = {one.member.id for one in facts.values() if one.deadline and one.member.connected}
+    awaited = [execution for execution in decision.awaited if execution not in retry and not facts[execution].deadline]
+    awaited += [execution for execution in decision.awaited if execution in begun]
+    touched = told | asked | begun | set(released) | set(decision.cancel) | back | set(awaited)
     if not touched:
-        return
-    query = select(Execution).where(col(Execution.run) == run.id, col(Execution.id).in_(touched))
-    rows = {row.id: row for row in session.scalars(query)}
+        return False
+    rows = _rows(session, run, touched)
     for execution in sorted(told | begun):
         row = rows[execution]
         if execution in begun:
@@ -296,13 +330,17 @@ def _write_down(
             _try_again(row)
         row.retry_at = retry.get(execution)
     reachable = {facts[execution].member.device or "": facts[execution].member.connected for execution in released}
+    for execution in back:
+        rows[execution].expires_at = None
     for execution in asked:
         rows[execution].counts_as = State.AWAITING_INPUT if execution in decision.undecided else None
     deliveries.release(session, run, [rows[execution] for execution in released], reachable, now, effects)
-    effects.changed += [executions.view(rows[execution]) for execution in sorted(told | asked | begun | set(released))]
+    changed = told | asked | begun | back | set(released)
+    effects.changed += [executions.view(rows[execution]) for execution in sorted(changed)]
     if decision.cancel:
         session.flush()
         deliveries.stop(session, [rows[execution] for execution in decision.cancel], _ABORTED, now, effects)
+    return deliveries.await_devices(run, [rows[execution] for execution in awaited], now, effects)
 
 
 def _try_again(row: Execution) -> None:

@@ -202,7 +202,7 @@ class Execution(SQLModel, table=True):
     output_limit: int = Field(default=DEFAULT_LIMIT, sa_type=BigInteger)  # its run's
     released_at: datetime | None = _instant(nullable=True)  # None: the command may not leave yet
     retry_at: datetime | None = _instant(nullable=True)  # with an outcome: another attempt follows; queued: due then
-    expires_at: datetime | None = _instant(nullable=True)  # with released_at: not accepted by then, it never starts
+    expires_at: datetime | None = _instant(nullable=True)  # released, or awaited: not accepted by then, it never starts
     interruptions: int = 0  # of the attempts before, how many were interrupted
     counts_as: State | None = _enum(State, nullable=True, default=None)  # for its run, when that is not its state
     prompt: Prompt | None = Field(default=None, sa_column=Column(PromptColumn))  # what it waits with

@@ -152,6 +152,7 @@ class Decision:
     release: tuple[str, ...] = ()
     retry: tuple[tuple[str, datetime], ...] = ()  # the next attempt, and when it is due
     cancel: tuple[str, ...] = ()  # unless its program has started meanwhile
+    awaited: tuple[str, ...] = ()  # not released, and waiting for nothing but their devices
     undecided: tuple[str, ...] = ()  # interrupted, and a person decides whether they are begun again
     pause: str | None = None  # why the run is paused from now on
     wake_at: datetime | None = None  # when to decide again if nothing happens before
@@ -179,6 +180,7 @@ def decide(
         places.state,
         tuple(places.released),
         retry,
+        awaited=places.awaited(),
         undecided=undecided,
         wake_at=places.wake_at(),
         waits_for=places.waits_for(),
@@ -317,11 +319,18 @@ class _Places:
             return WaitsFor.SLOT if self._again else WaitsFor.RETRY if self._next_retry else None
         if self.state.finished_at is not None:
             return WaitsFor.GATE if self._needs_approval else WaitsFor.PAUSE
-        if (self._ready or self._again) and self._slots <= 0:
+        if self._slots <= 0 and (self._ready or self._again or not self._holding):
             return WaitsFor.SLOT
         if self._ready:
             return WaitsFor.BATCH
         return WaitsFor.SLOT if self._barred else WaitsFor.DEVICE
+
+    def awaited(self) -> tuple[str, ...]:
+        """Those that only the absence of their devices keeps from being released."""
+        others = self._ready or self._again or self._barred or self._holding or self._next_retry
+        if others or self.state.finished_at is not None or self._slots <= 0:
+            return ()
+        return tuple(reversed(self._away))
 
     @property
     def _candidates(self) -> int:

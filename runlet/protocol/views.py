@@ -52,7 +52,7 @@ class ExecutionView:
     released_at: datetime | None = None  # None: it waits for its turn in the rollout
     retry_at: datetime | None = None  # with an outcome: another attempt follows; queued: not before
     output_limit: int = DEFAULT_LIMIT  # of which so many are kept
-    expires_at: datetime | None = None  # released: not accepted by then, it never starts
+    expires_at: datetime | None = None  # released or awaited: not accepted by then, it never starts
     # For its run, when that is not its state. An outcome: it was asked back from its device, which may have started it
     # meanwhile and has not answered. AWAITING_INPUT: it was interrupted, and a person decides whether it goes on.
     counts_as: State | None = None

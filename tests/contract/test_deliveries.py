@@ -247,6 +247,85 @@ async def test_who_is_away_fails_when_its_turn_comes_and_not_before(rolling: Rol
     assert await rolling.states(run) == {"pi-1": "queued", "pi-2": "succeeded", "pi-3": "expired"}
 
 
+LIMITED = [
+    {"rollout": {"batches": [1]}},
+    {"rollout": {"batches": [1, "100%"], "gate": True, "pause": "1h"}},
+    {"rollout": {"maxParallel": 1}},
+    {"rollout": {"batches": [1], "mode": "window"}},
+    {"concurrency": {"max": 1}},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITED)
+async def test_a_run_whose_devices_stay_away_ends_at_its_deadline(rolling: Rolling, limits: dict[str, object]):
+    await rolling.enroll("pi-1", "pi-2", "pi-3", connected=False)
+    run = await rolling.launch(job(delivery=SOON, **limits))
+    assert await rolling.released(run) == []
+    await rolling.pass_time(minutes=9)
+    assert await rolling.states(run) == dict.fromkeys(["pi-1", "pi-2", "pi-3"], "queued")
+    await rolling.pass_time(minutes=1)
+    view = await rolling.view(run)
+    assert view.settled
+    assert code(view) is ExitCode.SOME_NEVER_DELIVERED
+    assert view.rollout
+    assert view.rollout.waits_for is None
+    assert await rolling.hello("pi-1") == []
+
+
+async def test_a_run_that_does_not_wait_ends_at_once_when_nobody_is_there(rolling: Rolling):
+    await rolling.enroll("pi-1", "pi-2", connected=False)
+    run = await rolling.launch(job(rollout={"batches": [1]}, delivery={"offline": "fail"}))
+    view = await rolling.view(run)
+    assert view.settled
+    assert {(one.state, one.detail) for one in view.executions} == {(State.EXPIRED, deliveries.NOT_THERE)}
+    assert view.rollout
+    assert view.rollout.waits_for is None
+
+
+@pytest.mark.parametrize("limits", LIMITED)
+async def test_of_awaited_devices_that_return_together_no_more_start_than_there_are_places(
+    rolling: Rolling, limits: dict[str, object]
+):
+    await rolling.enroll("pi-1", "pi-2", "pi-3", connected=False)
+    run = await rolling.launch(job(delivery=SOON, **limits))
+    await rolling.pass_time(minutes=5)
+    await rolling.come("pi-2", "pi-3")
+    assert await rolling.released(run) == ["pi-2"]
+    assert (await rolling.on(run, "pi-2")).expires_at == rolling.now + timedelta(minutes=10)
+    assert (await rolling.on(run, "pi-3")).expires_at is None, "who is back waits for its place, without a limit"
+    await rolling.happen(run, "pi-2", E.START)
+    await rolling.pass_time(minutes=5)
+    assert await rolling.states(run) == {"pi-1": "expired", "pi-2": "running", "pi-3": "queued"}
+    assert len(rolling.sent) == 1
+
+
+async def test_an_awaited_device_that_returns_too_late_starts_nothing(rolling: Rolling):
+    await rolling.enroll("pi-1", "pi-2", connected=False)
+    run = await rolling.launch(job(rollout={"batches": [1]}, delivery=SOON))
+    rolling.now += timedelta(minutes=10)  # and nobody has looked yet
+    assert await rolling.hello("pi-1") == []
+    assert await rolling.states(run) == {"pi-1": "expired", "pi-2": "expired"}
+
+
+async def test_a_run_on_any_device_that_waits_for_a_slot_ends_too(rolling: Rolling):
+    await rolling.enroll("pi-1")
+    shared = {"concurrency": {"max": 1, "group": "disk"}}
+    first = await rolling.launch(job("first", **shared))
+    await rolling.happen(first, "pi-1", E.START)
+    await rolling.go("pi-1")
+    second = await rolling.launch(job("second", target=Target(Where.ANY), delivery=SOON, **shared))
+    await rolling.pass_time(minutes=10)
+    assert not (await rolling.view(second)).settled, "it waits for a slot"
+    await rolling.come("pi-1")
+    await rolling.happen(first, "pi-1", E.SUCCEED)
+    assert await rolling.released(second) == ["pi-1"]
+    await rolling.happen(second, "pi-1", E.SUCCEED)
+    await rolling.go("pi-1")
+    third = await rolling.launch(job("third", target=Target(Where.ANY), delivery=SOON, **shared))
+    await rolling.pass_time(minutes=10)
+    assert (await rolling.view(third)).settled
+
+
 # --- with a rollout ---------------------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ def test_a_device_that_is_not_there_is_told_at_once(operator: Operator, fleet: F
     declare(fleet, Job("now-or-never", "true", target=Target.parse(device), delivery=Delivery(Offline.FAIL)))
     done = operator.runlet("run", "now-or-never", "--wait")
     assert done.returncode == 5
-    assert "Expired: its device was not connected when it was released" in done.stdout
+    assert "Expired: its device was not connected when its turn came" in done.stdout
 
 
 def test_a_person_is_asked_about_what_was_interrupted(

@@ -190,6 +190,69 @@ def test_max_parallel_is_not_passed_by_commands_that_wait_for_their_devices() ->
     assert run.released() == "cd"
 
 
+def awaited(run: Run) -> str:
+    return "".join(run.decide().awaited)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"rollout": batches(1)},
+        {"rollout": batches(1, "100%", gate=Gate(), pause=10 * MINUTE)},
+        {"rollout": batches(1, mode=Mode.WINDOW)},
+        {"rollout": batches("100%", max_parallel=1)},
+        {"concurrency": Concurrency(max=1)},
+    ],
+)
+def test_who_is_waited_for_by_nothing_else_is_awaited_and_not_released(plan: dict[str, object]) -> None:
+    run = Run("aBC", **plan)
+    assert run.released() == "a"
+    assert awaited(run) == "", "a is under way"
+    run.end("a", S.CANCELLED)
+    assert awaited(run) == "bc"
+    run.change("b", connected=True)
+    assert run.released() == "b", "the limit holds for who returns"
+    run.change("c", connected=True)
+    assert run.decide().release == run.decide().awaited == ()
+    run.change("c", connected=False)
+    run.end("b", S.CANCELLED)
+    assert [run.released(), awaited(run)] == ["c", ""], "there is room for all that are left"
+
+
+def test_a_run_that_waits_for_a_person_a_pause_a_retry_or_another_run_awaits_nobody() -> None:
+    gated = Run("aBC", rollout=batches(1, gate=Gate()))
+    gated.decide()
+    gated.end("a")
+    assert (gated.decide().waits_for, awaited(gated)) == (WaitsFor.GATE, "")
+    gated.state = approve(gated.plan.rollout, gated.state)
+    assert awaited(gated) == "bc"
+    gated.state = pause(gated.state, "ann: a look first")
+    assert awaited(gated) == ""
+    pausing = Run("aBC", rollout=batches(1, pause=10 * MINUTE))
+    pausing.decide()
+    pausing.end("a")
+    assert (pausing.decide().waits_for, awaited(pausing)) == (WaitsFor.PAUSE, "")
+    retried = Run("aBC", rollout=batches(1), retry=RETRY)
+    retried.decide()
+    retried.end("a", S.FAILED)
+    assert awaited(retried) == ""
+    full = Run("BC", concurrency=Concurrency(max=1))
+    full.elsewhere = Elsewhere(running=1)
+    assert (full.decide().waits_for, awaited(full)) == (WaitsFor.SLOT, "")
+    full.elsewhere = Elsewhere()
+    assert awaited(full) == "bc"
+
+
+def test_a_next_attempt_whose_device_is_away_is_awaited_once_it_is_due() -> None:
+    run = Run("aBC", rollout=batches(1, mode=Mode.WINDOW), retry=RETRY)
+    run.decide()
+    run.end("a", S.FAILED)
+    run.change("a", connected=False)
+    assert awaited(run) == ""
+    run.now += MINUTE
+    assert sorted(awaited(run)) == list("abc")
+
+
 @pytest.mark.parametrize(
     ("order", "devices"), [(Order.INVENTORY, "cabd"), (Order.REVERSE, "dbac"), (Order.SORTED, "abcd")]
 )

@@ -50,12 +50,14 @@ class World:
         self.state = RolloutState()
         self.elsewhere = Elsewhere()
         self.fired: set[int] = set()
+        self.awaited: set[str] = set()  # those whose deadlines go on though they are not released
 
     def run(self) -> None:
         for _ in range(self.draw.randrange(8 * len(self.members))):
             self.happen()
             self.decide()
-        self.members = [replace(member, connected=True) for member in self.members]
+        if self.draw.random() < 0.5:  # else who is away stays away
+            self.members = [replace(member, connected=True) for member in self.members]
         self.elsewhere = Elsewhere()
         for _ in range(MOST_STEPS):
             decision = self.decide()
@@ -82,6 +84,8 @@ class World:
                 self.elsewhere = Elsewhere(sum(busy.values()), busy)
             case 7:
                 self.person()
+            case 4 if member.id in self.awaited:
+                self.end(at, S.EXPIRED)
             case _:
                 pass
 
@@ -100,14 +104,22 @@ class World:
     def go_on(self, decision: Decision) -> None:
         """Take away what the run says it waits for, or let one of its programs end."""
         under_way = [n for n, one in enumerate(self.members) if one.released_at and not one.state.is_outcome]
+        away = [n for n, one in enumerate(self.members) if self.has_deadline(one) and not one.connected]
         if decision.waits_for in (WaitsFor.GATE, WaitsFor.RESUME):
             self.person()
+        elif away:
+            self.end(self.draw.choice(away), S.EXPIRED)
         elif under_way:
             self.end(self.draw.choice(under_way), self.draw.choice(ENDS))
         else:
             assert decision.wake_at is not None, "nothing is under way, and nothing will wake the run"
             assert decision.wake_at > self.now
             self.now = decision.wake_at
+
+    def has_deadline(self, member: Member) -> bool:
+        if member.released_at is None:
+            return member.id in self.awaited
+        return member.state is S.QUEUED
 
     def decide(self) -> Decision:
         before = self.members
@@ -119,6 +131,7 @@ class World:
         self.check_abort(decision)
         self.check_limits(decision)
         self.check_nobody_is_forgotten(decision)
+        self.check_awaited(decision)
         self.check_words()
         return decision
 
@@ -134,6 +147,7 @@ class World:
             self.members[at[name]] = replace(self.members[at[name]], state=S.CANCELLED, ended_at=self.now)
         self.began = decision.new_state.batch != self.state.batch
         self.state = decision.new_state
+        self.awaited = set(decision.awaited)
 
     # --- the plain reading ---
 
@@ -222,6 +236,19 @@ class World:
             assert decision.wake_at is not None
             assert decision.wake_at > self.now
 
+    def check_awaited(self, decision: Decision) -> None:
+        """Deadlines begin for who is away, all at once, and only when nothing else is waited for."""
+        awaited = {one.id for one in self.members if one.id in decision.awaited}
+        assert all(not one.connected and one.released_at is None for one in self.members if one.id in awaited)
+        unreleased = [one for one in self.open() if one.released_at is None]
+        full = self.plan.concurrency.max is not None and self.elsewhere.running >= self.plan.concurrency.max
+        stopped = self.state.paused_by or self.state.aborted_by or full
+        waits_for_others = self.under_way() or len(self.waiting()) < len(unreleased) or self.state.finished_at
+        if stopped or waits_for_others or any(one.connected for one in unreleased):
+            assert not awaited
+        else:
+            assert awaited == {one.id for one in unreleased}
+
     def check_words(self) -> None:
         here = [one.state for one in self.members if one.connected]
         away = [one.state for one in self.members if not one.connected]
@@ -241,7 +268,7 @@ def test_a_run_keeps_its_limits_forgets_nobody_and_ends(plan: RunPlan, devices: 
     world = World(plan, devices, seed)
     world.run()
     if not world.state.aborted_by:
-        assert all(one.released_at is not None for one in world.members), "every execution was released at last"
+        assert all(one.released_at or one.state is S.EXPIRED for one in world.members), "each was released, or expired"
 
 
 @given(st.integers(1, 60), st.integers(0, 2**32))

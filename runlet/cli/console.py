@@ -26,7 +26,7 @@ from runlet.cli.replay import modes_after
 from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
 from runlet.cli.roster import Roster
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
-from runlet.cli.views import MODES_BEFORE_BYTES, MODES_HEAD_BYTES, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
+from runlet.cli.views import RAW_TAIL_BYTES, LinesView, RawView, Switch, View, parts_with_modes
 from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
 from runlet.client.api import Api
 from runlet.client.attachment import Attachment, ConsoleEvent, attach, new_identity
@@ -351,16 +351,8 @@ class Console:
 
 
 def _modes_at(api: Api, run: int, device: str, place: Position, *, draws: bool) -> bytes:
-    """What brings a terminal into the modes that a program has switched on before `place`.
-
-    What long output holds between its start and its end is not looked at: an editor of the start may have left there.
-    So the start counts then only if the program is known to draw now.
-    """
-    head = min(MODES_HEAD_BYTES, place.offset)
-    before = max(head, place.offset - MODES_BEFORE_BYTES)
-    parts = [(before, place.offset - before)]
-    if draws or before == head:
-        parts.insert(0, (0, head))
+    """What brings a terminal into the modes that a program has switched on before `place`."""
+    parts = parts_with_modes(place.offset, draws=draws)
     return modes_after(api.transcript_part(run, device, place.attempt, *part) for part in parts)
 
 

@@ -355,6 +355,18 @@ class LinesView:
         return next((one.id for one in [*filter(_runs, open_ones), *open_ones]), None)
 
 
+def parts_with_modes(place: int, *, draws: bool) -> list[tuple[int, int]]:
+    """The parts (offset, length) of a transcript in which a program may have switched modes on before `place`.
+
+    What long output holds between its start and its end is not looked at: an editor of the start may have left there.
+    So the start counts then only if the program is known to draw now.
+    """
+    head = min(MODES_HEAD_BYTES, place)
+    before = max(head, place - MODES_BEFORE_BYTES)
+    start = [(0, head)] if draws or before == head else []
+    return [part for part in (*start, (before, place - before)) if part[1]]
+
+
 def _runs(execution: ExecutionView) -> bool:
     return execution.state in STARTED
 

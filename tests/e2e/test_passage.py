@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from runlet.cli.views import RAW_TAIL_BYTES
 from tests.harness import wait_until
 from tests.operators import Operator
 from tests.tmux import Tmux
@@ -71,6 +72,17 @@ def test_the_scrollback_of_a_line_program_is_shown_again(operator: Operator, ter
     terminal.wait_for("More?")
     lines = [line for line in terminal.text().splitlines() if line.startswith("line ")]
     assert lines == [f"line {number}" for number in range(1, 301)]
+    terminal.enter("")
+    terminal.wait_for_end(0)
+
+
+def test_a_console_attaches_to_what_has_printed_a_little_more_than_it_shows(operator: Operator, terminal: Tmux) -> None:
+    printed = RAW_TAIL_BYTES + 1
+    asks = "read -p 'Go on? ' word"
+    number = operator.detached("exec", "pi-1", "--", "bash", "-c", f"printf '%{printed - 7}s'; {asks}")
+    wait_until(lambda: len(operator.succeed("logs", "--raw", number)) == printed, "it to be stored")
+    terminal.enter(f"runlet attach {number}")
+    terminal.wait_for("Go on?")
     terminal.enter("")
     terminal.wait_for_end(0)
 

@@ -8,7 +8,15 @@ import pytest
 
 from runlet.cli.keys import Action, Choose
 from runlet.cli.picture import Picture
-from runlet.cli.views import LINE_AGAIN_BYTES, LinesView, RawView, Switch
+from runlet.cli.views import (
+    LINE_AGAIN_BYTES,
+    MODES_BEFORE_BYTES,
+    MODES_HEAD_BYTES,
+    LinesView,
+    RawView,
+    Switch,
+    parts_with_modes,
+)
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
@@ -169,3 +177,20 @@ def test_a_raw_view_switches_to_others() -> None:
     assert raw_view().act(Action.NEXT) == Switch(TWO.id)
     assert raw_view().act(Choose(1)) == b""
     assert raw_view().act(Action.SWITCH_VIEW) == Switch(None)
+
+
+EDGES = [0, MODES_HEAD_BYTES, MODES_BEFORE_BYTES, MODES_HEAD_BYTES + MODES_BEFORE_BYTES]
+
+
+@pytest.mark.parametrize("draws", [False, True])
+@pytest.mark.parametrize("place", sorted({max(1, edge + step) for edge in EDGES for step in (-2, -1, 0, 1, 2, 1000)}))
+def test_modes_are_looked_for_in_parts_that_hold_something_in_order_up_to_the_place(place: int, draws: bool) -> None:
+    parts = parts_with_modes(place, draws=draws)
+    assert all(0 < length <= MODES_BEFORE_BYTES for _, length in parts)
+    ends = [offset + length for offset, length in parts]
+    assert ends[-1] == place
+    assert all(offset >= end for (offset, _), end in zip(parts[1:], ends, strict=False))
+    if draws or place <= MODES_HEAD_BYTES + MODES_BEFORE_BYTES:
+        assert parts[0] == (0, min(place, MODES_HEAD_BYTES))
+    if place <= MODES_HEAD_BYTES + MODES_BEFORE_BYTES:
+        assert sum(length for _, length in parts) == place, "nothing is left out"

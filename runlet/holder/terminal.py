@@ -26,6 +26,8 @@ SHOWN_NAME_BYTES = 200
 
 _CTRL_C = b"\x03"
 _INPUT_MODES, _LOCAL_MODES, _CHARACTERS = 0, 3, 6  # their places in what tcgetattr gives
+# Linux's IUTF8, the same on every machine; Python has no name for it.
+_IUTF8 = 0o40000
 # The characters that end a line, or throw away what was typed of it.
 _ENDS = (termios.VEOF, termios.VEOL, termios.VEOL2, termios.VKILL)
 _SIGNALS = (termios.VINTR, termios.VQUIT, termios.VSUSP)
@@ -40,6 +42,7 @@ class Terminal:
             self.master, slave = _opened(os.openpty(), on_failure, child_ends)
             self._barrier, barrier = _opened(os.pipe()[::-1], on_failure, child_ends)
             self._failure, failure_write = _opened(os.pipe(), on_failure, child_ends)
+            _erase_characters(slave)
             self.resize(columns, rows)
             # A signal that came between fork and the child's first act would be told to us as our own.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -143,6 +146,13 @@ class Terminal:
             return  # no foreground group: the leader ended a moment ago
         if group > 0:
             _signal_group(group, number)
+
+
+def _erase_characters(terminal: int) -> None:
+    """Have Backspace take a whole character from a line that the kernel collects, as it is in UTF-8."""
+    modes = termios.tcgetattr(terminal)
+    modes[_INPUT_MODES] |= _IUTF8
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
 
 
 def _opened(pair: tuple[int, int], on_failure: ExitStack, child_ends: ExitStack) -> tuple[int, int]:

@@ -112,3 +112,10 @@ def test_reading_ends_when_everyone_has_let_go(terminals):
     deadline = time.monotonic() + 30
     while terminal.read(100) is not None:
         assert time.monotonic() < deadline
+
+
+def test_backspace_takes_a_whole_character(terminals):
+    terminal = start(terminals, "sh", "-c", 'echo ready; read -r line; printf %s "$line" | od -An -tx1; echo end')
+    printed(terminal, b"ready")
+    terminal.write("aé漢\x7f\x7fx\n".encode())
+    assert b" 61 78\r\n" in printed(terminal, b"end")

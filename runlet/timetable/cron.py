@@ -102,9 +102,10 @@ def _item(field: _Field, text: str, start: int) -> str:
         last = 7
     if last < first:
         raise refusal(start, f"the range {text!r} runs backwards; write two ranges")
-    if match[3] is None:
-        return f"{first}-{last}"
-    return f"{first}-{last}/{_step(field, match[3], start + match.start(3))}"
+    step = None if match[3] is None else _step(field, match[3], start + match.start(3))
+    if first == last:  # with a step, cronsim would take it for "from this on"
+        return str(first % 7 if field is WEEKDAY else first)
+    return f"{first}-{last}" if step is None else f"{first}-{last}/{step}"
 
 
 def _number(field: _Field, text: str, start: int) -> int:

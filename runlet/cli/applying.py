@@ -15,15 +15,16 @@ import click
 from runlet.cli import changes, provenance, render
 from runlet.cli.answers import print_answers_of_runs
 from runlet.cli.inert import plain
-from runlet.cli.options import Options, Output, output_option, pass_options
+from runlet.cli.options import MOST_RUN_DIGITS, Options, Output, output_option, pass_options
 from runlet.cli.terminal import is_interactive
-from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError
+from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError, UnknownName
 from runlet.local.files import write_private
 from runlet.model.declaration import ChangeKind, Submission
 from runlet.model.run import ExitCode
 from runlet.protocol.values import from_json, to_json
 
 if TYPE_CHECKING:
+    from runlet.client.api import Api
     from runlet.protocol.views import PlanView
     from runlet.spec.tree import Tree
 
@@ -33,6 +34,8 @@ _PLAN_FORMAT = "runlet-plan-1"
 # What a request may hold, 16 MiB, with every character of it escaped, and the base.
 _MAX_PLAN_BYTES = 64 * 1024**2
 _COMMIT_CHARACTERS = 12
+# Applies among which the one before is looked for: as many as a controller tells at once.
+_MOST_SEARCHED = 1000
 # What the history says of an apply that was planned before.
 _PLANNED_BY = "planned by {}"
 
@@ -123,7 +126,7 @@ def apply(
         asked = False
         if submission.prune and planned is None and not yes and is_interactive():
             found = api.plan(submission)
-            asked = any(change.change is ChangeKind.DELETED for change in found.changes)
+            asked = _deletes(found)
             if asked and not _agreed(found):
                 click.echo("nothing is changed", err=True)
                 return
@@ -171,24 +174,74 @@ def _list(found: Sequence[T], draw: Callable[[Sequence[T]], None], none: str, ou
         click.echo(none, err=True)
 
 
+class ApplyType(click.ParamType[int | None]):
+    """The number of an apply; None for the word latest."""
+
+    name = "apply"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        text = str(value)
+        if text == "latest":
+            return None
+        if not text.isascii() or not text.isdecimal() or not 1 <= len(text) <= MOST_RUN_DIGITS or not int(text):
+            self.fail(f"{text!r} is neither the number of an apply nor the word latest. See them with: runlet history")
+        return int(text)
+
+
 @click.command()
-@click.argument("number", metavar="APPLY", type=click.IntRange(min=1))
+@click.argument("number", metavar="APPLY", type=ApplyType())
 @_adopt
 @click.option("--dry-run", is_flag=True, help="Only tell what it would change, and exit as `plan` does.")
+@click.option("--yes", "-y", is_flag=True, help="Delete without asking.")
 @output_option
 @pass_options
-def rollback(options: Options, number: int, adopt: bool, dry_run: bool, output: Output) -> int:
-    """Bring back what a source declared after an apply. APPLY is its number in `history`.
+def rollback(options: Options, number: int | None, adopt: bool, dry_run: bool, yes: bool, output: Output) -> int:
+    """Bring back what a source declared after an apply. APPLY is its number in `history`, or latest.
+
+    What its source has declared since is deleted; on a terminal it shows the plan and asks before.
 
     \b
     Examples:
       runlet rollback 12 --dry-run
       runlet rollback 12
+      runlet rollback latest --adopt
     """
+    by = provenance.operator(os.environ)
     with options.endpoint().api() as api:
-        found = api.rollback(number, provenance.operator(os.environ), adopt=adopt, dry_run=dry_run)
-    _print(found, output)
-    return ExitCode.CHANGES if dry_run and found.changes_something else ExitCode.SUCCEEDED
+        to = _newest(api) if number is None else number
+        base, asked = None, False
+        if not dry_run and not yes and is_interactive():
+            found = api.rollback(to, by, adopt=adopt, dry_run=True)
+            base, asked = found.base, _deletes(found)
+            if asked and not _agreed(found):
+                click.echo("nothing is changed", err=True)
+                return ExitCode.SUCCEEDED
+        done = api.rollback(to, by, adopt=adopt, dry_run=dry_run, base=base)
+        if not done.changes_something:
+            _tell_earlier(api, to, done.source)
+    if asked and output is Output.TABLE:
+        click.echo(f"applied for {plain(done.source)}")
+    else:
+        _print(done, output)
+    return ExitCode.CHANGES if dry_run and done.changes_something else ExitCode.SUCCEEDED
+
+
+def _newest(api: Api) -> int:
+    applies = api.history(1)
+    if not applies:
+        raise UnknownName("nothing was applied yet", "bring some with: runlet apply PATH")
+    return applies[0].id
+
+
+def _tell_earlier(api: Api, number: int, source: str) -> None:
+    """Somebody who rolls back wants a change: where the state before is, when this one is there already."""
+    words = f"nothing is changed: {plain(source)} declares what it did after apply {number}"
+    before = next((one.id for one in api.history(_MOST_SEARCHED) if one.id < number and one.source == source), None)
+    click.echo(words if before is None else f"{words}; before it: runlet rollback {before}", err=True)
+
+
+def _deletes(plan: PlanView) -> bool:
+    return any(change.change is ChangeKind.DELETED for change in plan.changes)
 
 
 def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> tuple[Tree, Submission]:

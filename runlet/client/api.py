@@ -105,9 +105,14 @@ class Api:
         query = {"limit": limit} | ({} if before is None else {"before": before})
         return _items(ApplyView, self._ask("GET", "/v1/applies", query=query), "applies")
 
-    def rollback(self, apply: int, by: str, *, adopt: bool = False, dry_run: bool = False) -> PlanView:
-        """Bring back what a source declared after an apply; what that did, or would do with `dry_run`."""
-        content = {"by": by, "adopt": adopt, "dry_run": dry_run}
+    def rollback(
+        self, apply: int, by: str, *, adopt: bool = False, dry_run: bool = False, base: str | None = None
+    ) -> PlanView:
+        """Bring back what a source declared after an apply; what that did, or would do with `dry_run`.
+
+        `base` is that of the plan it must still fit, if there was one.
+        """
+        content = {"by": by, "adopt": adopt, "dry_run": dry_run, "base": base}
         return from_json(PlanView, self._ask("POST", f"/v1/applies/{apply}/rollback", content), "plan")
 
     def jobs(self) -> list[JobView]:

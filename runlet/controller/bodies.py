@@ -53,6 +53,7 @@ class RollbackBody(BaseModel):
     by: Name
     adopt: bool = False
     dry_run: bool = False
+    base: str | None = Field(None, max_length=MAX_NAME)
 
 
 class TargetBody(BaseModel):

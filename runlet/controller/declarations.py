@@ -65,9 +65,19 @@ def history(session: Session, limit: int, before: int | None) -> list[ApplyView]
 
 
 def rollback(
-    session: Session, number: int, by: str, now: datetime, *, adopt: bool = False, dry_run: bool = False
+    session: Session,
+    number: int,
+    by: str,
+    now: datetime,
+    *,
+    adopt: bool = False,
+    dry_run: bool = False,
+    base: str | None = None,
 ) -> PlanView:
-    """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it."""
+    """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it.
+
+    With `base`, only if that is still the plan's.
+    """
     row = session.get(tables.Apply, number)
     if row is None:
         raise UnknownName(f"there is no apply {number}", "see them with: runlet history")
@@ -77,9 +87,15 @@ def rollback(
         for name, revision in names.items()
     )
     note = ROLLBACK_NOTE.format(number)
-    submission = Submission(row.source, by, declarations, row.commit, row.dirty, prune=True, adopt=adopt, note=note)
+    submission = Submission(
+        row.source, by, declarations, row.commit, row.dirty, prune=True, adopt=adopt, base=base, note=note
+    )
     try:
         return plan(session, submission, now) if dry_run else apply(session, submission, now)
+    except StalePlan:
+        raise StalePlan(
+            "the controller has changed since this was planned", f"look again with: runlet rollback {number} --dry-run"
+        ) from None
     except (NotTheOwner, InvalidDeclarations) as error:
         others = isinstance(error, NotTheOwner)
         raise Conflict(

@@ -77,7 +77,9 @@ def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
     async def rollback(body: RollbackBody, number: int = Path(ge=0, le=MAX_NUMBER)) -> dict[str, Any]:
         now = datetime.now(UTC)
         applied = await store.transact(
-            lambda session: declarations.rollback(session, number, body.by, now, adopt=body.adopt, dry_run=body.dry_run)
+            lambda session: declarations.rollback(
+                session, number, body.by, now, adopt=body.adopt, dry_run=body.dry_run, base=body.base
+            )
         )
         scheduler.poke()
         return dict(to_json(applied))

@@ -189,3 +189,29 @@ def test_on_a_terminal_pruning_asks_and_elsewhere_it_does_not(
     operator.succeed(*apply)
     (folder / "jobs.yaml").unlink()
     assert f"- job {name}  deleted" in operator.succeed(*apply)
+
+
+def test_on_a_terminal_a_rollback_asks_before_it_deletes(
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    source, old, new = (f"{word}-{uuid.uuid4()}" for word in ("rolled", "old", "new"))
+    file = tmp_path / "jobs.yaml"
+    for text in (f"{old}: ls\n", f"{old}: ls\n{new}: ls\n"):
+        file.write_text(text)
+        operator.succeed("apply", str(file), "--source", source)
+    newest, before = (one["id"] for one in operator.json("history", "-n", "2"))
+    same = operator.runlet("rollback", "latest")
+    assert f"declares what it did after apply {newest}; before it: runlet rollback {before}" in same.stderr
+    rollback = shlex.join(["runlet", "rollback", str(before)])
+    terminal = open_terminal(columns=150, rows=50)
+    terminal.enter(rollback)
+    terminal.wait_for("Apply? [y/N]:")
+    assert f"- job {new}  deleted" in terminal.text()
+    terminal.enter("")
+    terminal.wait_for("nothing is changed")
+    terminal.wait_for_end(0)
+    assert new in {job["name"] for job in operator.json("jobs")}
+    terminal.enter(f"clear; {rollback} --yes")
+    terminal.wait_for(f"- job {new}  deleted")
+    terminal.wait_for_end(0)
+    assert new not in {job["name"] for job in operator.json("jobs")}

@@ -55,7 +55,8 @@ _SEQUENCE = re.compile(rf"(?:\x1b\[|\x9b)({_BODY})({_INTERMEDIATES})([@-~])")
 _SEQUENCE_BROKEN = re.compile(rf"(?:\x1b\[|\x9b){_BODY}{_INTERMEDIATES}")
 _ESCAPE = re.compile(rf"\x1b{_INTERMEDIATES}[0-~]")  # with intermediates: the choice of a character set and the like
 _ESCAPE_BROKEN = re.compile(rf"\x1b{_INTERMEDIATES}")
-_STRING = re.compile(r"\x1b[P\]X^_]|[\x90\x98\x9d\x9e\x9f]")
+# "k" begins a title, as screen and tmux have it.
+_STRING = re.compile(r"\x1b[P\]X^_k]|[\x90\x98\x9d\x9e\x9f]")
 # What ends such a string. A line feed is in none that is meant well: a program that forgot the end hides one line only.
 _STRING_END = re.compile(r"\x1b\\|[\x07\x9c\x18\x1a]|(?=[\n\x1b])")
 _KEPT_CONTROLS = "\n\r\t\b"

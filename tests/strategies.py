@@ -20,11 +20,13 @@ from runlet.protocol.messages import (
     MAX_ATTEMPT,
     MAX_COUNT,
     MAX_DETAIL,
+    MAX_MODES_CHARACTERS,
     MAX_NAME,
     MAX_WINDOW,
     Answer,
     Answered,
     Message,
+    Modes,
     Report,
     TerminalSize,
 )
@@ -117,6 +119,9 @@ _TOLD = {"first": st.none() | st.builds(First, answer=_IDS, by=_BY, origin=st.sa
 _ANSWERED = _messages_of(Answered, **_OF_ANSWERS, **_TOLD, text=st.none(), asked=st.none() | PROMPTS) | _messages_of(
     Answered, **_OF_ANSWERS, **_TOLD, text=PROMPTS.map(lambda prompt: prompt.text), asked=st.none()
 )
-_SPECIAL = {Answer: _ANSWER, Answered: _ANSWERED}
+_MODES = _messages_of(
+    Modes, offset=_COUNTS, output=st.text(st.characters(codec="ascii"), max_size=MAX_MODES_CHARACTERS)
+)
+_SPECIAL = {Answer: _ANSWER, Answered: _ANSWERED, Modes: _MODES}
 _PLAIN = [_messages_of(kind) for kind in get_args(Message) if kind not in _SPECIAL]
 MESSAGES: st.SearchStrategy[Message] = st.one_of([*_PLAIN, *_SPECIAL.values()]) | _ASKING

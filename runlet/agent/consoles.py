@@ -17,7 +17,7 @@ from runlet.holder.keyboard import ANSWERS
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import Input
-from runlet.protocol.messages import Answer, Answered, Handover, Resize, Watch, Writer
+from runlet.protocol.messages import Answer, Answered, Handover, Modes, Resize, Watch, Writer
 
 
 class Consoles:
@@ -30,7 +30,7 @@ class Consoles:
         held: Mapping[tuple[str, int], Held],
         key: bytes,
         journal: Journal,
-        tell: Callable[[Answered | Writer], object],
+        tell: Callable[[Answered | Writer | Modes], object],
     ) -> None:
         self._held = held
         self._key = key
@@ -100,7 +100,7 @@ class Consoles:
                 size = held.lease.resize(message, time.monotonic())
                 self._tell_lease(held, before)
                 if size is not None:
-                    held.session.resize(size)
+                    held.session.resize(size, nudge=message.alone)
             case Handover():
                 before = held.lease.epoch
                 held.lease.hand_over(message, time.monotonic())
@@ -108,15 +108,17 @@ class Consoles:
             case Watch():
                 held.output.watch(message.watched)
                 held.lease.attached(message.identity, time.monotonic())
-                if message.watched and held.lease.epoch:
+                if message.watched and (held.lease.epoch or message.modes):
                     self._tell(held.lease.told(message.execution, message.attempt))
+                if message.modes:
+                    self._tell(Modes(message.execution, message.attempt, *held.display.told()))
 
     def _tell_lease(self, held: Held, before: int) -> None:
         """Note and tell a lease that has changed since it had the epoch `before`."""
         if held.lease.epoch == before:
             return
         if held.session:
-            held.session.note(held.lease.note())
+            held.session.note(held.note())
         self._tell(held.lease.told(held.report.execution, held.report.attempt))
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from runlet.agent.answers import Answers
 from runlet.agent.config import AgentConfig
 from runlet.agent.consoles import Consoles
+from runlet.agent.display import Display
 from runlet.agent.held import Held
 from runlet.agent.holders import Holders
 from runlet.agent.journal import Entry, Journal
@@ -62,6 +63,7 @@ from runlet.protocol.messages import (
     Ask,
     Cancel,
     Execute,
+    Modes,
     Report,
     Stored,
     TerminalSize,
@@ -95,7 +97,7 @@ class Executions:
         journal: Journal,
         tasks: Tasks,
         report: Callable[[Report], None],
-        tell: Callable[[Answered | Writer], object],
+        tell: Callable[[Answered | Writer | Modes], object],
         post: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._config = config
@@ -215,6 +217,8 @@ class Executions:
         if not (message.settled and held.state.is_outcome):
             held.output.acknowledge(message.offset, hole=message.hole)
             if held.session:
+                if not held.display.is_noted:
+                    held.session.note(held.note())  # first: the holder lets go of the bytes that made it so
                 held.session.release(held.output.buffer.acknowledged)
             return
         # Not by its offset: after a crash the controller may have more of the output than this journal knows of.
@@ -276,8 +280,13 @@ class Executions:
         return True
 
     def _follow(self, held: Held, connection: socket.socket) -> None:
-        recall = partial(self._recall_lease, held)
-        held.session = Session(connection, held.output, partial(self._looked, held), held.asking.printed, recall)
+        held.session = Session(
+            connection,
+            held.output,
+            partial(self._looked, held),
+            partial(self._printed, held),
+            lambda note: held.recall(note, time.monotonic()),
+        )
         self._take_slot(held)
         held.ending = self._tasks.start(self._attend(held, held.session))
 
@@ -318,8 +327,9 @@ class Executions:
             held.advance(Event.START)
             self._report(held.report)
 
-    def _recall_lease(self, held: Held, note: bytes) -> None:
-        held.lease.recall(note, time.monotonic())
+    def _printed(self, held: Held, data: bytes) -> None:
+        held.display.printed(held.output.buffer.end, data)
+        held.asking.printed(data)
 
     def _looked(self, held: Held, look: Look) -> None:
         """The holder saw something new of whether the program waits for a person."""
@@ -450,7 +460,7 @@ class Executions:
         size = command.terminal if command else TerminalSize()
         lease = Lease(size.columns, size.rows)
         reserved = max(report.version, _FIRST_ASK)
-        held = Held(command, report, state, output, asking, answers, questions, lease, reserved)
+        held = Held(command, report, state, output, asking, answers, questions, lease, Display(), reserved)
         self._held[key] = held
         self._tasks.start(output.run())
         return held

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass, replace
 
 from runlet.agent.answers import Answers
+from runlet.agent.display import Display
 from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
@@ -28,6 +30,7 @@ class Held:
     answers: Answers
     questions: Questions
     lease: Lease
+    display: Display
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
@@ -46,6 +49,21 @@ class Held:
         """This has happened: the newest report tells it."""
         self.state = advance(self.state, event)
         self.report = replace(self.report, version=self.report.version + 1, event=event, at=time.time(), prompt=None)
+
+    def note(self) -> bytes:
+        """What the next agent must know that its journal and the program's holder do not tell."""
+        return json.dumps({"lease": self.lease.note(), "display": self.display.note()}, separators=(",", ":")).encode()
+
+    def recall(self, note: bytes, now: float) -> None:
+        """Go on from a note. What one of another version noted, and is not understood, is done without: the next who
+        types is the writer, and the modes are those that are switched from now on.
+        """
+        try:
+            noted = json.loads(note)
+            self.lease.recall(noted["lease"], now)
+            self.display.recall(noted["display"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
 
     def reserving(self) -> Report:
         """The report as the journal has it: an agent that begins again looks for itself what the program does."""

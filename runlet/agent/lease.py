@@ -11,8 +11,8 @@ in front: the writer's, or while there is none the one that last attached or was
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import WRITER_GONE_SECONDS, Cause, Handover, Resize, Step, TerminalSize, Writer
@@ -23,7 +23,7 @@ NOT_IN_FRONT = "another console's terminal answers"
 
 @dataclass(slots=True)
 class Lease:
-    """One session's. `note` keeps all of it, to go on from when the agent is another."""
+    """One session's. `note` has all of it, to go on from when the agent is another."""
 
     columns: int
     rows: int
@@ -38,18 +38,17 @@ class Lease:
     cause: Cause = Cause.LEFT
     seen: float = 0.0  # when the writer was heard of
 
-    def note(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+    def note(self) -> dict[str, object]:
+        """In JSON values."""
+        return asdict(self)
 
-    def recall(self, note: bytes, now: float) -> None:
-        """Go on from what an earlier agent noted; its clock was another. What one of another version noted, and is not
-        understood, is done without: the next who types is the writer.
+    def recall(self, note: dict[str, Any], now: float) -> None:
+        """Go on from what an earlier agent noted; its clock was another.
+
+        Raises what comes of a note that is none: TypeError, ValueError.
         """
-        try:
-            noted = Lease(**json.loads(note))
-            noted.cause = Cause(noted.cause)
-        except (ValueError, TypeError):
-            return
+        noted = Lease(**note)
+        noted.cause = Cause(noted.cause)
         for name in asdict(noted):
             setattr(self, name, getattr(noted, name))
         self.seen = now
@@ -66,6 +65,7 @@ class Lease:
             self.asker_who,
             self.front,
             self.cause,
+            TerminalSize(self.columns, self.rows),
         )
 
     def judge(self, piece: Input, now: float) -> str:
@@ -113,6 +113,7 @@ class Lease:
         if counts and resize.identity != self.front:
             self._bring_to_front(resize.identity)
         after = resize.terminal if counts else before
+        self.epoch += after != before  # all are told of it
         self.columns, self.rows = after.columns, after.rows
         return after if resize.redraw or after != before else None
 

@@ -109,8 +109,11 @@ class Session:
         """Leave this for the next agent; before what depends on it."""
         self._send(wire.note(content))
 
-    def resize(self, size: TerminalSize) -> None:
-        self._send(wire.resize(size.columns, size.rows))
+    def resize(self, size: TerminalSize, *, nudge: bool) -> None:
+        """Set the window's size, and have the program draw again; with `nudge` by another size for a moment, if need
+        be.
+        """
+        self._send(wire.resize(size.columns, size.rows, nudge=nudge))
 
     def waits(self, *, for_person: bool) -> None:
         """Whether the program waits for a person: then its time does not count."""

@@ -22,17 +22,14 @@ from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
 from runlet.cli.provenance import operator
-from runlet.cli.replay import modes_after
 from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
 from runlet.cli.roster import Roster
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
-from runlet.cli.views import RAW_TAIL_BYTES, LinesView, RawView, Switch, View, parts_with_modes
+from runlet.cli.views import MODES_SECONDS, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
 from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
-from runlet.client.api import Api
 from runlet.client.attachment import Attachment, ConsoleEvent, attach, new_identity
 from runlet.errors import ControllerUnavailable, RunletError
 from runlet.model.answer import MAX_BY
-from runlet.model.prompt import Kind
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import Step
 
@@ -148,23 +145,19 @@ class Console:
 
     async def _raw_view(self, execution: str) -> RawView:
         shown = self._picture[execution]
-        begin, stored, modes = Position(), 0, b""
+        begin, stored = Position(), 0
         from_start, self._from_start = self._from_start, False  # a device shown later has its tail
         if shown.device is not None and not from_start:
             with self._endpoint.api() as api:
                 run = self._picture.run.id
                 stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
                 begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
-                if begin.offset:
-                    draws = shown.prompt is not None and shown.prompt.kind is Kind.INTERACTIVE
-                    modes = await asyncio.to_thread(_modes_at, api, run, shown.device, begin, draws=draws)
         return RawView(
             self._picture,
             execution,
             begin,
             stored,
             read_only=self._read_only,
-            modes=modes,
             prediction=Prediction(terminal_size().columns) if self._predict else None,
         )
 
@@ -180,6 +173,7 @@ class Console:
                         self._receive(attachment, view),
                         self._type(attachment, view),
                         self._resize(attachment, view),
+                        self._begin_anyway(view),
                         self._leave(),
                     )
                 ]
@@ -202,6 +196,14 @@ class Console:
             if view.asked > asked:
                 self._expects_until = asyncio.get_running_loop().time() + EXPECT_SECONDS
         return Ending.SETTLED
+
+    async def _begin_anyway(self, view: View) -> Ending:
+        """Not to wait for ever for the modes in which the view begins."""
+        await asyncio.sleep(MODES_SECONDS)
+        if isinstance(view, RawView):
+            await self._terminal.write(view.begin_anyway())
+        await asyncio.Event().wait()  # the others end it
+        raise AssertionError
 
     def _shown(self, view: View, event: ConsoleEvent) -> bytes:
         match event:
@@ -348,12 +350,6 @@ class Console:
         except TimeoutError:
             return Ending.TIMED_OUT
         return Ending.TERMINAL_GONE
-
-
-def _modes_at(api: Api, run: int, device: str, place: Position, *, draws: bool) -> bytes:
-    """What brings a terminal into the modes that a program has switched on before `place`."""
-    parts = parts_with_modes(place.offset, draws=draws)
-    return modes_after(api.transcript_part(run, device, place.attempt, *part) for part in parts)
 
 
 async def attach_terminal(

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import re
 
+from runlet.modes import PRIVATE_MODES
+
 # Beyond these, a sequence is no terminal's: it is dropped, and what follows is text.
 MOST_PARAMETER_BYTES = 200
 MOST_INTERMEDIATE_BYTES = 4
@@ -25,11 +27,8 @@ MOST_STRING_BYTES = 2048
 # A title that is longer than any title bar.
 _MOST_TITLE_CHARACTERS = 200
 
-# Private modes that a program may switch; on leaving, modes.py undoes them.
-_MODES = (
-    b"2048 2031 2027 2026 2004 1049 1048 1047 1043 1042 1034 1016 1015 1007 1006 1005 1004 1003 1002 1000"
-    b" 69 67 66 47 45 25 12 9 8 7 6 5 4 1"
-).split()
+# Private modes that a program may switch; on leaving, modes.py undoes them. The longest come first: some begin others.
+_MODES = sorted((mode.removeprefix("?").encode() for mode in PRIVATE_MODES), key=len, reverse=True)
 _MODE = rb"(?:" + rb"|".join(_MODES) + rb")"
 
 # Several bytes that are one character. C1 controls, which UTF-8 can spell (C2 80 to C2 9F), are none.
@@ -59,7 +58,8 @@ _PLAIN = re.compile(rb"[\x00\x07-\x0f\x20-\x7e]*+")
 _QUESTION = re.compile(
     rb"\x1bZ|\x1b\[(?:[>=]?[0-9;]{0,20}c|\?[0-9;]{0,20}n|[56]n|\??[0-9]{1,5}\$p|>0?q|\?u|\?[0-9]{0,3}m)"
 )
-_STRING = re.compile(rb"\x1b[P\]X^_]|\xc2[\x90\x98\x9d\x9e\x9f]")
+# "k" begins a title as screen and tmux have it, and prompts that know them.
+_STRING = re.compile(rb"\x1b[P\]X^_k]|\xc2[\x90\x98\x9d\x9e\x9f]")
 # What ends a string. As in vt.py: a program that forgot the end hides one line only.
 _STRING_END = re.compile(rb"\x1b\\|[\x07\x18\x1a]|\xc2\x9c|(?=[\n\x1b])")
 _CANCELLED = (b"", b"\x18", b"\x1a")
@@ -125,7 +125,8 @@ class Passage:
         return lone, match.end()
 
     def _string(self, data: bytes, at: int, begin: int, *, final: bool) -> tuple[bytes, int | None]:
-        if data[begin - 1 : begin] not in (b"]", b"\x9d"):  # no OSC
+        kind = data[begin - 1 : begin]
+        if kind not in (b"]", b"\x9d", b"k"):
             self._dropping = True
             return b"", begin
         end = _string_end(data, begin)
@@ -135,7 +136,8 @@ class Passage:
         if end is None or length > MOST_STRING_BYTES:
             self._dropping = True
             return b"", begin
-        return (self._osc(data[begin : end.start()]) if end[0] not in _CANCELLED else b""), end.end()
+        content = (b"2;" if kind == b"k" else b"") + data[begin : end.start()]
+        return (self._osc(content) if end[0] not in _CANCELLED else b""), end.end()
 
     def _osc(self, content: bytes) -> bytes:
         text = content.decode(errors="replace")

@@ -6,10 +6,8 @@ the question would be answered a second time, into a program that waits for no a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from runlet.cli.modes import ModeTracker
 from runlet.cli.passage import Passage
+from runlet.modes import modes_before
 
 # A tail begins in the middle of a line, a sequence or a character; within so many bytes it comes to a safe place.
 _MOST_SKIPPED_BYTES = 4096
@@ -48,14 +46,41 @@ class Replay:
         return shown + self._passage.feed(data) if data else shown
 
 
-def modes_after(parts: Iterable[bytes]) -> bytes:
-    """What brings a terminal into the modes that a program has switched on with these parts of its output."""
-    tracker = ModeTracker()
-    for part in parts:
+class LateTail:
+    """The end of a stream up to `end`, kept until it is known in which modes it begins.
+
+    That is told for a place in the stream, which may be behind `end`; then all before it is waited for. An agent has a
+    bounded number of bytes that the controller has not, and so this keeps few beyond those up to `end`.
+    """
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+        self._position: int | None = None
+        self._data = bytearray()
+        self._after = ""  # what makes the modes behind it
+        self._is_told = False
+
+    def take(self, position: int, data: bytes) -> None:
+        """What the stream holds from `position` on, in order."""
+        if self._position is None:
+            self._position = position
+        self._data += data
+
+    def told(self, offset: int, modes: str) -> None:
+        """The modes behind `offset` bytes."""
+        self._is_told, self._after = True, modes
+        self._end = max(self._end, offset)
+
+    @property
+    def is_complete(self) -> bool:
+        return self._is_told and self._position is not None and self._position + len(self._data) >= self._end
+
+    def release(self) -> tuple[bytes, int, bytes]:
+        """(what brings a terminal into the modes in which it begins, as far as is known, its position, it)."""
+        data = bytes(self._data)
         passage = Passage()
         passage.answering = False
-        tracker.feed(passage.feed(part))
-    return tracker.enter()
+        return passage.feed(modes_before(data, self._after.encode())), self._position or 0, data
 
 
 def from_safe_place(data: bytes, position: int) -> tuple[bytes, int]:

@@ -13,9 +13,9 @@ import tty
 from types import TracebackType
 from typing import Self
 
-from runlet.cli.modes import ModeTracker
 from runlet.cli.readiness import until_ready
 from runlet.errors import InvalidInput
+from runlet.modes import ModeTracker
 from runlet.protocol.messages import TerminalSize
 
 _READ_BYTES = 64 * 1024  # a paste arrives in a few reads

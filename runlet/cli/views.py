@@ -16,7 +16,7 @@ from runlet.cli.merged import MergedView
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
 from runlet.cli.prefix import Prefixes, device_name
-from runlet.cli.replay import Replay, from_safe_place
+from runlet.cli.replay import LateTail, Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
@@ -28,6 +28,7 @@ from runlet.protocol.frames import (
     Drained,
     ExecutionChanged,
     Gap,
+    Modes,
     Notice,
     Position,
     RolloutChanged,
@@ -40,8 +41,9 @@ from runlet.protocol.views import ExecutionView
 RAW_TAIL_BYTES = 256 * 1024
 # ... and a screenful of lines for each of several devices.
 MERGED_TAIL_BYTES = 4 * 1024
-# A program that draws has switched its modes on at its start, or within so much before what is shown.
-MODES_HEAD_BYTES, MODES_BEFORE_BYTES = 64 * 1024, 1024 * 1024
+# What a console that comes late is told of the program's modes comes within a round trip to the device, unless that is
+# away: then what is stored is shown after this.
+MODES_SECONDS = 1.0
 
 # A line that words of ours interrupted is shown again below them: a prompt, or what is being typed at one, and no more
 # than that. Colours, erasures and moves within the line come with it, and a title; nothing that moves elsewhere does.
@@ -90,8 +92,8 @@ class View(Protocol):
 class RawView:
     """One execution's terminal, from `begin` on: what may pass (passage.py), byte for byte.
 
-    `stored` is the length of the transcript of its present attempt when the console attaches; `modes` brings the
-    terminal to where the program has it at `begin`.
+    `stored` is the length of the transcript of its present attempt when the console attaches. A console that begins
+    behind the start is late: it shows nothing before it has all that was stored, and knows in which modes that begins.
     """
 
     def __init__(
@@ -102,7 +104,6 @@ class RawView:
         stored: int,
         *,
         read_only: bool,
-        modes: bytes = b"",
         prediction: Prediction | None = None,
     ) -> None:
         self.selected: str | None = execution
@@ -111,7 +112,9 @@ class RawView:
         self._read_only = read_only
         self._begin = begin
         self._stored = stored
-        self._modes = modes
+        self._late = LateTail(stored) if begin.offset else None
+        if self._late and picture[execution].state.is_outcome:
+            self._late.told(stored, "")  # nobody can tell more than the tail
         self._prediction = prediction
         self._replay = Replay(stored, answering=not read_only)
         self._rollout = Teller()
@@ -127,7 +130,7 @@ class RawView:
 
     def greeting(self) -> bytes:
         name = device_name(self._picture[self._execution])
-        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode() + self._modes
+        return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode()
 
     def request(self, size: TerminalSize) -> Attach:
         device = self._picture[self._execution].device
@@ -136,19 +139,26 @@ class RawView:
             positions={self._execution: self._begin},
             read_only=self._read_only,
             terminal=None if self._read_only else size,
+            late=self._late is not None,
         )
 
     def take(self, event: ConsoleEvent) -> bytes:
         match event:
             case Chunk(self._execution, _, position, data):
                 return self._show(position, data)
+            case Modes(self._execution, _, offset, output):
+                return self._begin_late(offset, output)
             case Gap(self._execution, length=length):
+                shown = self.begin_anyway()
                 self._replay = Replay(self._stored, answering=self._replay.answering)
-                return self._interrupt() + self.say(left_out(length))
+                return shown + self._interrupt() + self.say(left_out(length))
             case Drained(self._execution, is_over=False):
+                shown = self.begin_anyway()
                 self._stored = 0
                 self._replay = Replay(0, answering=self._replay.answering)
-                return self._interrupt() + self.say(attempt_ended(event))
+                return shown + self._interrupt() + self.say(attempt_ended(event))
+            case Drained(self._execution):
+                return self.begin_anyway()
             case RunSnapshot() | RolloutChanged():
                 return self.say(*self._rollout.told(self._picture.run))
             case Notice(self._execution | None, message):
@@ -192,8 +202,24 @@ class RawView:
     def leave(self) -> bytes:
         return b"\r\n" if self._line else b""
 
+    def begin_anyway(self) -> bytes:
+        """Show what is there, in whatever modes it begins."""
+        if self._late is None:
+            return b""
+        (modes, position, data), self._late = self._late.release(), None
+        return modes + self._print(self._replay.feed(position, data)) if data else b""
+
+    def _begin_late(self, offset: int, modes: str) -> bytes:
+        if self._late is None:
+            return b""
+        self._late.told(offset, modes)
+        return self.begin_anyway() if self._late.is_complete else b""
+
     def _show(self, position: int, data: bytes) -> bytes:
-        return self._print(self._replay.feed(position, data))
+        if self._late is None:
+            return self._print(self._replay.feed(position, data))
+        self._late.take(position, data)
+        return self.begin_anyway() if self._late.is_complete else b""
 
     def _print(self, shown: bytes) -> bytes:
         if not shown:
@@ -353,18 +379,6 @@ class LinesView:
         in_turn = executions[at:] + executions[:at]
         open_ones = [execution for execution in in_turn if not execution.state.is_outcome]
         return next((one.id for one in [*filter(_runs, open_ones), *open_ones]), None)
-
-
-def parts_with_modes(place: int, *, draws: bool) -> list[tuple[int, int]]:
-    """The parts (offset, length) of a transcript in which a program may have switched modes on before `place`.
-
-    What long output holds between its start and its end is not looked at: an editor of the start may have left there.
-    So the start counts then only if the program is known to draw now.
-    """
-    head = min(MODES_HEAD_BYTES, place)
-    before = max(head, place - MODES_BEFORE_BYTES)
-    start = [(0, head)] if draws or before == head else []
-    return [part for part in (*start, (before, place - before)) if part[1]]
 
 
 def _runs(execution: ExecutionView) -> bool:

@@ -266,11 +266,6 @@ class Api:
         """How many bytes an attempt has printed on a device, as far as they have been stored."""
         return self._transcript_page(run, device, 0, 1, attempt)[2]
 
-    def transcript_part(self, run: RunId, device: str, attempt: int, offset: int, length: int) -> bytes:
-        """What is kept of `length` bytes of an attempt's output from `offset` on."""
-        begin, data, _ = self._transcript_page(run, device, offset, length, attempt)
-        return data[: max(0, offset + length - begin)]
-
     def timing(self, run: RunId, device: str, attempt: int | None = None) -> Timing:
         """When an attempt's bytes were printed on a device; of its newest attempt when None."""
         query = {"device": device} | ({} if attempt is None else {"attempt": attempt})

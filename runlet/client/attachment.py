@@ -165,7 +165,7 @@ class Attachment:
                 while True:
                     await asyncio.sleep(backoff.next())
                     try:
-                        request = replace(self._request, positions=self._positions, tail=None)
+                        request = replace(self._request, positions=self._positions, tail=None, late=False)
                         self._connection = await _connect_to_any(self._urls, self._token, self._run, request)
                     except Unavailable:
                         continue

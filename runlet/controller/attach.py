@@ -77,7 +77,7 @@ class Attaching:
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
         who = one_line(request.who) or "a console"
-        attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who)
+        attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who, late=request.late)
         left = False
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
@@ -88,7 +88,7 @@ class Attaching:
             if request.terminal and not request.read_only:
                 attachment.size = request.terminal
                 for execution in attachment.executions:
-                    self._hub.resize(attachment, execution)
+                    self._hub.resize(attachment, execution, redraw=request.late)
             await self._both_ways(socket, attachment, run, request.read_only)
         except WebSocketDisconnect as error:
             left = error.code == CLOSE_DONE
@@ -129,6 +129,10 @@ class Attaching:
             while attachment.writers:
                 _, writer = attachment.writers.popitem()
                 await socket.send_text(frames.encode(attachment.changed_writer(writer)))
+            while attachment.modes:
+                _, modes = attachment.modes.popitem()
+                told = frames.Modes(modes.execution, modes.attempt, modes.offset, modes.output)
+                await socket.send_text(frames.encode(told))
             while attachment.notices:
                 await socket.send_text(frames.encode(attachment.notices.pop(0)))
             more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]

@@ -36,6 +36,7 @@ from runlet.protocol.messages import (
     Hello,
     InputRefused,
     Message,
+    Modes,
     Report,
     Stored,
     Writer,
@@ -184,6 +185,8 @@ class Collector:
                     self._hub.on_refused(message)
                 case Writer():
                     self._hub.on_writer(message)
+                case Modes():
+                    self._hub.on_modes(message)
                 case Heartbeat():
                     self._dispatcher.answer(device)
         if effects.answered:
@@ -216,7 +219,7 @@ class Collector:
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case Answered():
                     pass  # behind the reports, which may tell of executions that are new here
-                case InputRefused() | Writer():
+                case InputRefused() | Writer() | Modes():
                     pass  # concern consoles only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)

@@ -49,6 +49,8 @@ class Hearing:
         self._answering.show_decided(told.decided)
         for writer in told.writers:
             self._hub.show_writer(writer)
+        for modes in told.modes:
+            self._hub.show_modes(modes)
         self._changed |= self._hub.followed & set(told.changed)
         self._rollouts |= self._hub.attached & set(told.rollouts)
         if self._changed or self._rollouts:

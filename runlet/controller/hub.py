@@ -18,6 +18,7 @@ from runlet.protocol.messages import (
     WATCH_REPEAT_SECONDS,
     Handover,
     InputRefused,
+    Modes,
     Resize,
     Step,
     TerminalSize,
@@ -44,11 +45,13 @@ class Attachment:
     identity: int
     who: str
     size: TerminalSize | None = None  # its window's, where that is to count
+    is_late: bool = False  # it has not seen all that is on the screens
     positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
     typed: int = 0
     rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
     writers: dict[str, Writer] = field(default_factory=dict)  # not told yet
+    modes: dict[str, Modes] = field(default_factory=dict)  # likewise
     acted: set[str] = field(default_factory=set)  # executions whose lease may be this console's
     notices: list[Notice] = field(default_factory=list)
     drained: set[str] = field(default_factory=set)
@@ -76,6 +79,7 @@ class Attachment:
             writer.asker == mine,
             writer.front in (0, mine),
             writer.cause,
+            writer.terminal,
         )
 
 
@@ -95,18 +99,24 @@ class Hub:
         self._numbers = itertools.count(random.SystemRandom().getrandbits(62))
 
     def attach(
-        self, run: int, executions: Iterable[ExecutionView], identity: int | None = None, who: str = ""
+        self,
+        run: int,
+        executions: Iterable[ExecutionView],
+        identity: int | None = None,
+        who: str = "",
+        *,
+        late: bool = False,
     ) -> Attachment:
         """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
         number = next(self._numbers)
         views = {view.id: view for view in executions}
-        attachment = Attachment(number, run, views, number if identity is None else identity, who)
+        attachment = Attachment(number, run, views, number if identity is None else identity, who, is_late=late)
         self._attached.setdefault(run, set()).add(attachment)
         for view in attachment.executions.values():
             self._following.setdefault(view.id, set()).add(attachment)
             if writer := self._writers.get(view.id):
                 attachment.writers[view.id] = writer
-            self._watch(view, watched=True)
+            self._watch(view, watched=True, modes=late or len(views) == 1)
         return attachment
 
     def detach(self, attachment: Attachment, *, left: bool) -> None:
@@ -204,6 +214,17 @@ class Hub:
             if is_new and writer.identity == attachment.identity and attachment.size:
                 self.resize(attachment, writer.execution, redraw=False)
 
+    def on_modes(self, modes: Modes) -> None:
+        """The modes in which a program has its terminal."""
+        self._telling.told_modes(modes)
+        self.show_modes(modes)
+
+    def show_modes(self, modes: Modes) -> None:
+        for attachment in self._following.get(modes.execution, ()):
+            if attachment.is_late:
+                attachment.modes[modes.execution] = modes
+                attachment.wake.set()
+
     def epoch(self, execution: str, attempt: int) -> int:
         """The newest state of its lease that is known here; 0: none is."""
         writer = self._writers.get(execution)
@@ -222,7 +243,8 @@ class Hub:
         view = attachment.executions[execution]
         if attachment.size and view.device is not None and not view.state.is_outcome:
             attachment.acted.add(execution)
-            self._tell(view.device, Resize(view.id, view.attempt, attachment.size, attachment.identity, redraw))
+            alone = self._following.get(execution) == {attachment}
+            self._tell(view.device, Resize(view.id, view.attempt, attachment.size, attachment.identity, redraw, alone))
 
     async def run(self) -> None:
         """Repeat what would lapse: a Watch that was lost, or is getting old."""
@@ -231,9 +253,9 @@ class Hub:
             for execution, following in self._following.items():
                 self._watch(next(iter(following)).executions[execution], watched=True)
 
-    def _watch(self, view: ExecutionView, *, watched: bool) -> None:
+    def _watch(self, view: ExecutionView, *, watched: bool, modes: bool = False) -> None:
         if view.device is not None and not view.state.is_outcome:
             writer = self._writers.get(view.id)
             present = writer and any(one.identity == writer.identity for one in self._following.get(view.id, ()))
             identity = writer.identity if writer and present else 0
-            self._tell(view.device, Watch(view.id, view.attempt, watched, identity))
+            self._tell(view.device, Watch(view.id, view.attempt, watched, identity, modes))

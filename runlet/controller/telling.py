@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from runlet.amqp.publisher import Publisher
 from runlet.protocol import names, news
-from runlet.protocol.messages import InputRefused, Writer
+from runlet.protocol.messages import InputRefused, Modes, Writer
 from runlet.protocol.news import MAX_NAMES, News
 
 # Each controller says that it is there this often.
@@ -39,6 +39,7 @@ class Telling:
         self._refused: list[InputRefused] = []
         self._decided: set[str] = set()
         self._writers: dict[str, Writer] = {}
+        self._modes: dict[str, Modes] = {}
         self._wake = asyncio.Event()
 
     def changed(self, execution: str) -> None:
@@ -75,6 +76,12 @@ class Telling:
         """A session has another writer, or none."""
         if self._is_heard:
             self._writers[writer.execution] = writer
+            self._wake.set()
+
+    def told_modes(self, modes: Modes) -> None:
+        """A console that is late may be attached elsewhere."""
+        if self._is_heard:
+            self._modes[modes.execution] = modes
             self._wake.set()
 
     def heard(self, origin: str) -> bool:
@@ -116,10 +123,10 @@ class Telling:
         self._publisher.offer(names.NEWS_KEY, news.encode(one))
 
     def _gathered(self) -> Iterator[News]:
-        gathered = self._changed, self._printed, self._rollouts, self._refused, self._decided, self._writers.values()
-        parts = [tuple(part) for part in gathered]
+        named = self._changed, self._printed, self._rollouts, self._refused, self._decided
+        parts = [tuple(part) for part in (*named, self._writers.values(), self._modes.values())]
         self._changed, self._printed, self._rollouts, self._refused, self._decided = set(), set(), set(), [], set()
-        self._writers = {}
+        self._writers, self._modes = {}, {}
         for start in range(0, max(map(len, parts)), MAX_NAMES):
             yield News(self.origin, *(part[start : start + MAX_NAMES] for part in parts))  # type: ignore[arg-type]
 

@@ -39,6 +39,9 @@ SENDING_BYTES = 128 * 1024
 # After the program ended: what the kernel may still hold of its output, taken even beyond the buffer's bound, since an
 # end must not wait for the controller. A background process that keeps printing is cut off here.
 DRAIN_BYTES = 256 * 1024
+# To have it drawn again, a window has another size for a moment: so long after the program has drawn that, and not
+# longer than that, for one that draws nothing.
+NUDGE_SECONDS, MOST_NUDGE_SECONDS = 0.1, 1.0
 # An answer to what was typed waits this long for its echo, to wake the agent once for both.
 ANSWER_SECONDS = 0.005
 # Cancel: Ctrl-C, then after this SIGTERM, ...
@@ -106,6 +109,7 @@ class Holder:
         self._next_step_at: float | None = _FOREVER
         self._answer_at: float | None = _FOREVER
         self._outcome_at: float | None = _FOREVER  # when it goes to the disk
+        self._settle_at: float | None = _FOREVER  # when the window gets its own size again
 
         self._poll = select.poll()
         self._watched: dict[int, int] = {}
@@ -131,7 +135,7 @@ class Holder:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is due."""
-        own = (self._next_step_at, self._answer_at, self._outcome_at, self._open_at)
+        own = (self._next_step_at, self._answer_at, self._outcome_at, self._open_at, self._settle_at)
         times = (*own, self._clock.due, self._attention.due)
         due = [at for at in times if at is not None]
         return max(0.0, min(due) - time.monotonic()) * 1000 + 1 if due else None  # poll rounds down
@@ -183,6 +187,9 @@ class Holder:
             self._look_at_programs(now)
         if self._outcome_at is not None and now >= self._outcome_at:
             self._write_outcome()
+        if self._settle_at is not None and now >= self._settle_at:
+            self._settle_at = None
+            self._terminal.settle()
         if self._open_at is not None and now >= self._open_at:
             self._read(min(READ_BYTES, self._buffer.room))
 
@@ -207,6 +214,8 @@ class Holder:
             self._buffer.append(printed)
             self._recent.append(printed)
             self._attention.changed(time.monotonic())
+            if self._settle_at is not None:
+                self._settle_at = min(self._settle_at, time.monotonic() + NUDGE_SECONDS)
             limit = self._start.limit
             if limit is not None and self._start.on_limit and self._buffer.end > limit:
                 self._end_program(self._start.on_limit, politely=True)
@@ -316,7 +325,7 @@ class Holder:
         self._keyboard.forget_waiting()
         self._attention.rest()
         self._clock.unlimit()
-        self._next_step_at = self._open_at = None
+        self._next_step_at = self._open_at = self._settle_at = None
         self._outcome_at = time.monotonic() + (TAKEN_SECONDS if self._agent else 0)
 
     def _write_outcome(self) -> None:
@@ -392,8 +401,7 @@ class Holder:
             self._moments.forget(self._buffer.acknowledged)
         elif kind == wire.RESIZE:
             if self._ended is None:
-                self._terminal.resize(*wire.read_resize(content))
-                self._terminal.redraw()
+                self._resize(*wire.read_resize(content))
         elif kind == wire.END:
             politely, verdict = wire.read_end(content)
             self._end_program(verdict, politely=politely)
@@ -406,6 +414,16 @@ class Holder:
             self._safe = self._ended is not None
         else:
             raise wire.BrokenWire(f"a frame of kind {kind}")
+
+    def _resize(self, columns: int, rows: int, nudge: bool) -> None:
+        """Set the window's size, and have programs draw again. One that reads lines draws nothing that matters."""
+        if nudge and (columns, rows) == self._terminal.size() and self._terminal.line_ends() is None:
+            self._terminal.nudge()
+            self._settle_at = time.monotonic() + MOST_NUDGE_SECONDS
+        else:
+            self._settle_at = None
+            self._terminal.resize(columns, rows)
+            self._terminal.redraw()
 
     def _type(self, console: int, number: int, data: bytes) -> None:
         words = "the program has ended"

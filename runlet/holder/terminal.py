@@ -43,6 +43,7 @@ class Terminal:
             self._barrier, barrier = _opened(os.pipe()[::-1], on_failure, child_ends)
             self._failure, failure_write = _opened(os.pipe(), on_failure, child_ends)
             _erase_characters(slave)
+            self._own_size: tuple[int, int] | None = None  # while it has another for a moment
             self.resize(columns, rows)
             # A signal that came between fork and the child's first act would be told to us as our own.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -77,10 +78,23 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Set the window size. The kernel tells the foreground programs (SIGWINCH) when it changes."""
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._own_size = None
+        self._set_size(columns, rows)
+
+    def nudge(self) -> None:
+        """Take another size for a moment, until `settle`: for programs that draw again only if the size has changed."""
+        columns, rows = self._own_size = self.size()
+        self._set_size(columns, rows - 1 if rows > 1 else rows + 1)
+
+    def settle(self) -> None:
+        """Take one's own size again."""
+        if self._own_size is not None:
+            self.resize(*self._own_size)
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows, which programs may set too."""
+        """Columns and rows, which programs may set too; its own, whatever it has for a moment."""
+        if self._own_size is not None:
+            return self._own_size
         rows, columns, _, _ = struct.unpack("HHHH", fcntl.ioctl(self.master, termios.TIOCGWINSZ, bytes(8)))
         return columns, rows
 
@@ -138,6 +152,9 @@ class Terminal:
         """Let go of the terminal; programs still on it get SIGHUP or an error at their next use of it."""
         os.close(self.master)
         os.close(self._failure)
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _signal_foreground(self, number: signal.Signals) -> None:
         try:

@@ -25,7 +25,7 @@ VERSION = 1
 # --- from the agent --------------------------------------------------------------------------------------------------
 TYPE = 1  # console, number, bytes: type them, and ANSWER
 RELEASE = 2  # offset: the controller has stored everything before it
-RESIZE = 3  # columns, rows
+RESIZE = 3  # columns, rows, and a byte that holders of before do not look at: with another size for a moment
 END = 4  # politely, verdict: end the program; the first verdict stays
 TAKEN = 5  # the outcome is in the journal
 WAITS = 6  # whether the program waits for a person, as the agent judges: then its time does not count
@@ -133,8 +133,9 @@ def release(offset: int) -> bytes:
     return frame(RELEASE, _NUMBER.pack(offset))
 
 
-def resize(columns: int, rows: int) -> bytes:
-    return frame(RESIZE, _SIZE.pack(columns, rows))
+def resize(columns: int, rows: int, *, nudge: bool = False) -> bytes:
+    """`nudge`: programs that draw must do so again, also those that take no notice of a size that is the same."""
+    return frame(RESIZE, _SIZE.pack(columns, rows) + bytes([nudge]))
 
 
 def end(verdict: bytes, *, politely: bool) -> bytes:
@@ -176,9 +177,10 @@ def read_release(content: bytes) -> int:
     return int(offset)
 
 
-def read_resize(content: bytes) -> tuple[int, int]:
+def read_resize(content: bytes) -> tuple[int, int, bool]:
+    """(columns, rows, nudge)."""
     columns, rows = _SIZE.unpack_from(_long_enough(content, _SIZE.size))
-    return columns, rows
+    return columns, rows, any(content[_SIZE.size :])
 
 
 def read_end(content: bytes) -> tuple[bool, bytes]:

@@ -1,9 +1,9 @@
 """Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
 
     console -> controller     Attach first and once; then Resize, Handover, and Chunk for what is typed
-    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, WriterChanged, Notice, Gap,
-                              Drained, and Chunk for output; Settled last, then the controller closes the WebSocket
-                              with code 1000
+    controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, WriterChanged, Modes, Notice,
+                              Gap, Drained, and Chunk for output; Settled last, then the controller closes the
+                              WebSocket with code 1000
 
 A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
 """
@@ -55,6 +55,7 @@ class Attach:
     terminal: TerminalSize | None = None  # the console's window; None leaves the executions' terminals as they are
     identity: int | None = None  # a number drawn by the console, the same when it attaches again; None: a new console
     who: str = ""  # whose console it is, "user@host", for the others; cut at MAX_WHO_CHARACTERS
+    late: bool = False  # it has not seen all that is on the screens: they are drawn again, and their Modes are told
 
     def __post_init__(self) -> None:
         if self.identity is not None and not 0 < self.identity < 2**63:
@@ -143,6 +144,22 @@ class WriterChanged:
     is_asking: bool  # that is you
     answers: bool  # what the program asks the terminal is for yours to answer, and the window's size is yours
     cause: Cause
+    terminal: TerminalSize | None = None  # the session's window; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """What brings a terminal into the modes in which the program had its own behind `offset` bytes of its stream.
+
+    Told to who attaches `late`, once or more; not at all while the device is away.
+    """
+
+    TYPE: ClassVar[str] = "modes"
+
+    execution: str
+    attempt: int
+    offset: int
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +202,9 @@ class Settled:
 
 
 ConsoleFrame = Attach | Resize | Handover
-ControllerFrame = RunSnapshot | ExecutionChanged | RolloutChanged | WriterChanged | Notice | Gap | Drained | Settled
+ControllerFrame = (
+    RunSnapshot | ExecutionChanged | RolloutChanged | WriterChanged | Modes | Notice | Gap | Drained | Settled
+)
 Frame = ConsoleFrame | ControllerFrame
 
 _FROM_CONSOLE: dict[str, type[ConsoleFrame]] = {kind.TYPE: kind for kind in get_args(ConsoleFrame)}

@@ -46,6 +46,8 @@ MAX_NAME = 100
 MAX_HELD = 200
 # The kernel keeps a window's size in 16 bits; nobody's screen comes near this.
 MAX_WINDOW = 10_000
+# What sets each mode of a terminal once is some hundred characters.
+MAX_MODES_CHARACTERS = 2000
 # A public key for sealing, in Base64.
 _KEY_CHARACTERS = 44
 
@@ -179,6 +181,7 @@ class Resize:
     terminal: TerminalSize
     identity: int = 0  # the console's; 0: of none in particular, while nobody is the writer
     redraw: bool = True  # also when the size is the same
+    alone: bool = False  # nobody else looks on: to have it drawn again, the size may change for a moment
 
 
 class Step(StrEnum):
@@ -216,7 +219,7 @@ class Handover:
 class Watch:
     """Somebody looks at this execution: send small frames at once. Lapses after WATCH_SECONDS unless repeated.
 
-    Answered by Writer, once there was one.
+    Answered by Writer, once there was one; with `modes`, in any case, and by Modes too.
     """
 
     TYPE: ClassVar[str] = "watch.v1"
@@ -225,6 +228,7 @@ class Watch:
     attempt: int
     watched: bool
     identity: int = 0  # of the writer's console, when it is attached there: the lease does not lapse
+    modes: bool = False  # tell all that a console of this execution alone wants to know
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,14 +469,35 @@ class Writer:
     asker_who: str = ""
     front: int = 0  # the console whose window counts and whose terminal answers the program's queries; 0: any
     cause: Cause = Cause.LEFT
+    terminal: TerminalSize | None = None  # the session's window; None: of an agent that does not tell it
 
     def __post_init__(self) -> None:
         _check_console(self.who, self.identity, self.epoch)
         _check_console(self.asker_who, self.asker, self.front)
 
 
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The modes in which a program had its terminal behind the first `offset` bytes of its stream.
+
+    `output` is what brings a terminal into them. Told in answer to a Watch that asks for it; twice or late, it is older
+    than what the stream has shown since, and lost, a console does without.
+    """
+
+    TYPE: ClassVar[str] = "modes.v1"
+
+    execution: str
+    attempt: int
+    offset: int
+    output: str
+
+    def __post_init__(self) -> None:
+        if len(self.output) > MAX_MODES_CHARACTERS or not self.output.isascii() or not 0 <= self.offset <= MAX_COUNT:
+            raise ProtocolError("modes.v1 holds no modes")
+
+
 Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Handover | Watch | Stored | Answer
-AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused | Writer
+AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused | Writer | Modes
 Message = Command | AgentEvent
 
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}

@@ -14,24 +14,26 @@ from tests.operators import Operator
 from tests.tmux import Tmux
 
 PREFIX = "C-]"
-# Draws a screen of its own, after so many older ones; then again when told to, or all the time.
+# Draws a screen of its own, after so many lines, as of a shell, and older screens; then again when told to, or all the
+# time. Tells which keys it gets.
 DRAWING = r"""
 import os, select, signal, sys, tty
-old_screens, pause = int(sys.argv[1]), float(sys.argv[2])
+old_screens, pause, lines = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 tty.setraw(0)
 def draw(*_):
     columns, rows = os.get_terminal_size()
     os.write(1, b"\x1b[2J\x1b[Hdrawn for %dx%d\x1b[%d;1Hlast row" % (columns, rows, rows))
-os.write(1, b"\x1b[?1049h\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[?25l")
+os.write(1, b"a line of the shell\r\n" * lines)
+os.write(1, b"\x1b[?1049h\x1b[?1h\x1b[?1000h\x1b[?1006h\x1b[?2004h\x1b[?25l")
 for number in range(old_screens):
     os.write(1, b"\x1b[2J\x1b[H%d of the old screens, as if there were something to see\x1b[K" % number)
 signal.signal(signal.SIGWINCH, draw)
 draw()
 while pause and not select.select([0], [], [], pause)[0]:
     draw()
-while os.read(0, 1) != b"q":
-    pass
-os.write(1, b"\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h")
+while (key := os.read(0, 16)) != b"q":
+    os.write(1, b"\x1b[3;1Hkey " + repr(key).encode())
+os.write(1, b"\x1b[?1l\x1b[?1049l\x1b[?1000l\x1b[?1006l\x1b[?2004l\x1b[?25h")
 """
 
 
@@ -40,14 +42,14 @@ def _waits_in_full_screen(operator: Operator, number: str) -> bool:
     return (execution["prompt"] or {}).get("kind") == "interactive"
 
 
-# A console is not shown all of the screens when it attaches; of the most, nor are all looked at for their modes.
-@pytest.mark.parametrize(("screens", "pause"), [(20_000, 0), (20_000, 0.02), (40_000, 0)])
+# A console is not shown all of the screens when it attaches, nor what came before them.
+@pytest.mark.parametrize(("screens", "pause", "lines"), [(20_000, 0, 0), (20_000, 0.02, 0), (40_000, 0, 4_000)])
 def test_a_full_screen_program_is_drawn_again_in_another_window(
-    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path, screens: int, pause: float
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path, screens: int, pause: float, lines: int
 ) -> None:
     script = tmp_path / "drawing.py"
     script.write_text(DRAWING)
-    number = operator.detached("exec", "pi-1", "--", "python3", str(script), str(screens), str(pause))
+    number = operator.detached("exec", "pi-1", "--", "python3", str(script), *map(str, (screens, pause, lines)))
     if not pause:
         wait_until(lambda: _waits_in_full_screen(operator, number), "it to be found to wait")
     for columns, rows in ((80, 24), (100, 30)):
@@ -57,11 +59,69 @@ def test_a_full_screen_program_is_drawn_again_in_another_window(
         assert screen.rstrip("\n").splitlines()[-1] == "last row"
         assert len(screen.rstrip("\n").splitlines()) == rows
         assert terminal.flags() == {"alternate_on": "1", "mouse_any_flag": "1", "cursor_flag": "0"}
+        if not pause:
+            terminal.press("Up")
+            terminal.wait_for(r"key b'\x1bOA'")
         terminal.press(PREFIX, "d")
         terminal.wait_for_end(0)
         assert terminal.flags() == {"alternate_on": "0", "mouse_any_flag": "0", "cursor_flag": "1"}
     terminal.enter(f"runlet attach {number}")
     terminal.wait_for("drawn for")
+    terminal.type("q")
+    terminal.wait_for_end(0)
+
+
+# As ncurses programs do: the screen is drawn anew when it has another size, and only then.
+CURSES = r"""
+import curses, os, signal
+def main(screen):
+    number = 0
+    while True:
+        for row in range(curses.LINES - 1):
+            screen.addstr(row, 0, f"row {row} of {curses.LINES}x{curses.COLS}")
+        screen.refresh()
+        if (key := screen.getch()) == ord("q"):
+            return
+        number += 1
+        screen.addstr(0, 40, f"key {number}: {curses.keyname(key).decode()}  ")
+curses.wrapper(main)
+"""
+
+
+def test_what_curses_draws_is_whole_after_the_help_and_for_who_comes_late(
+    operator: Operator, open_terminal: Callable[..., Tmux], tmp_path: Path
+) -> None:
+    script = tmp_path / "curses_program.py"
+    script.write_text(CURSES)
+    late = "head -c 400000 /dev/zero | tr '\\0' x; "
+    terminal = open_terminal()
+    terminal.enter(f'runlet exec pi-1 -- sh -c "{late}exec python3 {script}"')
+    rows = "".join(f"row {row} of 24x80\n" for row in range(1, 23))
+    terminal.wait_for("row 22 of 24x80")
+    terminal.press(PREFIX, "?")
+    terminal.wait_for("choose a device")
+    terminal.press("x")
+    terminal.wait_for(lambda screen: rows in screen and "choose" not in screen, "the screen without the help")
+    terminal.press(PREFIX, "d")
+    terminal.wait_for_end(0)
+    terminal.enter("clear; runlet attach")
+    terminal.wait_for(lambda screen: "row 0 of" in screen and rows in screen, "all that was drawn")
+    terminal.type("q")
+    terminal.wait_for_end(0)
+
+
+def test_what_a_program_draws_first_stays(terminal: Tmux, tmp_path: Path) -> None:
+    """A console that has seen everything has nothing drawn again, which would take away a status line's first words."""
+    script = tmp_path / "again.py"
+    script.write_text(
+        "import os, signal, tty\ntty.setraw(0)\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b'drawn again '))\n"
+        "os.write(1, b'first ')\nos.write(1, os.read(0, 1))\nos.read(0, 1)\n"
+    )
+    terminal.enter(f"clear; runlet exec pi-1 -- python3 {script}")
+    terminal.wait_for("first")
+    terminal.type("k")
+    assert "again" not in terminal.wait_for("first k")
     terminal.type("q")
     terminal.wait_for_end(0)
 

@@ -230,7 +230,10 @@ async def test_the_writers_window_counts(fleet: Fleet):
     script += "signal.signal(signal.SIGWINCH, show); show()\nwhile True: signal.pause()"
     run = fleet.exec(["python3", "-c", script])
     execution = run.executions[0]
-    mine, theirs = replace(ALICE, terminal=TerminalSize(100, 30)), replace(BOB, terminal=TerminalSize(200, 50))
+    mine, theirs = (
+        replace(ALICE, terminal=TerminalSize(100, 30)),
+        replace(BOB, terminal=TerminalSize(200, 50), late=True),
+    )
     async with attached(fleet, run, mine) as first:
         one = Typist(first)
         await one.until_seen(b"30 100")

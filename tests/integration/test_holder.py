@@ -22,6 +22,7 @@ from runlet.agent.holders import Holders
 from runlet.holder import processes, wire
 from runlet.holder.buffer import OUTPUT_LIMIT_BYTES
 from runlet.holder.keyboard import LINE_LIMIT_BYTES
+from runlet.holder.moments import unpack
 from runlet.holder.records import Ended, Start
 from tests.harness import PATIENCE_SECONDS, wait_until
 
@@ -41,6 +42,7 @@ class Agent:
         self.ended: Ended | None = None
         self.words = ""
         self.note: bytes | None = None
+        self.moments: list[tuple[int, int, int, int]] = []
 
     def take(self, patience: float = PATIENCE_SECONDS) -> bool:
         """What is said next; False when the holder hangs up, or says nothing within `patience`."""
@@ -66,6 +68,8 @@ class Agent:
                     self.words = content.decode()
                 case wire.NOTED:
                     self.note = content
+                case wire.MOMENTS:
+                    self.moments += unpack(content)
         return bool(data)
 
     def until(self, condition: Callable[[Agent], object]) -> Agent:
@@ -443,3 +447,38 @@ def test_a_start_that_cannot_be_written_down_is_none(tmp_path: Path, when: int) 
         agent = Agent(ours).until(lambda agent: agent.words)
     assert agent.words == "Input/output error"
     assert not marker.exists()
+
+
+# Draws when the window has another size than before, as ncurses does.
+DRAWS_ANOTHER_SIZE = """
+import os, signal, tty
+tty.setraw(0)
+drawn = os.get_terminal_size()
+def resized(*_):
+    global drawn
+    drawn, before = os.get_terminal_size(), drawn
+    if drawn != before:
+        os.write(1, b"drawn %d;" % drawn.lines)
+signal.signal(signal.SIGWINCH, resized)
+os.write(1, b"ready;")
+while True: signal.pause()
+"""
+
+
+def test_a_program_that_looks_at_the_size_draws_again_and_keeps_its_size(device: Device) -> None:
+    agent = device.start("python3", "-c", DRAWS_ANOTHER_SIZE)
+    agent.until(lambda agent: agent.output.endswith(b"ready;"))
+    agent.say(wire.resize(80, 24, nudge=True))
+    agent.until(lambda agent: agent.output.endswith(b"drawn 23;drawn 24;"))
+    agent.say(wire.resize(80, 24))
+    agent.say(wire.resize(80, 30, nudge=True))
+    agent.until(lambda agent: agent.output.endswith(b"drawn 24;drawn 30;"))
+    assert {moment[2:] for moment in agent.moments} == {(80, 24), (80, 30)}, "the recording has the true sizes"
+
+
+def test_a_program_that_reads_lines_keeps_its_window(device: Device) -> None:
+    agent = device.start("python3", "-c", DRAWS_ANOTHER_SIZE.replace("tty.setraw(0)", ""))
+    agent.until(lambda agent: agent.output.endswith(b"ready;"))
+    agent.say(wire.resize(80, 24, nudge=True))
+    agent.say(wire.resize(80, 30))
+    assert agent.until(lambda agent: b"drawn" in agent.output).output.endswith(b"ready;drawn 30;")

@@ -41,6 +41,7 @@ def test_text_holds_no_control(output: bytes) -> None:
         b"\x1b]0;title\x07",
         b"\x1b]52;c;cm0gLXJmIC8=\x1b\\",
         b"\x1bP$qm\x1b\\",
+        b"\x1bktitle\x1b\\",
         b"\x1b_apc\x1b\\",
         b"\x1b^pm\xc2\x9c",
         b"\xc2\x9dosc by C1\xc2\x9c",

@@ -8,21 +8,13 @@ import pytest
 
 from runlet.cli.keys import Action, Choose
 from runlet.cli.picture import Picture
-from runlet.cli.views import (
-    LINE_AGAIN_BYTES,
-    MODES_BEFORE_BYTES,
-    MODES_HEAD_BYTES,
-    LinesView,
-    RawView,
-    Switch,
-    parts_with_modes,
-)
+from runlet.cli.views import LINE_AGAIN_BYTES, LinesView, RawView, Switch
 from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
 from runlet.model.execution import State
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.frames import Drained, ExecutionChanged, Gap, Notice, Position, RunSnapshot
+from runlet.protocol.frames import Drained, ExecutionChanged, Gap, Modes, Notice, Position, RunSnapshot
 from runlet.protocol.messages import TerminalSize
-from runlet.protocol.views import RunView
+from runlet.protocol.views import ExecutionView, RunView
 from tests.unit.cli.runs import execution, run
 
 SIZE = TerminalSize(80, 24)
@@ -41,8 +33,8 @@ def take(picture: Picture, view: LinesView | RawView, event: ConsoleEvent) -> st
     return view.take(event).decode()
 
 
-def raw_view(*executions_: object, stored: int = 0) -> RawView:
-    return RawView(Picture(run(ONE, TWO)), ONE.id, Position(1, 7), stored, read_only=False)
+def raw_view(view: ExecutionView = ONE, begin: int = 0, stored: int = 0) -> RawView:
+    return RawView(Picture(run(view, TWO)), ONE.id, Position(1, begin), stored, read_only=False)
 
 
 def test_typing_goes_to_a_device_that_runs() -> None:
@@ -140,9 +132,11 @@ def test_a_raw_view_passes_its_own_bytes_and_no_others() -> None:
 
 
 def test_a_raw_view_begins_where_it_is_told() -> None:
-    request = raw_view(stored=10_000_000).request(SIZE)
+    request = raw_view(begin=7, stored=10_000_000).request(SIZE)
     assert request.devices == ("pi-1",)
     assert request.positions == {ONE.id: Position(1, 7)}
+    assert request.late, "it is not shown what is before"
+    assert not raw_view().request(SIZE).late
     assert request.terminal == SIZE
 
 
@@ -179,18 +173,24 @@ def test_a_raw_view_switches_to_others() -> None:
     assert raw_view().act(Action.SWITCH_VIEW) == Switch(None)
 
 
-EDGES = [0, MODES_HEAD_BYTES, MODES_BEFORE_BYTES, MODES_HEAD_BYTES + MODES_BEFORE_BYTES]
+def test_a_late_view_begins_in_the_modes_that_are_told() -> None:
+    raw = raw_view(begin=100, stored=120)
+    assert raw.take(Chunk(ONE.id, 1, 100, b"\x1b[Hold screen")) == b""
+    assert raw.take(Modes(ONE.id, 1, 121, "\x1b[?1049h\x1b[?1h")) == b"", "all before that place is to be seen"
+    assert raw.take(Chunk(ONE.id, 1, 113, b"12345678")) == b"\x1b[?1049h\x1b[?1h\x1b[Hold screen12345678"
+    assert raw.take(Chunk(ONE.id, 1, 121, b"live")) == b"live"
+    assert raw.take(Modes(ONE.id, 1, 130, "\x1b[?5h")) == b"", "once"
 
 
-@pytest.mark.parametrize("draws", [False, True])
-@pytest.mark.parametrize("place", sorted({max(1, edge + step) for edge in EDGES for step in (-2, -1, 0, 1, 2, 1000)}))
-def test_modes_are_looked_for_in_parts_that_hold_something_in_order_up_to_the_place(place: int, draws: bool) -> None:
-    parts = parts_with_modes(place, draws=draws)
-    assert all(0 < length <= MODES_BEFORE_BYTES for _, length in parts)
-    ends = [offset + length for offset, length in parts]
-    assert ends[-1] == place
-    assert all(offset >= end for (offset, _), end in zip(parts[1:], ends, strict=False))
-    if draws or place <= MODES_HEAD_BYTES + MODES_BEFORE_BYTES:
-        assert parts[0] == (0, min(place, MODES_HEAD_BYTES))
-    if place <= MODES_HEAD_BYTES + MODES_BEFORE_BYTES:
-        assert sum(length for _, length in parts) == place, "nothing is left out"
+def test_a_late_view_does_not_wait_for_ever() -> None:
+    raw = raw_view(begin=100, stored=113)
+    assert raw.take(Chunk(ONE.id, 1, 100, b"\x1b[Hold screen")) == b""
+    assert raw.begin_anyway() == b"\x1b[Hold screen"
+    ended = raw_view(replace(ONE, state=State.SUCCEEDED), begin=100, stored=113)
+    assert ended.take(Chunk(ONE.id, 1, 100, b"\x1b[Hold screen")) == b"\x1b[Hold screen"
+
+
+def test_modes_that_a_device_tells_do_no_harm() -> None:
+    raw = raw_view(begin=100, stored=101)
+    raw.take(Modes(ONE.id, 1, 101, "\x1b]52;c;cm0gLXJmIC8=\x07\x1b[?1049h\x1b[6n\x1b[21t"))
+    assert raw.take(Chunk(ONE.id, 1, 100, b"x")) == b"\x1b[?1049hx"

@@ -18,6 +18,7 @@ from runlet.protocol.frames import (
     Resize,
     RolloutChanged,
     RunSnapshot,
+    WriterChanged,
     decode_from_console,
     decode_from_controller,
     encode,
@@ -53,6 +54,7 @@ BUILT: dict[Any, st.SearchStrategy[Any]] = {
     Attach: st.builds(Attach, terminal=st.none() | TERMINAL_SIZES, identity=st.none() | st.integers(1, 2**63 - 1)),
     Drained: st.builds(Drained, next_at=st.none() | INSTANTS),
     Resize: st.builds(Resize, terminal=TERMINAL_SIZES),
+    WriterChanged: st.builds(WriterChanged, terminal=st.none() | TERMINAL_SIZES),
 }
 
 

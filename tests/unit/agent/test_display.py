@@ -1,0 +1,41 @@
+"""runlet/agent/display.py: the modes of a terminal, through the lives of agents."""
+
+from __future__ import annotations
+
+import pytest
+
+from runlet.agent.display import Display
+
+
+def display(*parts: bytes) -> Display:
+    one, end = Display(), 0
+    for part in parts:
+        end += len(part)
+        one.printed(end, part)
+    return one
+
+
+def test_modes_are_kept_however_much_follows() -> None:
+    one = display(b"$ ", b"\x1b[?1049h\x1b[?1h\x1b=", *[b"\x1b[Hframe" * 1000] * 100)
+    assert one.told() == (2 + 15 + 800_000, "\x1b[?1049h\x1b[?1h\x1b=")
+
+
+@pytest.mark.parametrize("cut", range(1, 16))
+def test_the_next_agent_goes_on_wherever_the_stream_is_cut(cut: int) -> None:
+    """Its holder sends again what is not stored: what was seen is passed over, also in the middle."""
+    stream = b"\x1b[?1049h\x1b[?1h\x1b="
+    again = Display()
+    again.recall(display(stream[:cut]).note())
+    for begin in (0, cut // 2, cut):
+        again.printed(len(stream), stream[begin:])
+        assert again.told() == (len(stream), "\x1b[?1049h\x1b[?1h\x1b=")
+
+
+def test_only_what_changes_it_is_worth_a_note() -> None:
+    one = display(b"\x1b[?1049h")
+    assert not one.is_noted
+    one.note()
+    one.printed(100, b"x" * 91)
+    assert one.is_noted
+    one.printed(101, b"\x1b")
+    assert not one.is_noted, "what follows may complete it"

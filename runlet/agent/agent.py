@@ -11,7 +11,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from runlet import __version__
@@ -32,6 +32,7 @@ from runlet.protocol import names
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     HEARTBEAT_SECONDS,
+    MAX_MESSAGE_BYTES,
     STALE_SECONDS,
     UNANSWERED_HEARTBEATS,
     Alive,
@@ -79,9 +80,9 @@ class Agent:
         self._tasks = Tasks()
         self._publisher = Publisher(config.broker, f"{device} publishes", names.exchange(workspace))
         self._consumer = Consumer(config.broker, f"{device} consumes")
-        commands, control = names.device_queue(workspace, device), names.control_queue(workspace, device)
-        self._consumer.subscribe(Subscription(commands, self._on_command, COMMAND_PREFETCH))
-        self._consumer.subscribe(Subscription(control, self._on_control, CONTROL_PREFETCH))
+        self._subscribe(names.device_queue(workspace, device), (names.COMMAND,), self._on_command, COMMAND_PREFETCH)
+        live = (names.CONTROL, names.INPUT)
+        self._subscribe(names.control_queue(workspace, device), live, self._on_control, CONTROL_PREFETCH)
         self._greet = asyncio.Event()
         self._reporter = Reporter(self._publish_event, self._greet.set)
         self._observer = Observer(facts.look, facts.LOOK_SECONDS, self._publish_event)
@@ -96,6 +97,10 @@ class Agent:
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
         self._controller = ""  # who welcomed us
+
+    def _subscribe(self, queue: str, lanes: Sequence[str], handler: Callable[[Delivery], None], prefetch: int) -> None:
+        keys = [names.key(self._device, lane) for lane in lanes]
+        self._consumer.subscribe(Subscription(queue, keys, handler, prefetch, MAX_MESSAGE_BYTES))
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
         """Work until `stop` is set, then leave in order. `on_ready` is called at the controller's first welcome.

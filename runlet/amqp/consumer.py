@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.spec import Basic
 
-from runlet.amqp.link import BODY_HEADER, GONE, Link, Replies, open_channel
+from runlet.amqp.link import BODY_HEADER, GONE, Link, Properties, Replies, open_channel
 from runlet.errors import BrokerUnavailable, ChannelRefused
 
 # Declared at once, in one round trip. One that is refused closes their channel, and those behind it are declared again.
@@ -56,14 +56,19 @@ class Delivery:
 class Subscription:
     """A queue to consume from and who takes its deliveries, one at a time, in order, from the loop.
 
-    A handler must not block; what it raises reaches the loop's exception handler.
+    A handler must not block; what it raises reaches the loop's exception handler, and the delivery that it raised at is
+    acknowledged, for it would do so again. `keys` are those by which the queue is bound, `*` is one word. What came
+    under another key, or is larger than `most_bytes`, is dropped: whoever may publish under any key may name others in
+    the headers CC and BCC, and a broker before RabbitMQ 4.0.3 does not ask whether those are allowed too.
     `prefetch` is how many deliveries may be unacknowledged at once; 0 acknowledges on delivery. When the only node that
     has its queue is down, a `dispensable` one is done without until the next connect.
     """
 
     queue: str
+    keys: Sequence[str]
     handler: Callable[[Delivery], None]
     prefetch: int
+    most_bytes: int
     dispensable: bool = False
 
 
@@ -206,19 +211,35 @@ async def _declare_queue(channel: Channel, replies: Replies, exchange: str, queu
 
 def _on_message(
     subscription: Subscription,
-) -> Callable[[Channel, Basic.Deliver, pika.BasicProperties, bytes], None]:
+) -> Callable[[Channel, Basic.Deliver, Properties, bytes], None]:
     loop = asyncio.get_running_loop()
+    bound = re.compile("|".join(re.escape(key).replace(r"\*", r"[^.]+") for key in subscription.keys))
 
-    def on_message(channel: Channel, method: Basic.Deliver, properties: pika.BasicProperties, body: bytes) -> None:
-        if not body and isinstance(carried := (properties.headers or {}).get(BODY_HEADER), str | bytes):
-            body = carried.encode() if isinstance(carried, str) else carried
+    def take(delivery: Delivery) -> None:
+        try:
+            subscription.handler(delivery)
+        except Exception:
+            delivery.ack()
+            raise
 
+    def on_message(channel: Channel, method: Basic.Deliver, properties: Properties, body: bytes) -> None:
         def ack() -> None:
             if subscription.prefetch and channel.is_open:
                 with suppress(*GONE):  # the broker delivers it again on the next connection, and the handler dedupes
                     channel.basic_ack(method.delivery_tag)
 
+        key = method.routing_key
+        if not isinstance(key, str) or not bound.fullmatch(key):  # pika leaves what is no UTF-8 as bytes
+            log.warning("%s: dropped a message that came under the key %.200r", subscription.queue, key)
+            ack()
+            return
+        if len(body) > subscription.most_bytes:
+            log.warning("%s: dropped %d bytes that came under the key %s", subscription.queue, len(body), key)
+            ack()
+            return
+        if not body and isinstance(carried := (properties.decoded().headers or {}).get(BODY_HEADER), str | bytes):
+            body = carried.encode() if isinstance(carried, str) else carried
         # Not from inside pika's stack: it takes an exception of ours for a broken connection.
-        loop.call_soon(subscription.handler, Delivery(method.routing_key, body, ack))
+        loop.call_soon(take, Delivery(key, body, ack))
 
     return on_message

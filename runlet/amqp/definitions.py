@@ -32,6 +32,9 @@ DEVICE_QUEUE_MESSAGES = 10_000
 CONTROL_QUEUE_MESSAGES = 1_000
 # Bytes of terminals while no controller reads them. Agents keep each byte until it is stored and send by offset again.
 OUTPUT_QUEUE_BYTES = 256 * 1024 * 1024
+# Agents send again after 5 s what was not stored. It also bounds how long a message that harms its reader comes back:
+# a classic queue does not count.
+OUTPUT_TTL_SECONDS = 30
 # News that a controller has not heard yet: 5 s of them, at 50 messages a second from each of four others.
 NEWS_QUEUE_MESSAGES = 1_000
 # A controller that declares its queue and ends before it consumes leaves it behind.
@@ -42,6 +45,8 @@ DELIVERIES = 20
 # Events while no controller reads them: a day of 100 devices, minutes of 10,000. Beyond it agents are refused and keep
 # their reports; heartbeats are lost.
 EVENT_QUEUE_MESSAGES = 500_000
+# A report has some hundred bytes, and 32 KiB at most: one device must not fill the broker's disk for all.
+EVENT_QUEUE_BYTES = 256 * 1024 * 1024
 # For a human to look at; the oldest go first.
 DEAD_QUEUE_MESSAGES = 1_000
 DEAD_SECONDS = 7 * 24 * 3600
@@ -159,12 +164,18 @@ def policies(workspace: str, replication: Replication, vhost: str = VHOST) -> li
         ),
         "output": (
             _exactly(names.output_queue(workspace)),
-            {"max-length-bytes": OUTPUT_QUEUE_BYTES, "overflow": "drop-head", **of_output},
+            {
+                "message-ttl": OUTPUT_TTL_SECONDS * 1000,
+                "max-length-bytes": OUTPUT_QUEUE_BYTES,
+                "overflow": "drop-head",
+                **of_output,
+            },
         ),
         "events": (
             _exactly(names.event_queue(workspace)),
             {
                 "max-length": EVENT_QUEUE_MESSAGES,
+                "max-length-bytes": EVENT_QUEUE_BYTES,
                 "overflow": "reject-publish",
                 **limit,
                 "dead-letter-strategy": "at-least-once",

@@ -13,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pika
+import pika.frame
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ChannelWrongStateError, ConnectionWrongStateError
@@ -48,8 +50,47 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 GONE: tuple[type[Exception], ...] = (AMQPError, ChannelWrongStateError, ConnectionWrongStateError)
 
 
+# A frame's type, channel and size; then, of a frame that begins a message, its class, a zero and the body's size.
+_FRAME = struct.Struct(">BHI")
+_CONTENT = struct.Struct(">HHQ")
+
+
+class Properties(pika.BasicProperties):  # type: ignore[misc]  # pika has no py.typed
+    """What a message says about itself, as it came. Its publisher may be anybody, and the broker looks at little of it.
+
+    pika decodes it while it reads, and takes the connection for broken where it cannot: at a timestamp beyond the year
+    9999, at a number that is none, at a table within a thousand others. So nothing is decoded until it is asked for.
+    """
+
+    def __init__(self, encoded: bytes) -> None:
+        super().__init__()
+        self._encoded = encoded
+
+    def decoded(self) -> pika.BasicProperties:
+        """All of it; empty where it cannot be decoded."""
+        try:
+            return pika.BasicProperties().decode(self._encoded)
+        except Exception:  # noqa: BLE001 - whatever pika's decoder stumbles over
+            return pika.BasicProperties()
+
+
 class _Connection(AsyncioConnection):  # type: ignore[misc]  # pika has no py.typed
-    """Hands a message to the kernel in one piece: pika sends each of its three frames in a packet of its own."""
+    """Hands a message to the kernel in one piece: pika sends each of its three frames in a packet of its own.
+
+    Reads a message's properties without decoding them.
+    """
+
+    def _read_frame(self) -> tuple[int, pika.frame.Frame | None]:
+        buffer = self._frame_buffer
+        if buffer[0] != pika.spec.FRAME_HEADER or len(buffer) < _FRAME.size + _CONTENT.size:
+            return super()._read_frame()  # type: ignore[no-any-return]
+        _, channel, size = _FRAME.unpack_from(buffer)
+        end = _FRAME.size + size
+        if len(buffer) <= end or buffer[end] != pika.spec.FRAME_END:
+            return super()._read_frame()  # type: ignore[no-any-return]
+        _, _, body_size = _CONTENT.unpack_from(buffer, _FRAME.size)
+        properties = Properties(buffer[_FRAME.size + _CONTENT.size : end])
+        return end + 1, pika.frame.Header(channel, body_size, properties)
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         super()._output_marshaled_frames([b"".join(marshaled_frames)])

@@ -27,7 +27,7 @@ from pika.channel import Channel
 from pika.frame import Method
 from pika.spec import Basic
 
-from runlet.amqp.link import BODY_HEADER, GONE, Link, Replies, open_channel, open_connection
+from runlet.amqp.link import BODY_HEADER, GONE, Link, Properties, Replies, open_channel, open_connection
 from runlet.backoff import Backoff
 from runlet.errors import BrokerUnavailable, Unroutable
 
@@ -255,9 +255,9 @@ class Publisher(Link):
         else:
             self._expect_confirms()
 
-    def _on_return(self, _channel: Channel, method: object, properties: pika.BasicProperties, _body: bytes) -> None:
+    def _on_return(self, _channel: Channel, method: object, properties: Properties, _body: bytes) -> None:
         # The return carries no delivery tag; it comes before the confirm of the same message.
-        outstanding = self._outstanding.get(int(properties.message_id or 0))
+        outstanding = self._outstanding.get(int(properties.decoded().message_id or 0))
         if outstanding:
             outstanding.returned = str(getattr(method, "routing_key", ""))
 

@@ -15,7 +15,7 @@ from runlet.amqp.publisher import Publisher
 from runlet.controller import api, devices
 from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
-from runlet.controller.collector import Collector
+from runlet.controller.collector import MAX_EVENT_BYTES, Collector
 from runlet.controller.config import ControllerConfig
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.gate import Gate
@@ -29,10 +29,12 @@ from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
-from runlet.controller.topology import for_workspace
+from runlet.controller.topology import EVENT_KEYS, NEWS_KEYS, OUTPUT_KEYS, for_workspace
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import InvalidInput, Unavailable
 from runlet.protocol import frames, names
+from runlet.protocol.chunk import MAX_OUTPUT_BYTES
+from runlet.protocol.messages import MAX_MESSAGE_BYTES
 
 # Reports that wait for one commit: the size of the largest batch.
 EVENT_PREFETCH = 1000
@@ -74,10 +76,31 @@ class Controller:
         hearing = Hearing(self._store, hub, answering, telling)
         releaser = Releaser(self._store, dispatcher, hub)
         collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
-        consumer.subscribe(Subscription(names.event_queue(config.workspace), collector.on_delivery, EVENT_PREFETCH))
-        consumer.subscribe(Subscription(names.output_queue(config.workspace), streams.on_delivery, OUTPUT_PREFETCH))
-        news = names.news_queue(config.workspace, telling.origin)
-        consumer.subscribe(Subscription(news, hearing.on_delivery, prefetch=0, dispensable=True))
+        for subscription in (
+            Subscription(
+                names.event_queue(config.workspace),
+                EVENT_KEYS,
+                collector.on_delivery,
+                EVENT_PREFETCH,
+                MAX_EVENT_BYTES,
+            ),
+            Subscription(
+                names.output_queue(config.workspace),
+                OUTPUT_KEYS,
+                streams.on_delivery,
+                OUTPUT_PREFETCH,
+                MAX_OUTPUT_BYTES,
+            ),
+            Subscription(
+                names.news_queue(config.workspace, telling.origin),
+                NEWS_KEYS,
+                hearing.on_delivery,
+                prefetch=0,
+                most_bytes=MAX_MESSAGE_BYTES,
+                dispensable=True,
+            ),
+        ):
+            consumer.subscribe(subscription)
         consumer.on_connecting = streams.forget
         streams.on_output, streams.on_unknown = hub.on_output, collector.on_unknown
         streams.on_full, streams.on_complete = collector.on_full, collector.on_complete

@@ -295,8 +295,6 @@ def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:
     try:
         device, _ = names.parse_key(delivery.key)
-        if len(delivery.body) > MAX_EVENT_BYTES:
-            raise ProtocolError(f"{len(delivery.body)} bytes from {device} are over the limit of {MAX_EVENT_BYTES}")
         return device, decode(delivery.body)
     except ProtocolError as error:
         log.warning("dropped an event: %s", error)

@@ -9,22 +9,23 @@ from runlet.amqp.definitions import Replication
 from runlet.protocol import names
 
 _EVERY = "*"
+EVENT_KEYS = names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT)
+OUTPUT_KEYS = (names.key(_EVERY, names.OUTPUT),)
+NEWS_KEYS = (names.NEWS_KEY,)
 
 
 def for_workspace(
     workspace: str, controller: str, devices: Iterable[str], replication: Replication = Replication.NONE
 ) -> Topology:
     """The exchange, the queues of all controllers and of this one, and those of every device."""
-    events = (names.key(_EVERY, names.EVENT), names.key(_EVERY, names.HEARTBEAT))
-    output = (names.key(_EVERY, names.OUTPUT),)
     # Single: two controllers must not get half of the events each, nor both write one transcript. When the one that has
     # them is gone, another one gets them.
     # First, for the broker declares in this order: an agent that finds its own queues may already speak.
     ours = [
         Queue(names.dead_queue(workspace), (names.DEAD_KEY,), quorum=True),
-        Queue(names.event_queue(workspace), events, quorum=True, single=True),
-        Queue(names.output_queue(workspace), output, quorum=replication is not Replication.NONE, single=True),
-        Queue(names.news_queue(workspace, controller), (names.NEWS_KEY,), auto_delete=True),
+        Queue(names.event_queue(workspace), EVENT_KEYS, quorum=True, single=True),
+        Queue(names.output_queue(workspace), OUTPUT_KEYS, quorum=replication is not Replication.NONE, single=True),
+        Queue(names.news_queue(workspace, controller), NEWS_KEYS, auto_delete=True),
     ]
     return Topology(names.exchange(workspace), [*ours, *for_devices(workspace, devices, replication).queues])
 

@@ -38,6 +38,8 @@ _MEMORY_SHARE = 0.2
 _DISK_FREE_LIMIT = "200MB"
 # Quorum queues keep their write-ahead log in memory: 512 MiB by default, meant for servers.
 _WAL_BYTES = 32 * 1024 * 1024
+# Above the largest message of ours, 3 MiB. By default a device may send 128 MiB at once, which its reader holds whole.
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class NodeFolder:
             "vm_memory_high_watermark.relative": _MEMORY_SHARE,
             "disk_free_limit.absolute": _DISK_FREE_LIMIT,
             "raft.wal_max_size_bytes": _WAL_BYTES,
+            "max_message_size": MAX_MESSAGE_BYTES,
             "log.console": "true",
             "log.console.level": "warning",
             "log.file": "false",

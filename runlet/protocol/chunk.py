@@ -63,6 +63,8 @@ _MAX_WHO_BYTES = 255
 MAX_CHUNK_BYTES = 64 * 1024
 # As many as an agent keeps of one execution.
 MAX_MOMENTS = 4096
+# The largest chunk of output as it is encoded.
+MAX_OUTPUT_BYTES = _HEADER.size + _COUNT.size + MAX_MOMENTS * MOMENT_BYTES + MAX_CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)

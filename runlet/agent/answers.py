@@ -22,6 +22,8 @@ from runlet.protocol.messages import MAX_DETAIL, Answered
 REMEMBERED = 16
 # Answers that wait for what becomes of another: a crowd of operators. More are refused.
 MAX_BEHIND = 256
+# The terminal changes between a look and what is typed for it, so often in turn: it is drawn on all the time.
+MOST_MOVES = 8
 # Who answers on an attached console that does not say whose it is.
 CONSOLE = "an attached console"
 
@@ -62,6 +64,7 @@ class Answers:
         if last is not None:
             self._taken[last.prompt] = last
         self._typing: tuple[Candidate, Prompt] | None = None
+        self._moves = 0  # of the terminal, since one was typed or refused
         self._behind: deque[Candidate] = deque()
         self._line = Line()
         self._pieces = 0  # typed on consoles, and the terminal has not said whether it takes them
@@ -79,6 +82,8 @@ class Answers:
             self._decide(candidate, self._answered(candidate, Result.STALE))
         elif prompt.secret and candidate.origin is Origin.OPERATOR and not candidate.hidden:
             self._refuse(candidate, "the program asks for a secret, which must be sealed")
+        elif prompt.secret and self._asking.shows_what_is_typed:
+            self._refuse(candidate, "the terminal would show the secret")
         elif self._line.is_begun:
             self._refuse(candidate, "somebody has begun to type an answer on an attached console")
         else:
@@ -89,11 +94,23 @@ class Answers:
         """The terminal has what was typed last, or with `words` has refused it."""
         assert self._typing is not None
         (candidate, prompt), self._typing = self._typing, None
+        self._moves = 0
         if words:
             self._refuse(candidate, words)
         else:
             self._take(candidate, prompt)
         self.go_on()
+
+    def moved(self) -> None:
+        """Nothing was typed, for the terminal is not as it was seen: the next look tells whether the question is."""
+        assert self._typing is not None
+        self._moves += 1
+        if self._moves > MOST_MOVES:
+            self.typed("what is on the terminal changes all the time: attach to it")
+            return
+        (candidate, _), self._typing = self._typing, None
+        self._asking.doubt()
+        self._behind.appendleft(candidate)
 
     def console_types(self) -> Prompt | None:
         """An attached console types something: for which prompt. Its echo may come before `console_typed`."""
@@ -106,6 +123,7 @@ class Answers:
         """
         self._pieces -= 1
         if not words:
+            self._asking.typed(data)
             self._collect(prompt, data, who)
         self.go_on()
 
@@ -130,7 +148,7 @@ class Answers:
         self._taken[prompt.id] = answered
         if len(self._taken) > REMEMBERED:
             del self._taken[next(iter(self._taken))]
-        self._asking.answered(prompt)
+        self._asking.answered(prompt, b"" if prompt.secret or candidate.hidden else candidate.data)
         self._decide(candidate, answered)
 
     def _is_late(self, candidate: Candidate, first: Answered) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,10 +15,14 @@ from runlet.agent.held import Held
 from runlet.agent.journal import Journal
 from runlet.errors import ProtocolError
 from runlet.holder.keyboard import ANSWERS
+from runlet.holder.wire import Look
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Answer, Answered, Handover, Modes, Resize, Watch, Writer
+
+# The keys that have another form where a program wants them so (DECCKM): arrows, Home, End.
+_APPLICATION_KEY = re.compile(rb"\x1b\[([ABCDHF])")
 
 
 class Consoles:
@@ -51,6 +56,7 @@ class Consoles:
             if refusal:
                 answer(refusal)
             elif piece.is_reply:
+                held.asking.typed(piece.data)
                 held.session.type(piece, answer)
             else:
                 prompt = held.answers.console_types()
@@ -75,12 +81,16 @@ class Consoles:
         held.answers.offer(candidate)
 
     def type_answer(self, held: Held, candidate: Candidate) -> None:
-        """Type an answer, once however often it comes: its number is made of its id."""
+        """Type an answer where the terminal is as it was seen. Its number is made of its id: it is typed once, however
+        often it comes.
+        """
         number = ANSWERS | uuid.UUID(candidate.id).int >> 65
-        if held.session is None:
+        look = held.asking.look
+        if held.session is None or look is None:
             held.answers.typed("the program has not started")
         else:
-            held.session.type(Input(*held.key, number, 1, candidate.data), held.answers.typed)
+            piece = Input(*held.key, number, 1, for_terminal(candidate.data, look))
+            held.session.type_if(piece, look, held.answers.typed, held.answers.moved)
 
     def answered(self, held: Held, answered: Answered) -> None:
         """What was taken is in the journal before it is told: whoever is late learns of it from the next agent too."""
@@ -120,6 +130,11 @@ class Consoles:
         if held.session:
             held.session.note(held.note())
         self._tell(held.lease.told(held.report.execution, held.report.attempt))
+
+
+def for_terminal(data: bytes, look: Look) -> bytes:
+    """An answer as its program wants it."""
+    return _APPLICATION_KEY.sub(b"\x1bO\\1", data) if look.cursor_keys else data
 
 
 def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:

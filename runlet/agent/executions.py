@@ -439,7 +439,9 @@ class Executions:
     def _hold(self, command: Execute | None, report: Report, state: State, buffer: OutputBuffer) -> Held:
         output = OutputSender(report.execution, report.attempt, buffer, self._post)
         key = report.execution, report.attempt
-        asking = Asking(self._config.workspace, report.answered.prompt if report.answered else "", self._names)
+        last = report.answered
+        typed = (last.text or "").encode() if last else b""
+        asking = Asking(self._config.workspace, last.asked if last else None, typed, self._names)
         answers = Answers(
             key,
             asking,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from runlet.agent.same_question import is_alike, is_same, new_part, said
 from runlet.agent.screen import Screen
 from runlet.holder import waiting
 from runlet.holder.wire import Look
@@ -59,7 +60,8 @@ _SECRET_ASKED = re.compile(rf"(?i){_HIDDEN_WORDS}[^:?]{{0,80}}:\s*(\([^()]{{1,60
 # The last line may say as little as "> ": the question stands above it.
 _WORD = re.compile(r"[^\W\d_]{2}")
 _OPTION = re.compile(r"^\s*([>*\u276f\u203a\u2022\u25c9-\u25ef-]|[(\[]?[\w*x ]{0,3}[)\].:])\s*\S")
-_NUMBER = re.compile(r"\d+")
+# That a program reads its terminal is seen, not guessed.
+_READ = (waiting.READING, waiting.LIMITED)
 _FRAMES = re.compile(r"[\u2500-\u259f\u25a0-\u25ff]+")  # lines, blocks, shapes
 
 
@@ -156,20 +158,38 @@ def _bounded(lines: list[str]) -> str:
     return "\n".join(lines).strip()[-MAX_TEXT:]
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """The question before: its text as it was seen last, up to which offset, and what was typed for it since then.
+
+    `is_over`: it was answered, or the kernel showed that it was read for, so that what follows it is another.
+    """
+
+    text: str = ""
+    offset: int = 0
+    typed: bytes = b""
+    is_over: bool = False
+
+
 class Asking:
     """The present prompt of one execution; the same as long as the same question stands and is not answered.
 
-    `key` keys the fingerprints, which overlook the `names` of the device; `answered` is the id of the prompt that was
-    answered last.
+    `key` keys the fingerprints, which overlook the `names` of the device; `last` is the prompt that was answered last,
+    with what was typed for it.
     """
 
-    def __init__(self, key: str, answered: str = "", names: Collection[str] = ()) -> None:
+    def __init__(self, key: str, last: Prompt | None = None, typed: bytes = b"", names: Collection[str] = ()) -> None:
         self._key = key
         self._names = names
-        self._answered = answered
+        self._answered = last.id if last else ""
+        self._past = _Past(last.text, last.offset, typed, is_over=True) if last else _Past()
+        self._answer = self._past if last else None  # the last, until something else was asked
+        self._typed = b""  # on consoles since the prompt was seen
         self._printed_on = False
         self._worked = False  # when it was looked at last
-        self.is_known = False  # whether there is one: not before the first look
+        self.look: Look | None = None  # the newest
+        self.is_known = False  # whether there is a prompt: not before the first look
+        self.is_silent = False  # nothing was said between the last answer and the prompt
         self.prompt: Prompt | None = None
 
     @property
@@ -177,9 +197,24 @@ class Asking:
         """The prompt, if it can be answered: nobody has, and the program has not printed on since."""
         return None if self.prompt is None or self.prompt.id == self._answered or self._printed_on else self.prompt
 
-    def answered(self, prompt: Prompt) -> None:
+    @property
+    def shows_what_is_typed(self) -> bool:
+        return self.look is None or self.look.echo
+
+    def answered(self, prompt: Prompt, typed: bytes) -> None:
         """Somebody has answered this: whatever the program waits with next is another prompt."""
         self._answered = prompt.id
+        offset = prompt.offset if self.look is None or self._typed else self.look.offset
+        self._answer = self._past = _Past(self._past.text or prompt.text, offset, typed, is_over=True)
+        self._typed = b""
+
+    def typed(self, data: bytes) -> None:
+        """Somebody has typed this, not as an answer: its echo makes no other question."""
+        self._typed = (self._typed + data)[-MAX_TEXT:]
+
+    def doubt(self) -> None:
+        """Whether the prompt still stands is not known before the next look."""
+        self.is_known = False
 
     def printed(self, data: bytes) -> None:
         """The program printed this after the last look."""
@@ -191,31 +226,74 @@ class Asking:
         """Whether `prompt` is another, or none, after this look."""
         self._printed_on = False
         self.is_known = True
+        self.look = look
         before = self.prompt
         worked, self._worked = self._worked, look.activity == waiting.BUSY
         standing = before if before is not None and before.id != self._answered else None
-        if (
-            standing is not None
-            and standing.kind is Kind.INTERACTIVE
-            and standing.text
-            and _draws_again(look, worked=worked)
-        ):
-            return False
         found = judge(look)
-        if found is None:
+        if standing is not None and self._draws_on(standing, found, look, worked=worked):
+            return False
+        silent = standing is None and self._is_silent(look)
+        # What is on the screen was answered; that somebody reads again must be seen.
+        if found is None or (silent and found.kind is Kind.PROMPT and look.activity not in _READ):
             self.prompt = None
             return before is not None
-        if standing is not None and _still(standing, found, look):
+        if standing is not None and self._is_still(standing, found, look):
+            self._past = replace(self._past, text=self._past.text if self._typed else found.text, offset=look.offset)
             return False
-        mark = fingerprint(found.text, found.kind, secret=found.secret, key=self._key, names=self._names)
-        name = self._name(look.offset, mark)
-        self.prompt = Prompt(name, look.offset, found.text, found.secret, found.kind, found.confidence, mark)
+        self._ask(look, found, silent=silent)
         return True
 
     def end(self) -> None:
         """The program has ended."""
         self.is_known = True
         self.prompt = None
+
+    def _ask(self, look: Look, found: Waiting, *, silent: bool) -> None:
+        text = found.text
+        if found.kind is Kind.PROMPT and self._past.is_over:
+            text = new_part(self._past.text, text, self._past.typed + self._typed)
+        mark = fingerprint(text, found.kind, secret=found.secret, key=self._key, names=self._names)
+        name = self._name(look.offset, mark)
+        self.prompt = Prompt(name, look.offset, text, found.secret, found.kind, found.confidence, mark)
+        self.is_silent = silent
+        self._typed = b""
+        self._past = _Past(found.text, look.offset, is_over=look.activity in _READ)
+        if not silent:
+            self._answer = None
+
+    def _is_silent(self, look: Look) -> bool:
+        """Whether nothing but the echo of the last answer was printed since it was given."""
+        if self._answer is None:
+            return False
+        since = look.offset - self._answer.offset
+        return since <= len(look.recent) and not said(look.recent[len(look.recent) - since :], self._answer.typed)
+
+    def _draws_on(self, standing: Prompt, found: Waiting | None, look: Look, *, worked: bool) -> bool:
+        """Whether it is one of those that show what goes on, and so ask nothing new: top, htop. They work between
+        their looks at the keys, and not for two looks of ours: that is a gauge behind a menu.
+        """
+        if standing.kind is not Kind.INTERACTIVE or not standing.text or not look.own_screen or look.lines:
+            return False
+        if look.activity == waiting.LIMITED and found is not None:
+            if not is_alike(self._past.text, found.text):
+                return False
+            self._past = replace(self._past, text=found.text)
+            return True
+        return look.activity == waiting.NAPPING or (look.activity == waiting.BUSY and not worked)
+
+    def _is_still(self, before: Prompt, found: Waiting, look: Look) -> bool:
+        """Whether it is the same question, with something typed behind it at most."""
+        if found.kind is not before.kind or found.secret != before.secret:
+            return False
+        if look.offset == self._past.offset:
+            return True
+        if found.kind is Kind.INTERACTIVE:
+            return found.text == self._past.text
+        since = look.offset - before.offset
+        if since > len(look.recent) or b"\n" in look.recent[len(look.recent) - since :]:
+            return False
+        return is_same(self._past.text, found.text, self._typed)
 
     def _name(self, offset: int, mark: str) -> str:
         """Not drawn by lot: an agent that was started again finds the same question under the same name."""
@@ -225,26 +303,3 @@ class Asking:
         if self._answered.startswith(f"{name}-"):
             return f"{name}-{int(self._answered.rpartition('-')[2]) + 1}"
         return name
-
-
-def _draws_again(look: Look, *, worked: bool) -> bool:
-    """Whether it is one of those that show what goes on, and so ask nothing new: top, htop. They work between their
-    looks at the keys, and not for two looks of ours: that is a gauge behind a menu.
-    """
-    idles = look.activity in (waiting.LIMITED, waiting.NAPPING) or (look.activity == waiting.BUSY and not worked)
-    return look.own_screen and not look.lines and idles
-
-
-def _still(before: Prompt, found: Waiting, look: Look) -> bool:
-    """Whether it is the same question, with something typed behind it at most."""
-    if found.kind is not before.kind or found.secret != before.secret:
-        return False
-    if look.offset == before.offset:
-        return True
-    if found.kind is Kind.INTERACTIVE:
-        return found.text == before.text
-    printed = look.recent[before.offset - look.offset :] if look.offset > before.offset else b"\n"
-    if b"\n" in printed:
-        return False
-    # A countdown is one question.
-    return _NUMBER.sub("0", found.text).startswith(_NUMBER.sub("0", before.text))

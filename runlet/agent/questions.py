@@ -75,7 +75,7 @@ class Questions:
             self._asked = None
             self._go_on()
             return
-        match choose(self._rules, prompt, self._used, self._secrets):
+        match choose(self._rules, prompt, self._used, self._secrets, is_silent=self._asking.is_silent):
             case Send(text, rule):
                 assert rule is not None, "nothing but a rule answers at once"
                 self._send(prompt, text.encode(), rule, silence, hidden=prompt.secret)

@@ -83,6 +83,8 @@ class Session:
         self._frames = wire.Frames()
         self._sending = bytearray()
         self._unanswered: dict[tuple[int, int], Callable[[str], None]] = {}
+        self._moved: dict[tuple[int, int], Callable[[], None]] = {}
+        self._version = wire.OLDEST_VERSION
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
         connection.setblocking(False)
@@ -90,6 +92,18 @@ class Session:
 
     def type(self, piece: Input, answer: Callable[[str], None]) -> None:
         """Type for the program. `answer` is called when the terminal has it, or with the words why it is refused."""
+        self._type(piece, answer, wire.type_(piece.console, piece.number, piece.data))
+
+    def type_if(self, piece: Input, look: Look, answer: Callable[[str], None], moved: Callable[[], None]) -> None:
+        """The same if the terminal is still as it was seen; else `moved` is called, and a new look follows."""
+        if self._version == wire.OLDEST_VERSION:
+            self.type(piece, answer)
+            return
+        self._type(piece, answer, wire.type_if(piece.console, piece.number, look, piece.data))
+        if (piece.console, piece.number) in self._unanswered:
+            self._moved[piece.console, piece.number] = moved
+
+    def _type(self, piece: Input, answer: Callable[[str], None], frame: bytes) -> None:
         key = piece.console, piece.number
         if self.ended.done():
             answer("the program has ended")
@@ -99,7 +113,7 @@ class Session:
             answer("the program's terminal does not answer")
         else:
             self._unanswered[key] = answer
-            self._send(wire.type_(piece.console, piece.number, piece.data))
+            self._send(frame)
 
     def release(self, offset: int) -> None:
         """The controller has stored the output before `offset`."""
@@ -172,15 +186,23 @@ class Session:
                 self._printed(content)
             case wire.ANSWER:
                 console, number, words = wire.read_typed(content)
+                self._moved.pop((console, number), None)
                 answer = self._unanswered.pop((console, number), None)
                 if answer is not None:
                     answer(words.decode(errors="replace"))
+            case wire.MOVED:
+                console, number, _ = wire.read_typed(content)
+                self._unanswered.pop((console, number), None)
+                moved = self._moved.pop((console, number), None)
+                if moved is not None:
+                    moved()
             case wire.LOOKED:
                 self._look(wire.read_looked(content))
             case wire.NOTED:
                 self._recall(content)
             case wire.GREETING:
-                self._output.take_over(OutputBuffer(start=wire.read_greeting(content)))
+                self._version, offset = wire.read_greeting(content)
+                self._output.take_over(OutputBuffer(start=offset))
                 self.started.set_result(None)
             case wire.ENDED:
                 self._end(Ended.decode(content))

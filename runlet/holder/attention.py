@@ -59,6 +59,7 @@ class Attention:
         self.due = None
 
     def wake(self, now: float) -> None:
-        """Somebody does, who knows nothing."""
+        """Somebody does, who knows nothing: soon, though it prints without a pause."""
+        self._waits = True
         self._unseen_since = now
         self.due = now + QUIET_SECONDS

@@ -58,6 +58,8 @@ LONG_SECONDS = 2.0
 OPEN_SECONDS = 0.2
 
 _FOREVER = None
+# Either may be seen of one that waits for a line, as another thread of it works or rests.
+_READS = {waiting.READING, waiting.LIMITED}
 
 
 class Holder:
@@ -231,11 +233,8 @@ class Holder:
 
     def _look_at_programs(self, now: float) -> None:
         """Whether they wait for a person: told when it is something new."""
-        try:
-            activity, modes = waiting.look(self._terminal.pid, self._terminal.master)
-            columns, rows = self._terminal.size()
-        except (OSError, termios.error):
-            activity, modes, columns, rows = waiting.BUSY, waiting.Modes(lines=True, echo=True), 0, 0
+        activity, modes = self._glance()
+        columns, rows = self._window()
         self._activity = activity
         self._mind_clock(now)
         end = self._buffer.end
@@ -252,6 +251,7 @@ class Holder:
                     lines=modes.lines,
                     echo=modes.echo,
                     own_screen=self._recent.own_screen,
+                    cursor_keys=self._recent.cursor_keys,
                     long=long,
                     columns=columns,
                     rows=rows,
@@ -261,6 +261,32 @@ class Holder:
             )
         after = time.monotonic()
         self._attention.looked(after, after - now, waits=waits)
+
+    def _glance(self) -> tuple[int, waiting.Modes]:
+        """(what the programs do, how the terminal treats what is typed)."""
+        try:
+            return waiting.look(self._terminal.pid, self._terminal.master)
+        except (OSError, termios.error):
+            return waiting.BUSY, waiting.Modes(lines=True, echo=True)
+
+    def _window(self) -> tuple[int, int]:
+        try:
+            return self._terminal.size()
+        except OSError:
+            return 0, 0
+
+    def _is_as(self, seen: wire.Seen) -> bool:
+        """Whether nothing was printed since, and the programs and the terminal are as they were seen."""
+        activity, modes = self._glance()
+        self._read(min(READ_BYTES, self._buffer.room))  # last: what was printed while we looked counts
+        return (
+            self._buffer.end == seen.offset
+            and self._buffer.room > 0  # else there may be more that is not read
+            and not self._keyboard.waiting
+            and (activity == seen.activity or {activity, seen.activity} == _READS)
+            and (modes.lines, modes.echo) == (seen.lines, seen.echo)
+            and self._recent.own_screen == seen.own_screen
+        )
 
     def _mind_clock(self, now: float) -> None:
         """It stands still while the program waits for a person: for its terminal alone, or as the agent judges.
@@ -396,6 +422,8 @@ class Holder:
     def _obey(self, kind: int, content: bytes) -> None:
         if kind == wire.TYPE:
             self._type(*wire.read_typed(content))
+        elif kind == wire.TYPE_IF:
+            self._type_if(*wire.read_type_if(content))
         elif kind == wire.RELEASE:
             self._buffer.acknowledge(wire.read_release(content))
             self._moments.forget(self._buffer.acknowledged)
@@ -434,6 +462,17 @@ class Holder:
         self._answers += wire.answer(console, number, words)
         if self._answer_at is None:
             self._answer_at = time.monotonic() + ANSWER_SECONDS
+
+    def _type_if(self, console: int, number: int, seen: wire.Seen, data: bytes) -> None:
+        """What is typed for a question must not reach another. Between this look and the kernel's taking of the bytes
+        are some microseconds, the least that can be had without stopping the program.
+        """
+        if self._ended is None and not self._keyboard.has_judged(console, number) and not self._is_as(seen):
+            self._look = self._told = None  # of before
+            self._attention.wake(time.monotonic())
+            self._sending += wire.moved(console, number)
+        else:
+            self._type(console, number, data)
 
     def _flush_answers(self) -> None:
         self._sending += self._answers

@@ -40,6 +40,10 @@ class Keyboard:
             del self._judged[next(iter(self._judged))]
         return words
 
+    def has_judged(self, console: int, number: int) -> bool:
+        """Whether this piece came before."""
+        return console in self._judged and number <= self._judged[console][0]
+
     def forget_waiting(self) -> None:
         """What is still to be typed was meant for a program that is being ended."""
         self.waiting.clear()

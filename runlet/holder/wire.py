@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 # A holder may be older than its agent by as long as its program runs: kinds may be added, for which the agent looks at
 # the version; none may change.
-VERSION = 1
+VERSION = 2
+OLDEST_VERSION = 1  # it knows no TYPE_IF
 
 # --- from the agent --------------------------------------------------------------------------------------------------
 TYPE = 1  # console, number, bytes: type them, and ANSWER
@@ -30,6 +31,7 @@ END = 4  # politely, verdict: end the program; the first verdict stays
 TAKEN = 5  # the outcome is in the journal
 WAITS = 6  # whether the program waits for a person, as the agent judges: then its time does not count
 NOTE = 7  # bytes: what the next agent is to be given; the newest replaces the one before
+TYPE_IF = 8  # console, number, what was seen, bytes: as TYPE while the terminal is as it was seen, else MOVED
 
 # --- from the holder -------------------------------------------------------------------------------------------------
 GREETING = 16  # version, offset: the program was started; its output follows from there
@@ -41,6 +43,7 @@ ELSEWHERE = 21  # another holder has or had this execution: nothing is known her
 LOOKED = 22  # a look: whether the program waits for a person, as far as can be seen, and what it printed last
 NOTED = 23  # what an earlier agent left; before GREETING
 MOMENTS = 24  # when bytes of the next OUTPUT were printed (see moments.py)
+MOVED = 25  # console, number: nothing was typed, for the terminal is not as it was seen; a new LOOKED follows
 
 # The largest content is what a console types at once.
 MAX_CONTENT_BYTES = 1024 * 1024
@@ -53,7 +56,8 @@ _GREETING = struct.Struct(">HQ")
 _TYPED = struct.Struct(">QQ")
 _SIZE = struct.Struct(">HH")
 _LOOK = struct.Struct(">QBBHHd")
-_LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
+_LINES, _ECHO, _OWN_SCREEN, _LONG, _CURSOR_KEYS = 1, 2, 4, 8, 16
+_SEEN = struct.Struct(">QBB")
 
 
 class BrokenWire(ValueError):
@@ -64,11 +68,24 @@ class Look:
     """A terminal at one moment: nothing in it is judged.
 
     `offset` is the length of the stream; `activity` what the programs do (see waiting.py); `lines` and `echo` how the
-    terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `long`: nothing was printed or
-    typed for LONG_SECONDS, and `silence` tells for how many. `recent` is the end of the stream.
+    terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `cursor_keys`: arrows are to be
+    sent as applications want them; `long`: nothing was printed or typed for LONG_SECONDS, and `silence` tells for how
+    many. `recent` is the end of the stream.
     """
 
-    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows", "silence")
+    __slots__ = (
+        "activity",
+        "columns",
+        "cursor_keys",
+        "echo",
+        "lines",
+        "long",
+        "offset",
+        "own_screen",
+        "recent",
+        "rows",
+        "silence",
+    )
 
     def __init__(
         self,
@@ -83,17 +100,32 @@ class Look:
         rows: int,
         silence: float,
         recent: bytes,
+        cursor_keys: bool = False,
     ) -> None:
         self.offset = offset
         self.activity = activity
         self.lines = lines
         self.echo = echo
         self.own_screen = own_screen
+        self.cursor_keys = cursor_keys
         self.long = long
         self.columns = columns
         self.rows = rows
         self.silence = silence
         self.recent = recent
+
+
+class Seen:
+    """Of a look, what must be as it was when something is typed for what was seen."""
+
+    __slots__ = ("activity", "echo", "lines", "offset", "own_screen")
+
+    def __init__(self, offset: int, activity: int, *, lines: bool, echo: bool, own_screen: bool) -> None:
+        self.offset = offset
+        self.activity = activity
+        self.lines = lines
+        self.echo = echo
+        self.own_screen = own_screen
 
 
 class Frames:
@@ -129,6 +161,15 @@ def type_(console: int, number: int, data: bytes) -> bytes:
     return frame(TYPE, _TYPED.pack(console, number) + data)
 
 
+def type_if(console: int, number: int, seen: Seen | Look, data: bytes) -> bytes:
+    flags = seen.lines * _LINES | seen.echo * _ECHO | seen.own_screen * _OWN_SCREEN
+    return frame(TYPE_IF, _TYPED.pack(console, number) + _SEEN.pack(seen.offset, seen.activity, flags) + data)
+
+
+def moved(console: int, number: int) -> bytes:
+    return frame(MOVED, _TYPED.pack(console, number))
+
+
 def release(offset: int) -> bytes:
     return frame(RELEASE, _NUMBER.pack(offset))
 
@@ -160,16 +201,31 @@ def answer(console: int, number: int, words: str) -> bytes:
 
 
 def looked(look: Look) -> bytes:
-    flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN | look.long * _LONG
+    flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN
+    flags |= look.long * _LONG | look.cursor_keys * _CURSOR_KEYS
     return frame(
         LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows, look.silence) + look.recent
     )
 
 
 def read_typed(content: bytes) -> tuple[int, int, bytes]:
-    """(console, number, bytes) of TYPE and of ANSWER, whose bytes are words in UTF-8."""
+    """(console, number, bytes) of TYPE, of MOVED, and of ANSWER, whose bytes are words in UTF-8."""
     console, number = _TYPED.unpack_from(_long_enough(content, _TYPED.size))
     return console, number, content[_TYPED.size :]
+
+
+def read_type_if(content: bytes) -> tuple[int, int, Seen, bytes]:
+    """(console, number, what was seen, bytes)."""
+    console, number, rest = read_typed(content)
+    offset, activity, flags = _SEEN.unpack_from(_long_enough(rest, _SEEN.size))
+    seen = Seen(
+        offset,
+        activity,
+        lines=bool(flags & _LINES),
+        echo=bool(flags & _ECHO),
+        own_screen=bool(flags & _OWN_SCREEN),
+    )
+    return console, number, seen, rest[_SEEN.size :]
 
 
 def read_release(content: bytes) -> int:
@@ -192,12 +248,12 @@ def read_waits(content: bytes) -> bool:
     return bool(_long_enough(content, 1)[0])
 
 
-def read_greeting(content: bytes) -> int:
-    """The offset. Raises BrokenWire for another version."""
+def read_greeting(content: bytes) -> tuple[int, int]:
+    """(version, offset). Raises BrokenWire for a version that is not known."""
     version, offset = _GREETING.unpack_from(_long_enough(content, _GREETING.size))
-    if version != VERSION:
+    if not OLDEST_VERSION <= version <= VERSION:
         raise BrokenWire(f"version {version} of the wire")
-    return int(offset)
+    return int(version), int(offset)
 
 
 def read_looked(content: bytes) -> Look:
@@ -208,6 +264,7 @@ def read_looked(content: bytes) -> Look:
         lines=bool(flags & _LINES),
         echo=bool(flags & _ECHO),
         own_screen=bool(flags & _OWN_SCREEN),
+        cursor_keys=bool(flags & _CURSOR_KEYS),
         long=bool(flags & _LONG),
         columns=columns,
         rows=rows,

@@ -59,12 +59,17 @@ Choice = Send | SendSecret | AskPerson | Refuse
 Lapse = Send | EndInput | Refuse
 
 
-def choose(rules: Rules, prompt: Prompt, used: Mapping[int, int], secrets: Collection[str]) -> Choice:
+def choose(
+    rules: Rules, prompt: Prompt, used: Mapping[int, int], secrets: Collection[str], *, is_silent: bool = False
+) -> Choice:
     """What is done about a question at once, on the device that `rules` are for.
 
-    `used` counts the uses of each rule in this attempt; `secrets` names those that the device was given.
+    `used` counts the uses of each rule in this attempt; `secrets` names those that the device was given. `is_silent`:
+    the program has said nothing since it was answered, and what it reads now is not known.
     """
     choice = _declared(rules, prompt, used, secrets)
+    if is_silent and isinstance(choice, Send | SendSecret):
+        choice = AskPerson("it reads on and has said nothing since it was answered")
     if isinstance(choice, AskPerson) and rules.mode is Mode.FORBID:
         because = f" ({choice.why})" if choice.why else ""
         return Refuse(f"its program asks, and nobody may be asked{because}: {quoted(prompt)}")

@@ -53,6 +53,7 @@ def test_sixteen_operators_race_and_each_program_has_one_answer(
             told = [one for found in pool.map(lambda name: race(fleet, name, questions), names) for one in found]
 
         kept = [one for run in runs for one in api.answers(run)]
+        wait_until(lambda: len(list(tmp_path.iterdir())) == programs, "all to have read", 60)
         for run in runs:
             api.cancel(run)
         wait_until(lambda: all(api.run(run).settled for run in runs), "all to be cancelled", 60)

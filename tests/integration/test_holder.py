@@ -56,7 +56,7 @@ class Agent:
             self.kinds.append(kind)
             match kind:
                 case wire.GREETING:
-                    self.begins = wire.read_greeting(content)
+                    _, self.begins = wire.read_greeting(content)
                 case wire.OUTPUT:
                     self.output += content
                 case wire.ANSWER:

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from runlet.agent.answers import CONSOLE, MAX_BEHIND, REMEMBERED, Answers, Candidate
+from runlet.agent.answers import CONSOLE, MAX_BEHIND, MOST_MOVES, REMEMBERED, Answers, Candidate
 from runlet.agent.prompts import Asking
 from runlet.holder.waiting import BUSY, READING
 from runlet.holder.wire import Look
@@ -22,7 +22,7 @@ class Bench:
     """A program, its terminal and its agent's judge. What is typed waits for the terminal to take it."""
 
     def __init__(self, last: Answered | None = None) -> None:
-        self.asking = Asking("key", last.prompt if last else "")
+        self.asking = Asking("key", last.asked if last else None)
         self.typed: list[Candidate] = []
         self.told: list[Answered] = []
         self.decided: list[str] = []
@@ -36,7 +36,7 @@ class Bench:
         return self.asking.prompt.id
 
     def look(self, activity: int = READING, **modes: bool) -> None:
-        seen = {"lines": True, "echo": True, "own_screen": False, "long": False} | modes
+        seen = {"lines": True, "echo": True, "own_screen": False, "cursor_keys": False, "long": False} | modes
         self.asking.take(
             Look(len(self.printed), activity, columns=80, rows=24, silence=0.1, recent=self.printed, **seen)
         )
@@ -110,6 +110,44 @@ def test_an_answer_to_what_is_no_longer_asked_is_stale() -> None:
     bench.offer(other)
     assert bench.typed == []
     assert [one.result for one in bench.told] == [Result.STALE] * 3
+
+
+def test_an_answer_waits_for_another_look_when_the_terminal_has_moved() -> None:
+    bench = Bench()
+    prompt = bench.ask(b"Go on? ")
+    bench.offer(prompt)
+    bench.answers.moved()
+    assert bench.told == []
+    bench.look()
+    bench.answers.go_on()
+    assert len(bench.typed) == 2, "the question stands"
+    bench.answers.moved()
+    bench.ask(b"Erase? ")
+    bench.answers.go_on()
+    assert [one.result for one in bench.told] == [Result.STALE]
+    assert len(bench.typed) == 2
+
+
+def test_an_answer_to_a_terminal_that_never_rests_is_refused() -> None:
+    bench = Bench()
+    prompt = bench.ask(b"Go on? ")
+    bench.offer(prompt)
+    for _ in range(MOST_MOVES + 1):
+        bench.answers.moved()
+        bench.look()
+        bench.answers.go_on()
+    assert [one.detail for one in bench.told] == ["what is on the terminal changes all the time: attach to it"]
+    assert len(bench.typed) == MOST_MOVES + 1
+
+
+def test_a_secret_is_not_typed_where_it_would_be_shown() -> None:
+    bench = Bench()
+    prompt = bench.ask(b"Password: ", echo=False)
+    assert bench.asking.look
+    bench.asking.look.echo = True
+    bench.offer(prompt, hidden=True)
+    assert bench.typed == []
+    assert [one.detail for one in bench.told] == ["the terminal would show the secret"]
 
 
 def test_an_answer_that_comes_before_the_first_look_waits_for_it() -> None:

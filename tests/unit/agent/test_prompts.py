@@ -21,6 +21,7 @@ def look(recent: bytes, activity: int = READING, *, offset: int | None = None, *
         "lines": True,
         "echo": True,
         "own_screen": False,
+        "cursor_keys": False,
         "long": False,
         "columns": 80,
         "rows": 24,
@@ -33,7 +34,7 @@ LOOKS = st.builds(
     look,
     st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
     st.sampled_from(ACTIVITIES),
-    **{name: st.booleans() for name in ("lines", "echo", "own_screen", "long")},
+    **{name: st.booleans() for name in ("lines", "echo", "own_screen", "cursor_keys", "long")},
     columns=st.integers(0, 65535),
     rows=st.integers(0, 65535),
     silence=st.floats(0, 1e9),
@@ -132,6 +133,7 @@ def test_typing_keeps_a_prompt_and_the_next_line_makes_another() -> None:
     asking = Asking("key")
     assert asking.take(look(b"Go on? "))
     first = asking.prompt
+    asking.typed(b"ye")
     assert not asking.take(look(b"Go on? ye"))
     assert asking.prompt is first
     assert asking.take(look(b"Go on? yes\r\nGo on? "))
@@ -233,20 +235,82 @@ def test_what_is_asked_after_an_answer_is_another_prompt_even_without_a_word() -
     first = asking.prompt
     assert first
     assert asking.open
-    asking.answered(first)
+    asking.answered(first, b"")
     assert not asking.open
     assert asking.take(look(b"PIN: ", echo=False))
     second = asking.prompt
     assert second
     assert second.id == f"{first.id}-2"
     assert asking.open
-    again = Asking("key", answered=first.id)  # an agent that was started again
+    again = Asking("key", first)  # an agent that was started again
     again.take(look(b"PIN: ", echo=False))
     assert again.prompt == second
-    asking.answered(second)
+    asking.answered(second, b"")
     asking.take(look(b"PIN: ", echo=False))
     assert asking.prompt
     assert asking.prompt.id == f"{first.id}-3"
+
+
+def test_what_nobody_typed_in_the_line_of_a_question_is_another_question() -> None:
+    asking = Asking("key")
+    asking.take(look(b"Keep? [Y/n] ", LIMITED))
+    first = asking.prompt
+    assert asking.take(look(b"Keep? [Y/n] Erase? [y/N] "))
+    assert first
+    assert asking.prompt
+    assert asking.prompt.text == "Erase? [y/N]"
+    assert asking.prompt.id != first.id
+
+
+@pytest.mark.parametrize("activity", [BUSY, HIDDEN, SHARED])
+def test_what_was_answered_is_not_asked_again_by_a_program_that_is_not_seen_to_read(activity: int) -> None:
+    asking = Asking("key")
+    asking.take(look(b"Password: ", echo=False))
+    first = asking.prompt
+    assert first
+    asking.answered(first, b"")
+    again = Asking("key", first)  # an agent that was started again
+    for one in (asking, again):
+        one.take(look(b"Password: ", activity, echo=False))
+        assert one.prompt is None
+        one.take(look(b"Password: \r\n", activity, echo=False))
+        assert one.prompt is None
+        one.take(look(b"Password: \r\nWrong.\r\nPassword: ", activity, echo=False))
+        assert one.prompt
+        assert not one.is_silent
+
+
+def test_an_unanswered_question_that_was_not_seen_for_a_moment_stands() -> None:
+    asking = Asking("key")
+    asking.take(look(b"Go on? [y/N] ", HIDDEN))
+    first = asking.prompt
+    asking.take(look(b"Go on? [y/N] ", BUSY))
+    asking.take(look(b"Go on? [y/N] ", HIDDEN))
+    assert asking.prompt == first
+
+
+def test_who_reads_on_without_a_word_is_known() -> None:
+    asking = Asking("key")
+    asking.take(look(b"Name: "))
+    assert asking.prompt
+    asking.answered(asking.prompt, b"Ada\r")
+    asking.take(look(b"Name: Ada\r\n"))
+    assert asking.is_silent
+    assert asking.prompt
+    assert asking.prompt.text == "Name: Ada"
+    asking.answered(asking.prompt, b"Bob\r")
+    asking.take(look(b"Name: Ada\r\nBob\r\nAge: "))
+    assert not asking.is_silent
+
+
+def test_another_dialog_of_a_program_that_goes_on_by_itself_is_another_question() -> None:
+    asking = Asking("key")
+    draws = {"lines": False, "echo": False, "own_screen": True}
+    assert asking.take(look(b"\x1b[?1049h\x1b[HSetup\r\nKeep the cache?\r\nfor now", LIMITED, **draws))
+    other = b"\x1b[?1049h\x1b[HSetup\r\nErase the disk?\r\nfor ever"
+    assert asking.take(look(other, LIMITED, offset=1000, **draws))
+    assert asking.prompt
+    assert "Erase" in asking.prompt.text
 
 
 def test_a_prompt_is_not_open_once_the_program_has_printed_on() -> None:

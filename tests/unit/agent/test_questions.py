@@ -82,7 +82,7 @@ class Program:
         self.offered.append(candidate)
         self._news.set()
         if self.takes and self.asking.prompt is not None:
-            self.asking.answered(self.asking.prompt)
+            self.asking.answered(self.asking.prompt, candidate.data)
         candidate.done()
 
 

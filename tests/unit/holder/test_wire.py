@@ -22,13 +22,28 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(frames: list[tuple
     assert received == frames
 
 
+def test_what_was_seen_crosses_the_wire() -> None:
+    seen = wire.Seen(2**40, 3, lines=True, echo=False, own_screen=True)
+    [(kind, content)] = wire.Frames().feed(wire.type_if(2**63, 7, seen, b"y\r"))
+    console, number, again, data = wire.read_type_if(content)
+    assert (kind, console, number, data) == (wire.TYPE_IF, 2**63, 7, b"y\r")
+    assert all(getattr(again, name) == getattr(seen, name) for name in wire.Seen.__slots__)
+
+
+def test_a_holder_of_an_older_version_is_understood() -> None:
+    [(_, content)] = wire.Frames().feed(wire.greeting(5))
+    assert wire.read_greeting(b"\0\1" + content[2:]) == (wire.OLDEST_VERSION, 5)
+
+
 def test_a_frame_beyond_the_bound_is_refused() -> None:
     header = wire.frame(wire.TYPE)[:1] + (wire.MAX_CONTENT_BYTES + 1).to_bytes(4, "big")
     with pytest.raises(wire.BrokenWire):
         list(wire.Frames().feed(header))
 
 
-@pytest.mark.parametrize("read", [wire.read_typed, wire.read_release, wire.read_resize, wire.read_end])
+@pytest.mark.parametrize(
+    "read", [wire.read_typed, wire.read_type_if, wire.read_release, wire.read_resize, wire.read_end]
+)
 def test_a_frame_that_is_cut_off_is_refused(read) -> None:
     with pytest.raises(wire.BrokenWire):
         read(b"")
@@ -36,9 +51,9 @@ def test_a_frame_that_is_cut_off_is_refused(read) -> None:
 
 def test_another_version_is_refused() -> None:
     [(kind, content)] = wire.Frames().feed(wire.greeting(5))
-    assert (kind, wire.read_greeting(content)) == (wire.GREETING, 5)
-    with pytest.raises(wire.BrokenWire, match="version 513"):
-        wire.read_greeting(b"\2" + content[1:])
+    assert (kind, wire.read_greeting(content)) == (wire.GREETING, (wire.VERSION, 5))
+    with pytest.raises(wire.BrokenWire, match="version 770"):
+        wire.read_greeting(b"\3" + content[1:])
 
 
 STARTS = st.builds(

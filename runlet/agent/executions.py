@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
+from runlet.agent import scripts
 from runlet.agent.answers import Answers
 from runlet.agent.config import AgentConfig
 from runlet.agent.consoles import Consoles
@@ -26,16 +27,7 @@ from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
 from runlet.agent.questions import Questions
-from runlet.agent.session import (
-    Elsewhere,
-    Ending,
-    Lost,
-    NotStarted,
-    Session,
-    remove_script,
-    start_of,
-    write_script,
-)
+from runlet.agent.session import Elsewhere, Ending, Lost, NotStarted, Session, start_of
 from runlet.agent.tasks import Tasks
 from runlet.agent.verdicts import (
     REBOOTED,
@@ -261,8 +253,8 @@ class Executions:
         if self._resume(held):  # an earlier agent asked for it, and did not live to see it start
             return
         try:
-            script = write_script(self._scripts, command)
-            start = start_of(command, script, self._config.device, verdicts(command))
+            argv = scripts.command_line(self._scripts, command)
+            start = start_of(command, argv, self._config.device, verdicts(command))
             self._follow(held, self._holders.start(held.name, start))
         except OSError as error:
             self._end(held, Event.FAIL, not_started(error.strerror or str(error)))
@@ -411,7 +403,7 @@ class Executions:
             )
         self._journal.end(held.report, held.output.buffer.acknowledged, held.output.buffer.kept())
         self._holders.forget(held.name)
-        remove_script(self._scripts, held.name)
+        scripts.remove(self._scripts, held.name)
         held.output.end()
         held.asking.end()
         held.answers.go_on()

@@ -6,13 +6,10 @@ import asyncio
 import logging
 import os
 import pwd
-import re
-import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from runlet.agent.output import OutputSender
 from runlet.holder import processes, wire
@@ -24,8 +21,6 @@ from runlet.model.logs import Overflow
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Execute, TerminalSize
 
-DEFAULT_ENTRYPOINT = ("/bin/bash", "--login")
-
 # One turn of the loop takes at most this much from one holder, so that other sessions and commands get their turn.
 READ_BYTES = 256 * 1024
 # Pieces of input that the holder has not answered. It answers each at once: more means that it is stopped, and what is
@@ -36,7 +31,6 @@ MAX_UNSENT_BYTES = 64 * 1024
 
 log = logging.getLogger(__name__)
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 # They describe the terminal that the agent was started in, and programs trust them more than their own terminal.
 _OTHER_TERMINAL = frozenset({"COLUMNS", "LINES", "TERMCAP"})
 
@@ -244,11 +238,9 @@ class Verdicts:
     stop: str
 
 
-def start_of(command: Execute, script: Path | None, device: str, verdicts: Verdicts) -> Start:
+def start_of(command: Execute, argv: Sequence[str], device: str, verdicts: Verdicts) -> Start:
     """What a holder must know to start `command`."""
     overflow = command.logs.overflow
-    scripts = () if script is None else (str(script),)
-    argv = (*(command.entrypoint or DEFAULT_ENTRYPOINT), *scripts, *command.arguments)
     own = _own_environment()
     cwd = os.path.abspath(os.path.expanduser(command.cwd or own["HOME"]))
     return Start(
@@ -265,22 +257,6 @@ def start_of(command: Execute, script: Path | None, device: str, verdicts: Verdi
         on_limit=verdicts.limit.encode() if overflow is Overflow.STOP else b"",
         on_stop=verdicts.stop.encode(),
     )
-
-
-def write_script(directory: Path, command: Execute) -> Path | None:
-    """The execution's script in a file of its own that only this user reads; None when there is no script."""
-    if command.script is None:
-        return None
-    home = directory / f"{command.execution}.{command.attempt}"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = home / _UNSAFE.sub("_", command.job)  # what the program sees as $0
-    path.write_text(command.script, encoding="utf-8")
-    path.chmod(0o600)
-    return path
-
-
-def remove_script(directory: Path, name: str) -> None:
-    shutil.rmtree(directory / name, ignore_errors=True)
 
 
 def login(uid: int) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from runlet.errors import InvalidInput, Problem, Rule
-from runlet.model import environment, pattern
+from runlet.model import environment, first_line, pattern
 from runlet.model.inventory import large_variables
 from runlet.model.job import Job
 from runlet.model.target import Target
@@ -59,6 +59,7 @@ def mistakes(document: Document) -> list[Problem]:
     if not found and not any(True for _ in _declared(document)):
         found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
     found += islice(_in_scripts(document), MAX_PROBLEMS)
+    found += islice(_in_first_lines(document), MAX_PROBLEMS)
     found += islice(_in_entrypoints(document), MAX_PROBLEMS)
     settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
     if isinstance(settings, dict):
@@ -102,6 +103,18 @@ def _script_mistakes(script: str, variables: Mapping[str, Any]) -> list[tuple[in
     if len(script.encode()) > MAX_SCRIPT_BYTES:
         return [(None, f"the script is larger than {MAX_SCRIPT_BYTES // 1024} KiB; put large data into a file")]
     return list(template.check(script, variables))
+
+
+def _in_first_lines(document: Document) -> Iterator[Problem]:
+    """Of the scripts that name their own program, since nothing else does."""
+    settings = document.value.get(SETTINGS) if isinstance(document.value, dict) else None
+    if isinstance(settings, dict) and "entrypoint" in settings:
+        return
+    for key, value in _declared(document):
+        content = value if isinstance(value, dict) else {"script": value}
+        script = content.get("script")
+        if isinstance(script, str) and "entrypoint" not in content and (message := first_line.mistake(script)):
+            yield document.problem_in_text((key,) if script is value else (key, "script"), 1, message)
 
 
 def _in_entrypoints(document: Document) -> Iterator[Problem]:

@@ -72,6 +72,64 @@ def test_the_default_entrypoint_is_a_login_bash(fleet: Fleet):
     assert re.fullmatch(rb"login \S+/login first\r\n", fleet.transcript(run))
 
 
+@pytest.mark.parametrize(
+    ("script", "printed", "exit_code"),
+    [
+        ("#!/bin/bash -e\necho go; false\necho still here\n", b"go\r\n", 1),
+        ("\ufeff#!/bin/bash  -e \r\nfalse\necho still here\n", b"", 1),
+        ("#!/usr/bin/env python3\nimport sys; print(sys.argv[1:])\n", b"['a b']\r\n", 0),
+        ("#! /usr/bin/env\t-S python3 -I -B\nimport sys; print(sys.flags.isolated)\n", b"1\r\n", 0),
+        ("#!/bin/sh\nreadlink /proc/$$/exe | grep -c dash; echo $0 | grep -c /lines$\n", b"1\r\n1\r\n", 0),
+        ("{{ '#!/bin/sh -e' if true }}\nfalse\necho still here\n", b"", 1),
+        ("#!/usr/bin/awk -f\nBEGIN { print ARGV[1] }\n", b"a b\r\n", 0),
+    ],
+)
+def test_the_first_line_of_a_script_names_its_program(fleet: Fleet, script, printed, exit_code):
+    run = run_job(fleet, Job("lines", script), "a b")
+    assert (fleet.transcript(run), run.executions[0].exit_code) == (printed, exit_code)
+
+
+@pytest.mark.parametrize(
+    ("program", "exit_code", "why"),
+    [("/no/such/python", 127, "No such file or directory"), ("/etc", 126, "Permission denied")],
+)
+def test_a_program_of_a_first_line_that_does_not_exist(fleet: Fleet, program, exit_code, why):
+    (execution,) = run_job(fleet, Job("lines", f"#!{program} -x\ntrue\n")).executions
+    assert (execution.state, execution.exit_code) == (State.FAILED, exit_code)
+    assert execution.detail == f"{program}: {why}"
+
+
+def test_a_declared_entrypoint_wins_over_the_first_line(fleet: Fleet):
+    run = run_job(fleet, Job("lines", "#!/bin/sh -e\nprint('python')\n", entrypoint=("python3",)))
+    assert fleet.transcript(run) == b"python\r\n"
+
+
+@pytest.mark.parametrize("first", ["", "#!/bin/bash\n", "#!/bin/bash -l\n", "#!/usr/bin/env bash\n"])
+def test_what_a_job_declares_wins_over_the_profile_which_is_kept(fleet: Fleet, tmp_path, first):
+    (tmp_path / ".bash_profile").write_text("export PATH=/usr/bin:/bin CITY=Paris OF_PROFILE=kept\numask 027\n")
+    (tmp_path / "tool").write_text("#!/bin/sh\necho a tool\n")
+    (tmp_path / "tool").chmod(0o755)
+    env = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin", "CITY": "it's\n$(id) \"", "UID": "7"}
+    script = first + 'printf "%s|" "$CITY" "$OF_PROFILE" "$(umask)" "$LINENO"; tool'
+    run = run_job(fleet, Job("profile", script, env=env))
+    line = 2 if first else 1
+    assert fleet.transcript(run).decode() == f"it's\r\n$(id) \"|kept|0027|{line}|a tool\r\n"
+
+
+@pytest.mark.parametrize("entrypoint", [("/bin/bash", "--login"), ("bash", "-el"), ("sh", "-l")])
+def test_a_login_shell_that_is_declared_gives_way_to_env_too(fleet: Fleet, tmp_path, entrypoint):
+    (tmp_path / ".profile").write_text("export PATH=/usr/bin:/bin CITY=Paris OF_PROFILE=kept\n")
+    env = {"HOME": str(tmp_path), "PATH": "/opt/x:/usr/bin:/bin", "CITY": "Turin"}
+    run = run_job(fleet, Job("profile", 'echo "$PATH $CITY $OF_PROFILE"', env=env, entrypoint=entrypoint))
+    assert fleet.transcript(run) == b"/opt/x:/usr/bin:/bin Turin kept\r\n"
+
+
+def test_functions_of_the_profile_are_there_for_a_script_without_a_first_line(fleet: Fleet, tmp_path):
+    (tmp_path / ".bash_profile").write_text("salute() { echo hello; }\n")
+    run = run_job(fleet, Job("profile", "salute", env={"HOME": str(tmp_path), "A": "b"}), on="pi-1")
+    assert fleet.transcript(run) == b"hello\r\n"
+
+
 def test_a_working_directory_that_does_not_exist(fleet: Fleet):
     (execution,) = run_job(fleet, Job("nowhere", "true", cwd="/no/such/folder")).executions
     assert execution.state is State.FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
+from urllib.parse import urlsplit
 
 from runlet.amqp.definitions import Replication
 from runlet.client.api import Api
@@ -295,3 +297,36 @@ def processes_marked(mark: str) -> list[int]:
             if mark.encode() in environ:
                 found.append(int(entry.name))
     return found
+
+
+# What no database keeps, or PostgreSQL does not, by every way in which a request brings text.
+UNSPEAKABLE: list[tuple[str, str, bytes | None]] = [
+    ("GET", "/v1/jobs/x%00y", None),
+    ("GET", "/v1/schedules/a%00", None),
+    ("GET", "/v1/devices?name=a%00", None),
+    ("GET", "/v1/runs/latest/executions?after=a%00", None),
+    ("GET", "/v1/targets?where=a%00", None),
+    ("POST", "/v1/runs", rb'{"job":"a\u0000"}'),
+    ("POST", "/v1/runs", rb'{"job":"\ud800"}'),
+    ("POST", "/v1/runs", rb'{"command":["a\u0000"],"target":{"where":"all"}}'),
+    ("POST", "/v1/runs", rb'{"command":["true"],"origin":"a\u0000","target":{"where":"local"}}'),
+    ("POST", "/v1/runs", rb'{"command":["true"],"origin":"\ud800","target":{"where":"local"}}'),
+    ("POST", "/v1/runs", rb'{"command":["true"],"target":{"where":"custom","whereCustom":["a\u0000"]}}'),
+    ("POST", "/v1/runs", rb'{"command":["true"],"target":{"where":"all"},"variables":{"a":"\u0000"}}'),
+    ("POST", "/v1/render", rb'{"job":"a\u0000","device":"pi-1"}'),
+    ("POST", "/v1/runs/1/cancel", rb'{"devices":["a\u0000"]}'),
+    ("POST", "/v1/applies/1/rollback", rb'{"by":"\ud800"}'),
+    ("POST", "/v1/apply", rb'{"source":"s","by":"b","declarations":[],"delete":["a\u0000"]}'),
+]
+
+
+def refused(fleet: Fleet, method: str, path: str, body: bytes | None) -> tuple[int, str]:
+    """The status and the message of an answer that is an error."""
+    connection = http.client.HTTPConnection(urlsplit(fleet.url).netloc)
+    try:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, str(json.loads(answer.read())["error"]["message"])
+    finally:
+        connection.close()

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 from runlet.controller import launches
 from runlet.errors import InvalidInput, ProtocolError
+from runlet.model import text
 from runlet.model.declaration import Kind, Submission
 from runlet.model.declared_answers import secrets_mistake
 from runlet.model.execution import State
@@ -25,14 +26,24 @@ MAX_DECLARATIONS = 20_000
 MAX_ANSWERS = 1000
 
 
+def _speakable(value: str) -> str:
+    """PostgreSQL keeps no other, and SQLite must not answer otherwise."""
+    if found := text.unspeakable(value):
+        raise ValueError(f"a text holds {found[1]}")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_speakable)]
+
+
 class DeclarationBody(BaseModel):
     kind: Kind
-    name: str
+    name: Text
     content: dict[str, Any]
 
 
-# Words for the history, and names in it: no NUL character, which PostgreSQL does not keep.
-Words = Annotated[str, Field(max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
+# Words for the history, and names in it.
+Words = Annotated[Text, Field(max_length=MAX_NAME)]
 Name = Annotated[Words, Field(min_length=1)]
 
 
@@ -44,8 +55,8 @@ class SubmissionBody(BaseModel):
     dirty: bool = False
     prune: bool = False
     adopt: bool = False
-    base: str | None = Field(None, max_length=MAX_NAME)
-    delete: list[str] = Field([], max_length=MAX_DECLARATIONS)
+    base: Text | None = Field(None, max_length=MAX_NAME)
+    delete: list[Text] = Field([], max_length=MAX_DECLARATIONS)
     note: Words = ""
 
 
@@ -53,12 +64,12 @@ class RollbackBody(BaseModel):
     by: Name
     adopt: bool = False
     dry_run: bool = False
-    base: str | None = Field(None, max_length=MAX_NAME)
+    base: Text | None = Field(None, max_length=MAX_NAME)
 
 
 class TargetBody(BaseModel):
     where: Where
-    whereCustom: list[str] = []
+    whereCustom: list[Text] = []
     allowEmpty: bool = False
 
 
@@ -74,13 +85,13 @@ def _not_reserved(name: str) -> str:
 
 
 # What an operator gives with -e.
-Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$"), AfterValidator(_not_reserved)], str]
+Variables = dict[Annotated[str, Field(pattern=f"^{VARIABLE_NAME.pattern}$"), AfterValidator(_not_reserved)], Text]
 
 
 class RenderBody(BaseModel):
-    job: str
-    args: list[str] = []
-    device: str
+    job: Text
+    args: list[Text] = []
+    device: Text
     variables: Variables = {}
 
 
@@ -91,15 +102,15 @@ def _sealed(boxes: dict[str, str]) -> dict[str, str]:
 
 
 # By device, sealed on the console.
-Secrets = dict[str, Annotated[dict[str, str], AfterValidator(_sealed)]]
+Secrets = dict[str, Annotated[dict[str, Text], AfterValidator(_sealed)]]
 
 
 class RunBody(BaseModel):
-    job: str | None = None
-    command: list[str] | None = None
-    args: list[str] = []
+    job: Text | None = None
+    command: list[Text] | None = None
+    args: list[Text] = []
     target: TargetBody | None = None
-    origin: str | None = None
+    origin: Text | None = None
     terminal: TerminalBody = TerminalBody()
     term: str = Field("xterm-256color", pattern=r"^[A-Za-z0-9+._-]{1,64}$")
     variables: Variables = {}
@@ -108,12 +119,12 @@ class RunBody(BaseModel):
 
 
 class OneAnswerBody(BaseModel):
-    id: str
-    execution: str
+    id: Text
+    execution: Text
     attempt: int = Field(ge=1, le=MAX_ATTEMPT)
-    prompt: str
+    prompt: Text
     data: str | None = None
-    sealed: str | None = None
+    sealed: Text | None = None
 
 
 class AnswersBody(BaseModel):
@@ -122,7 +133,7 @@ class AnswersBody(BaseModel):
 
 
 class CancelBody(BaseModel):
-    devices: list[str] | None = None
+    devices: list[Text] | None = None
 
 
 class RerunBody(BaseModel):
@@ -140,7 +151,7 @@ class RerunBody(BaseModel):
 class GateBody(BaseModel):
     action: Steering
     # Shown in one line, and kept as long as the run.
-    reason: str = Field("paused by an operator", min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")
+    reason: Text = Field("paused by an operator", min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 
 def submission(body: SubmissionBody) -> Submission:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 
 from runlet.errors import InvalidInput
 
@@ -46,6 +46,13 @@ def connect(url: str) -> Engine:
 def may_repeat(error: DBAPIError) -> bool:
     """Whether the transaction failed only because it met another one: done again, it may succeed."""
     return getattr(error.orig, "sqlstate", None) in _MET_ANOTHER
+
+
+def is_trouble(error: Exception) -> bool:
+    """Whether a failure is the database's own or another transaction's, so that whoever asked is not to blame."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return may_repeat(error) or isinstance(error, OperationalError | InterfaceError | InternalError)
 
 
 def words(error: Exception) -> str:

@@ -10,15 +10,14 @@ There is no clock here: everything is as of `now`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, update
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, and_, col, delete, or_, select
 
-from runlet.controller import devices, executions, jobs, launches, runs, schedules, tables
+from runlet.controller import database, devices, executions, jobs, launches, runs, schedules, tables
 from runlet.controller.launches import FireTime, Launched
 from runlet.controller.runs import Cancelled
 from runlet.controller.tables import Execution, Firing
@@ -35,6 +34,9 @@ FIRE_LIMIT = 50
 # After an outage one call starts so many of the runs that are late, and the next call comes a second later: launches
 # and what they send must leave room for what is on time, and for people. A schedule's own runs are not divided.
 LATE_STARTS = 10
+
+# When a schedule that could not be looked at is looked at again: its next fire time is not known.
+BROKEN = timedelta(minutes=1)
 
 log = logging.getLogger(__name__)
 
@@ -55,20 +57,49 @@ def fire_due(session: Session, now: datetime) -> Fired:
     fired = Fired()
     queued = select(Firing).where(Firing.outcome == FiringOutcome.QUEUED).order_by(col(Firing.at))
     for firing in list(session.exec(queued)):
-        _reconsider(session, firing, now, fired)
+        _apart(session, fired, firing.job, lambda some, firing=firing: _reconsider(session, firing, now, some))  # type: ignore[misc]
     next_at = col(tables.Schedule.next_at)
     due_now = select(tables.Schedule).where(next_at <= now).order_by(next_at).limit(FIRE_LIMIT)
     for row in list(session.exec(due_now.where(next_at >= now - GRACE))):
-        _fire(session, row, now, fired)
+        _fire_apart(session, row, now, fired)
     on_time = len(fired.launched)
     for row in list(session.exec(due_now.where(next_at < now - GRACE))):
         if len(fired.launched) - on_time >= LATE_STARTS:
             fired.held_back = True
             break
-        _fire(session, row, now, fired)
+        _fire_apart(session, row, now, fired)
     fired.next_at = session.exec(select(next_at).where(next_at.is_not(None)).order_by(next_at).limit(1)).first()
     fired.queued = session.exec(queued.limit(1)).first() is not None
     return fired
+
+
+def _apart(session: Session, fired: Fired, job: str, work: Callable[[Fired], None]) -> bool:
+    """Do what is about one schedule, whole or not at all; whether it could be done. Raises what is not its fault.
+
+    Whatever is wrong with one schedule must not keep the others from firing.
+    """
+    some = Fired()
+    try:
+        with session.begin_nested():
+            work(some)
+    except Exception as error:
+        if database.is_trouble(error):
+            raise
+        log.exception("the schedule of %r cannot be looked at", job)
+        return False
+    fired.launched += some.launched
+    fired.cancelled += some.cancelled
+    return True
+
+
+def _fire_apart(session: Session, row: tables.Schedule, now: datetime, fired: Fired) -> None:
+    job, zone, at = row.job, row.zone, row.next_at
+    if _apart(session, fired, job, lambda some: _fire(session, row, now, some)) or at is None:
+        return
+    session.refresh(row)
+    row.next_at = now + BROKEN
+    if session.get(Firing, (job, zone, at)) is None:
+        _record(session, row, at, now, FiringOutcome.FAILED, detail="it cannot be read: see the controller's log")
 
 
 def _fire(session: Session, row: tables.Schedule, now: datetime, fired: Fired) -> None:
@@ -168,10 +199,10 @@ def _launch(session: Session, job: Job, zone: str, at: datetime, now: datetime) 
             return launches.launch(session, request, now)
     except RunletError as error:
         return error.message
-    except DBAPIError:  # the database's trouble, or another transaction: nothing here is to blame
-        raise
-    except Exception:
+    except Exception as error:
         # The boundary of what a job can do: one that cannot be launched must not keep the others from it, for ever.
+        if database.is_trouble(error):
+            raise
         log.exception("the schedule of %r cannot launch it", job.name)
         return "it cannot be launched: see the controller's log"
 

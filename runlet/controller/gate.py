@@ -36,6 +36,8 @@ class Gate:
             await _refuse(scope, send, 411, "invalid", "the request must tell the length of its body")
         elif int(headers.get(b"content-length", b"0")) > MAX_BODY_BYTES:
             await _refuse(scope, send, 413, "invalid", f"a request may hold {MAX_BODY_BYTES} bytes")
+        elif "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            await _refuse(scope, send, 422, "invalid", "the address holds the character NUL")
         else:
             await self._application(scope, receive, send)
 

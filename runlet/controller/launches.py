@@ -24,7 +24,7 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput
-from runlet.model import declared_answers
+from runlet.model import declared_answers, text
 from runlet.model.declared_answers import Rules
 from runlet.model.execution import OUTCOMES, Event, State, advance
 from runlet.model.logs import Logs
@@ -281,12 +281,10 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
 
 def _check_texts(texts: Sequence[str]) -> None:
     """A job's name and arguments: text that the database and a program's argv can hold."""
-    try:
-        size = sum(len(text.encode()) for text in texts)
-    except UnicodeEncodeError:
-        raise InvalidInput("an argument or the job's name is not text that UTF-8 can hold") from None
-    if any("\0" in text for text in texts):
-        raise InvalidInput("an argument holds a NUL character, which no program can be given")
+    for one in texts:
+        if found := text.unspeakable(one):
+            raise InvalidInput(f"an argument or the job's name holds {found[1]}, which no program can be given")
+    size = sum(len(one.encode()) for one in texts)
     if size > MAX_ARGUMENTS_BYTES:
         raise InvalidInput(
             f"{size} bytes of arguments are over the limit of {MAX_ARGUMENTS_BYTES}", "pass a file's name"

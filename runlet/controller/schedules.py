@@ -6,6 +6,7 @@ devices are in. There is no clock here: everything is as of `now`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +14,7 @@ from functools import cached_property
 from sqlalchemy import func
 from sqlmodel import Session, and_, col, select
 
-from runlet.controller import devices, inventories, jobs, tables
+from runlet.controller import database, devices, inventories, jobs, tables
 from runlet.controller.tables import Content, Declared, Firing
 from runlet.errors import RunletError, UnknownName
 from runlet.model.declaration import Kind, digest
@@ -26,12 +27,18 @@ from runlet.timetable.due import preview
 from runlet.timetable.spans import find_zone
 from runlet.timetable.trigger import Trigger
 
+log = logging.getLogger(__name__)
+
 
 def sync(session: Session, names: Collection[str] | None, now: datetime) -> None:
     """Make the rows what the jobs called so, or all, declare now.
 
     What does not change which fire times there are, keeps where it was in them; anything else begins anew.
     """
+    _sync(session, names, _Places(session, now), now)
+
+
+def _sync(session: Session, names: Collection[str] | None, places: _Places, now: datetime) -> None:
     rows, declared = select(tables.Schedule), select(Content).join(Declared).where(Declared.kind == Kind.JOB)
     if names is not None:
         rows, declared = rows.where(col(tables.Schedule.job).in_(names)), declared.where(col(Declared.name).in_(names))
@@ -39,7 +46,6 @@ def sync(session: Session, names: Collection[str] | None, now: datetime) -> None
     for row in session.exec(rows):
         before.setdefault(row.job, {})[row.zone] = row
     wanted = [job for one in session.exec(declared) if (job := Job.from_mapping(one.content)).schedule is not None]
-    places = _Places(session, now)
     after = {
         (job.name, zone) for job in wanted for zone in _sync_job(session, job, before.get(job.name, {}), places, now)
     }
@@ -51,9 +57,16 @@ def sync(session: Session, names: Collection[str] | None, now: datetime) -> None
 
 def sync_zones(session: Session, now: datetime) -> None:
     """Follow the devices: jobs with `timezone: device` have a row for each zone that their devices are in now."""
-    names = set(session.exec(select(tables.Schedule.job).where(col(tables.Schedule.by_device))))
-    if names:
-        sync(session, names, now)
+    places = _Places(session, now)
+    for name in sorted(set(session.exec(select(tables.Schedule.job).where(col(tables.Schedule.by_device))))):
+        try:
+            with session.begin_nested():
+                _sync(session, {name}, places, now)
+        except Exception as error:
+            # The boundary of what a job can do: the schedules of the others go on.
+            if database.is_trouble(error):
+                raise
+            log.exception("the zones of the schedule of %r cannot be looked at", name)
 
 
 def _sync_job(

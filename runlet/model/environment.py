@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from runlet.model import text
+
 # What shells can use as a variable, of a length that fits into a message about it.
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # All names and values of one program. Linux takes 128 KiB for a single variable; files are for more.
@@ -16,8 +18,8 @@ def mistake(environment: Mapping[str, str]) -> str | None:
     for name, value in environment.items():
         if not NAME.fullmatch(name):
             return "env holds a name that is not letters, digits and '_', 100 characters at most"
-        if "\0" in value:
-            return f"{name} in env holds a NUL character"
+        if found := text.unspeakable(value):
+            return f"{name} in env holds {found[1]}"
     sizes = {name: len(name.encode()) + len(value.encode()) for name, value in environment.items()}
     if sum(sizes.values()) > MAX_BYTES:
         largest = max(sizes, key=sizes.__getitem__)

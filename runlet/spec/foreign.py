@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runlet.model import text
 from runlet.spec.reader import MAX_DEPTH, MAX_NODES
 
 
@@ -25,14 +26,6 @@ def unspeakable(content: Any) -> Iterator[str]:
             waiting += [(item, depth + 1) for pair in value.items() for item in pair]
         elif isinstance(value, list):
             waiting += [(item, depth + 1) for item in value]
-        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        elif isinstance(value, str) and text.unspeakable(value):
             yield "a text holds the character NUL or half a surrogate pair"
             return
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

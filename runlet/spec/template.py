@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runlet.errors import InvalidInput
+from runlet.model import text
 
 if TYPE_CHECKING:
     from runlet.spec import jinja
@@ -80,13 +81,13 @@ class Template:
         for index, argument in enumerate(args):
             _check_argument(index, argument)
         if self._compiled is None:
-            return self._script
+            return _checked(self._script)
         if self._compiled.steps > MAX_STEPS_OF_ALL:
             raise InvalidInput(
                 f"rendering the script for so many devices takes more than {MAX_STEPS_OF_ALL} steps",
                 "run it on fewer devices at a time, or loop in the script",
             )
-        return self._compiled.render(tuple(args), values, MAX_SCRIPT_BYTES)
+        return _checked(self._compiled.render(tuple(args), values, MAX_SCRIPT_BYTES))
 
 
 def render(script: str, args: Sequence[str], values: Mapping[str, Any]) -> str:
@@ -96,9 +97,16 @@ def render(script: str, args: Sequence[str], values: Mapping[str, Any]) -> str:
 
 def _check_argument(index: int, argument: str) -> None:
     """Arguments become the script's argv too, which cannot hold everything a Python string can."""
-    if "\0" in argument:
-        raise InvalidInput(f"args[{index}] holds the character NUL, which no program can be given")
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        raise InvalidInput(f"args[{index}] is not text in UTF-8") from None
+    if found := text.unspeakable(argument):
+        raise InvalidInput(f"args[{index}] holds {found[1]}, which no program can be given")
+
+
+def _checked(script: str) -> str:
+    """A rendered script, if it can be sent and kept: what stands in a template can make any character."""
+    if found := text.unspeakable(script):
+        line = script.count("\n", 0, found[0]) + 1
+        raise InvalidInput(
+            f"line {line} of the rendered script holds {found[1]}, which no program can be given",
+            "write it so that the program makes it itself, as in: printf '\\0'",
+        )
+    return script

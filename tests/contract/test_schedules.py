@@ -30,7 +30,7 @@ from runlet.controller.firings import KEPT_FIRINGS, Fired, fire_due
 from runlet.controller.store import Store
 from runlet.controller.tables import Firing
 from runlet.errors import UnknownName
-from runlet.model.declaration import Submission
+from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
 from runlet.model.rollout import Retry, Rollout
@@ -205,6 +205,42 @@ async def test_what_cannot_be_launched_is_told_and_the_others_go_on(store: Store
     assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10, NOON))] == [
         "works"
     ]
+
+
+@pytest.mark.parametrize("made", ['{{ "a\\0b" }}', '{{ "\\ud83d" }}'])
+async def test_a_script_that_no_database_keeps_is_one_failed_firing(store: Store, made: str):
+    await apply(store, replace(job("1h", "broken"), script=f"ls\necho {made}"), job("1h", "works"))
+    for hours in (1, 2):
+        done = await fire(store, NOON + hours * HOUR)
+        assert [launched.run.job for launched in done.launched] == ["works"]
+        for view in done.launched:
+            await settle(store, view.run.id)
+    newest, _ = await told(store, "broken")
+    assert newest.outcome is FAILED
+    assert "rendered" in newest.detail
+
+
+async def test_a_schedule_that_cannot_be_read_is_told_and_the_others_go_on(store: Store):
+    await apply(store, job("1h", "broken"), job("1h", "works"), job("1h", "zoned", timezone="device"))
+
+    def spoil(session: Session) -> None:
+        """As a version that knew more phrases may have left it."""
+        for name in ("broken", "zoned"):
+            declared = session.get_one(tables.Declared, (Kind.JOB, name))
+            content = session.get_one(tables.Content, declared.revision)
+            content.content = content.content | {"every": "when the moon is full"}
+
+    await store.transact(spoil)
+    await store.transact(lambda session: schedules.sync_zones(session, NOON + HOUR))
+    done = await fire(store, NOON + HOUR)
+    assert [launched.run.job for launched in done.launched] == ["works"]
+    firings_of = lambda name: store.transact(  # noqa: E731
+        lambda session: list(session.exec(select(Firing).where(Firing.job == name)))
+    )
+    [firing] = await firings_of("broken")
+    assert (firing.outcome, firing.at) == (FAILED, NOON + HOUR)
+    assert "see the controller's log" in firing.detail
+    assert done.next_at == NOON + HOUR + firings.BROKEN
 
 
 async def test_more_than_one_call_fires_are_fired_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch):

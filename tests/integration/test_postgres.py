@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import pytest
 
-from runlet.errors import Unavailable
+from runlet.errors import InvalidInput, Unavailable
 from runlet.model.execution import State
+from runlet.model.job import Job
 from runlet.model.target import Target
 from tests.brokers import PrivateBroker
 from tests.databases import PrivatePostgres
-from tests.harness import Fleet, wait_until
+from tests.harness import UNSPEAKABLE, Fleet, apply, refused, wait_until
 
 DEVICES = ["pi-1", "pi-2", "pi-3"]
 
@@ -41,6 +42,15 @@ def test_a_run_on_every_device_is_recorded_whole(distant: Fleet):
         [[summary]] = api.runs(1)
         assert (summary.id, summary.counts) == (run.id, {State.SUCCEEDED: 3})
     assert all(distant.transcript(run, device) == b"hello\r\n" for device in DEVICES)
+
+
+def test_text_that_postgresql_does_not_keep_is_refused_as_elsewhere(distant: Fleet):
+    assert {request: refused(distant, *request)[0] for request in UNSPEAKABLE} == dict.fromkeys(UNSPEAKABLE, 422)
+    made = Job("makes-nul", 'echo {{ "\\0" }}', target=Target.parse("all"))
+    with distant.api() as api:
+        apply(api, made)
+        with pytest.raises(InvalidInput, match="line 1 of the rendered script holds the character NUL"):
+            api.start_run(job=made.name)
 
 
 def test_connections_cut_under_runs_lose_nothing(distant: Fleet, postgres: PrivatePostgres, database: str):

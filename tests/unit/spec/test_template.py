@@ -133,7 +133,7 @@ def test_an_argument_is_not_hidden_by_a_variable_of_its_name() -> None:
             "declare it in the job's vars or in the inventory, or give it with: -e nothing=VALUE",
         ),
         ("plain", ["job", "a\0b"], "args[1] holds the character NUL", None),
-        ("plain", ["job", "\udc80"], "args[1] is not text in UTF-8", None),
+        ("plain", ["job", "\udc80"], "args[1] holds a character that UTF-8 cannot hold", None),
     ],
 )
 def test_what_cannot_be_rendered(script: str, args: list[str], message: str, hint: str | None) -> None:

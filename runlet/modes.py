@@ -87,6 +87,10 @@ class ModeTracker:
         """Whether the program is on an alternate screen."""
         return any(screen in self._set for screen in _SCREENS)
 
+    def is_on(self, mode: str) -> bool:
+        """Whether one that is off by default is on: `?2004`."""
+        return mode in self._set
+
     @property
     def cut(self) -> bytes:
         """The beginning of a sequence that is not complete, if there is one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,14 +14,10 @@ from runlet.agent.held import Held
 from runlet.agent.journal import Journal
 from runlet.errors import ProtocolError
 from runlet.holder.keyboard import ANSWERS
-from runlet.holder.wire import Look
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import Answer, Answered, Handover, Modes, Resize, Watch, Writer
-
-# The keys that have another form where a program wants them so (DECCKM): arrows, Home, End.
-_APPLICATION_KEY = re.compile(rb"\x1b\[([ABCDHF])")
 
 
 class Consoles:
@@ -85,11 +80,11 @@ class Consoles:
         often it comes.
         """
         number = ANSWERS | uuid.UUID(candidate.id).int >> 65
-        look = held.asking.look
-        if held.session is None or look is None:
+        look, prompt = held.asking.look, held.asking.open
+        if held.session is None or look is None or prompt is None:
             held.answers.typed("the program has not started")
         else:
-            piece = Input(*held.key, number, 1, for_terminal(candidate.data, look))
+            piece = Input(*held.key, number, 1, held.display.typed(candidate.data, look, prompt))
             held.session.type_if(piece, look, held.answers.typed, held.answers.moved)
 
     def answered(self, held: Held, answered: Answered) -> None:
@@ -130,11 +125,6 @@ class Consoles:
         if held.session:
             held.session.note(held.note())
         self._tell(held.lease.told(held.report.execution, held.report.attempt))
-
-
-def for_terminal(data: bytes, look: Look) -> bytes:
-    """An answer as its program wants it."""
-    return _APPLICATION_KEY.sub(b"\x1bO\\1", data) if look.cursor_keys else data
 
 
 def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:

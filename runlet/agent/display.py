@@ -6,9 +6,20 @@ stored. So the state is noted with the holder before bytes are let go, and the n
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from runlet.holder.wire import Look
+from runlet.model.prompt import Kind, Prompt
 from runlet.modes import ModeTracker
+
+# Switches the form of these keys (DECCKM): arrows, Home, End.
+_CURSOR_KEYS = "?1"
+_KEY = re.compile(rb"\x1b\[([ABCDHF])")
+# Switched on by readline and its like while they read a line.
+_BRACKETED_PASTE = "?2004"
+# To the end of the line, and erase it: Ctrl-E, Ctrl-U. Their insert mode of vi takes Ctrl-E for text, which goes too.
+_EMPTY_LINE = b"\x05\x15"
 
 
 class Display:
@@ -29,6 +40,17 @@ class Display:
         if end > self._seen:
             self._tracker.feed(data[-(end - self._seen) :])
             self._seen = end
+
+    def typed(self, data: bytes, look: Look, prompt: Prompt) -> bytes:
+        """An answer to `prompt` as the program wants it, on a terminal that was seen so.
+
+        What edits a line may have filled it: a text takes the place of what stands there, Enter alone accepts it. Only
+        who asks for bracketed pastes is known to edit; others may take the keys that empty a line for the answer.
+        """
+        if self._tracker.is_on(_CURSOR_KEYS):
+            data = _KEY.sub(b"\x1bO\\1", data)
+        edits = prompt.kind is Kind.PROMPT and not look.lines and self._tracker.is_on(_BRACKETED_PASTE)
+        return _EMPTY_LINE + data if edits and data[:1] >= b" " else data
 
     def note(self) -> dict[str, object]:
         """All of it, in JSON values."""

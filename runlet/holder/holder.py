@@ -251,7 +251,6 @@ class Holder:
                     lines=modes.lines,
                     echo=modes.echo,
                     own_screen=self._recent.own_screen,
-                    cursor_keys=self._recent.cursor_keys,
                     long=long,
                     columns=columns,
                     rows=rows,

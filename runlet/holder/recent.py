@@ -6,21 +6,15 @@ from __future__ import annotations
 RECENT_BYTES = 16 * 1024
 # What a program says to get a screen of its own, and to give it back, up to the last letter.
 _SCREENS = (b"\x1b[?1049", b"\x1b[?1047", b"\x1b[?47")
-# What it says to have arrows sent as applications want them (ESC O A), and to have them as before (ESC [ A).
-_CURSOR_KEYS = b"\x1b[?1h"
-_NO_CURSOR_KEYS = (b"\x1b[?1l", b"\x1bc", b"\x1b[!p")
 _LONGEST = 8
 
 
 class Recent:
-    """`own_screen`: the program has drawn on a screen of its own, and not gone back; `cursor_keys`: it wants arrows as
-    applications do.
-    """
+    """`own_screen`: the program has drawn on a screen of its own, and not gone back."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
         self.own_screen = False
-        self.cursor_keys = False
 
     def append(self, data: bytes) -> None:
         seam = bytes(self._bytes[1 - _LONGEST :]) + data  # a sequence may be cut
@@ -31,9 +25,6 @@ class Recent:
                 self.own_screen = final == b"h"
                 break
             at = max(seam.rfind(screen, 0, at) for screen in _SCREENS)
-        on, off = seam.rfind(_CURSOR_KEYS), max(seam.rfind(one) for one in _NO_CURSOR_KEYS)
-        if on != off:  # else neither was said
-            self.cursor_keys = on > off
         self._bytes += data[-RECENT_BYTES:]
         del self._bytes[:-RECENT_BYTES]
 

@@ -56,7 +56,7 @@ _GREETING = struct.Struct(">HQ")
 _TYPED = struct.Struct(">QQ")
 _SIZE = struct.Struct(">HH")
 _LOOK = struct.Struct(">QBBHHd")
-_LINES, _ECHO, _OWN_SCREEN, _LONG, _CURSOR_KEYS = 1, 2, 4, 8, 16
+_LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
 _SEEN = struct.Struct(">QBB")
 
 
@@ -68,24 +68,11 @@ class Look:
     """A terminal at one moment: nothing in it is judged.
 
     `offset` is the length of the stream; `activity` what the programs do (see waiting.py); `lines` and `echo` how the
-    terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `cursor_keys`: arrows are to be
-    sent as applications want them; `long`: nothing was printed or typed for LONG_SECONDS, and `silence` tells for how
-    many. `recent` is the end of the stream.
+    terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `long`: nothing was printed or
+    typed for LONG_SECONDS, and `silence` tells for how many. `recent` is the end of the stream.
     """
 
-    __slots__ = (
-        "activity",
-        "columns",
-        "cursor_keys",
-        "echo",
-        "lines",
-        "long",
-        "offset",
-        "own_screen",
-        "recent",
-        "rows",
-        "silence",
-    )
+    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows", "silence")
 
     def __init__(
         self,
@@ -100,14 +87,12 @@ class Look:
         rows: int,
         silence: float,
         recent: bytes,
-        cursor_keys: bool = False,
     ) -> None:
         self.offset = offset
         self.activity = activity
         self.lines = lines
         self.echo = echo
         self.own_screen = own_screen
-        self.cursor_keys = cursor_keys
         self.long = long
         self.columns = columns
         self.rows = rows
@@ -202,7 +187,7 @@ def answer(console: int, number: int, words: str) -> bytes:
 
 def looked(look: Look) -> bytes:
     flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN
-    flags |= look.long * _LONG | look.cursor_keys * _CURSOR_KEYS
+    flags |= look.long * _LONG
     return frame(
         LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows, look.silence) + look.recent
     )
@@ -264,7 +249,6 @@ def read_looked(content: bytes) -> Look:
         lines=bool(flags & _LINES),
         echo=bool(flags & _ECHO),
         own_screen=bool(flags & _OWN_SCREEN),
-        cursor_keys=bool(flags & _CURSOR_KEYS),
         long=bool(flags & _LONG),
         columns=columns,
         rows=rows,

@@ -70,6 +70,28 @@ def test_the_same_answer_again_is_typed_once(fleet: Fleet) -> None:
     fleet.settled(run)
 
 
+@pytest.mark.parametrize(
+    ("script", "typed", "printed"),
+    [
+        # dialog wants arrows as applications do.
+        ("o=$(dialog --stdout --menu Pick 12 40 3 a 1st b 2nd c 3rd); clear; echo got:$o", "\x1b[B", b"got:b"),
+        ("read -e -i 192.168.1.10 -p 'Address: ' x; echo got:$x", "10.0.0.5", b"got:10.0.0.5\r"),
+        ("set -o vi; read -e -i 192.168.1.10 -p 'Address: ' x; echo got:$x", "10.0.0.5", b"got:10.0.0.5\r"),
+        ("read -e -i 192.168.1.10 -p 'Address: ' x; echo got:$x", "", b"got:192.168.1.10\r"),
+        ("read -e -p 'Address: ' x; echo got:$x", "10.0.0.5", b"got:10.0.0.5\r"),
+        ("stty kill @; read -p 'Address: ' x; echo got:$x", "10.0.0.5", b"got:10.0.0.5\r"),
+    ],
+)
+def test_an_answer_is_typed_as_its_program_wants_it(fleet: Fleet, script: str, typed: str, printed: bytes) -> None:
+    run = fleet.sh(script)
+    with fleet.api() as api:
+        [view] = asked(api, run)
+        [one] = api.answer(answers([view], typed))
+        assert (one.result, one.text) == (Result.TAKEN, typed)
+    fleet.settled(run)
+    assert printed in fleet.transcript(run)
+
+
 def test_an_answer_to_a_question_that_is_gone_is_stale(fleet: Fleet) -> None:
     run = fleet.sh("read -t 2 -p 'Quick? ' a; echo; read -p 'Slow? ' b; echo b:$b")
     with fleet.api() as api:

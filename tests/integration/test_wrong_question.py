@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from runlet.agent.answers import Answers, Candidate
-from runlet.agent.consoles import for_terminal
 from runlet.agent.holders import Holders
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
@@ -286,15 +285,3 @@ async def test_a_question_with_a_countdown_and_a_spinner_is_answered(holders: Ho
     await console.ended()
     assert console.results() == [Result.TAKEN]
     assert console.read()[0][1] == "y"
-
-
-@pytest.mark.parametrize(("mode", "key"), [("h", b"\x1bOB"), ("l", b"\x1b[B")])
-async def test_arrows_are_sent_as_the_program_wants_them(
-    holders: Holders, tmp_path: Path, mode: str, key: bytes
-) -> None:
-    console = Console(tmp_path / "log")
-    console.start(holders, f"printf '\\033[?1{mode}Key: '; read -r -s -n 3")
-    await console.until_asked("Key:")
-    assert console.asking.look
-    assert for_terminal(b"\x1b[B", console.asking.look) == key
-    await console.kill()

@@ -36,7 +36,7 @@ class Bench:
         return self.asking.prompt.id
 
     def look(self, activity: int = READING, **modes: bool) -> None:
-        seen = {"lines": True, "echo": True, "own_screen": False, "cursor_keys": False, "long": False} | modes
+        seen = {"lines": True, "echo": True, "own_screen": False, "long": False} | modes
         self.asking.take(
             Look(len(self.printed), activity, columns=80, rows=24, silence=0.1, recent=self.printed, **seen)
         )

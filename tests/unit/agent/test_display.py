@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runlet.agent.display import Display
+from runlet.holder.waiting import READING
+from runlet.holder.wire import Look
+from runlet.model.prompt import Kind, Prompt
 
 
 def display(*parts: bytes) -> Display:
@@ -39,3 +42,32 @@ def test_only_what_changes_it_is_worth_a_note() -> None:
     assert one.is_noted
     one.printed(101, b"\x1b")
     assert not one.is_noted, "what follows may complete it"
+
+
+@pytest.mark.parametrize(
+    ("printed", "lines", "kind", "data", "typed"),
+    [
+        (b"\x1b[?1h", False, Kind.INTERACTIVE, b"\x1b[B\x1b[H\r", b"\x1bOB\x1bOH\r"),
+        (b"\x1b[?1h\x1b[?1l", False, Kind.INTERACTIVE, b"\x1b[B\r", b"\x1b[B\r"),
+        (b"\x1b[?2004hName: Bob", False, Kind.PROMPT, b"Ada\r", b"\x05\x15Ada\r"),
+        (b"\x1b[?2004hName: Bob", False, Kind.PROMPT, b"\r", b"\r"),
+        (b"\x1b[?2004hName: Bob", False, Kind.PROMPT, b"\x03", b"\x03"),
+        (b"\x1b[?2004hName: Bob", False, Kind.INTERACTIVE, b"j", b"j"),
+        (b"\x1b[?2004hName: ", True, Kind.PROMPT, b"Ada\r", b"Ada\r"),
+        (b"Press a key", False, Kind.PROMPT, b"y", b"y"),
+    ],
+)
+def test_an_answer_takes_the_form_that_its_program_reads(
+    printed: bytes,
+    lines: bool,
+    kind: Kind,
+    data: bytes,
+    typed: bytes,
+) -> None:
+    one = display(printed)
+    look = Look(
+        len(printed), READING, lines=lines, echo=lines, own_screen=False, long=False, columns=80, rows=24, silence=0,
+        recent=printed,
+    )  # fmt: skip
+    prompt = Prompt("1-a", len(printed), "Name:", secret=False, kind=kind, confidence=0.9, fingerprint="a")
+    assert one.typed(data, look, prompt) == typed

@@ -41,18 +41,3 @@ def test_however_it_is_cut(pieces: list[bytes], data: st.DataObject) -> None:
         whole = whole[length:]
     assert cut.bytes() == at_once.bytes() == b"".join(pieces)[-RECENT_BYTES:]
     assert cut.own_screen is at_once.own_screen
-
-
-def test_it_is_known_how_arrows_are_wanted() -> None:
-    recent = Recent()
-    for data, wanted in (
-        (b"\x1b[?1", False),
-        (b"h\x1b=", True),
-        (b"text", True),
-        (b"\x1b[?1049h\x1b[?12h", True),
-        (b"\x1b[?1h\x1b[?1l\x1b>", False),
-        (b"\x1b[?1h", True),
-        (b"\x1bc", False),
-    ):
-        recent.append(data)
-        assert recent.cursor_keys is wanted, data

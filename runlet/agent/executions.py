@@ -22,6 +22,7 @@ from runlet.agent.consoles import Consoles
 from runlet.agent.display import Display
 from runlet.agent.held import Held
 from runlet.agent.holders import Holders
+from runlet.agent.inquiries import Inquiries
 from runlet.agent.journal import Entry, Journal
 from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
@@ -47,6 +48,7 @@ from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
 from runlet.model.execution import Event, State, advance
+from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     MAX_DETAIL,
     MAX_HELD,
@@ -71,6 +73,8 @@ ELSEWHERE_SECONDS, ELSEWHERE_TIMES = 0.1, 50
 # A program may ask any number of times. The journal learns that so many versions of its report may be used, and not of
 # each: what comes after a crash must be newer than all that was told before.
 RESERVED_VERSIONS = 100
+# What the terminal itself types has no console.
+TERMINAL = 0
 # The version of a report that follows `accept` and `start`, which need no reservation: they are known by what happened.
 _FIRST_ASK = 3
 
@@ -320,7 +324,11 @@ class Executions:
             self._report(held.report)
 
     def _printed(self, held: Held, data: bytes) -> None:
-        held.display.printed(held.output.buffer.end, data)
+        end = held.output.buffer.end
+        held.display.printed(end, data)
+        for place, answer in held.inquiries.answers(end, data):
+            if held.session:
+                held.session.type(Input(*held.key, TERMINAL, place, answer, is_reply=True), lambda _: None)
         held.asking.printed(data)
 
     def _looked(self, held: Held, look: Look) -> None:
@@ -454,7 +462,7 @@ class Executions:
         size = command.terminal if command else TerminalSize()
         lease = Lease(size.columns, size.rows)
         reserved = max(report.version, _FIRST_ASK)
-        held = Held(command, report, state, output, asking, answers, questions, lease, Display(), reserved)
+        held = Held(command, report, state, output, asking, answers, questions, lease, Display(), Inquiries(), reserved)
         self._held[key] = held
         self._tasks.start(output.run())
         return held

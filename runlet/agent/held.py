@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from runlet.agent.answers import Answers
 from runlet.agent.display import Display
+from runlet.agent.inquiries import Inquiries
 from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
@@ -31,6 +32,7 @@ class Held:
     questions: Questions
     lease: Lease
     display: Display
+    inquiries: Inquiries
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends

@@ -69,6 +69,8 @@ _MODE_SWITCH = re.compile(rb"\x1b\[\?([0-9;]{1,200})([hl])")
 _TITLE = re.compile(r"[012];[^\x00-\x1f\x7f-\x9f]*")
 _COLOUR = re.compile(r"(?:4|5|1[0-9]|21)(?:;[A-Za-z0-9:/#., ]{0,60}){1,64}|1(?:04|05|1[0-9]|21)(?:;[0-9;]{0,200})?")
 _COLOUR_QUESTION = re.compile(r"(?:4;[0-9]{1,3}|5;[0-9]|1[0-9]);\?")
+# Where a shell's prompt, a command and its output begin and end: terminals jump between them.
+_PROMPT_MARK = re.compile(r"133;[A-Z](?:;[A-Za-z0-9_=:;/%.,+-]{0,200})?")
 _LINK = re.compile(r"8;[A-Za-z0-9=:_.-]{0,200};(?:https?://[!-~]*)?")
 
 
@@ -148,7 +150,7 @@ class Passage:
             return before + title
         if _COLOUR_QUESTION.fullmatch(text):
             return self._ask(sequence)
-        if _LINK.fullmatch(text) or _COLOUR.fullmatch(text):
+        if any(known.fullmatch(text) for known in (_LINK, _COLOUR, _PROMPT_MARK)):
             return sequence
         return b""
 

@@ -388,3 +388,12 @@ async def test_a_slow_console_does_not_slow_the_program(fleet: Fleet):
         console = Typist(attachment)
         await console.rest()
     assert len(console.seen[run.executions[0].id]) == size
+
+
+async def test_a_program_learns_of_true_colour_whether_or_not_somebody_looks(fleet: Fleet):
+    """As neovim asks: it sets a colour and asks which is set."""
+    script = "import os, tty\ntty.setraw(0)\n"
+    script += "os.write(1, b'\\x1b[48;2;1;2;3m\\x1bP$qm\\x1b\\\\\\x1b[0m')\nprint(os.read(0, 100), flush=True)\n"
+    run = fleet.exec(["python3", "-c", script])
+    assert fleet.settled(run).state is State.SUCCEEDED
+    assert rb"b'\x1bP1$r0;48:2:1:2:3m\x1b\\'" in fleet.transcript(run)

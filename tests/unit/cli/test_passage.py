@@ -25,6 +25,7 @@ PASSING = [
     b"\x1b[2 q\x1b[22;0;0t\x1b[23;0;0t\x1b[22;2t\x1b[!p\x1b[1;2s\x1b[u",
     b"\x1b]8;id=1;https://example.org/a?b=c\x1b\\link\x1b]8;;\x1b\\",
     b"\x1b]4;1;rgb:ff/00/00\x1b\\\x1b]10;#ffffff\x1b\\\x1b]104\x1b\\\x1b]110\x1b\\\x1b]12;red\x1b\\",
+    b"\x1b]133;A\x1b\\$ \x1b]133;B\x1b\\\x1b]133;C;cmdline_url=ls%20-l\x1b\\\x1b]133;D;1\x1b\\",
     b"\xe2 \xff broken",
 ]
 DROPPED = [
@@ -113,6 +114,12 @@ def test_the_terminals_title_is_kept_and_a_title_is_short() -> None:
     assert passed(b"\x1b]2;vim\x07", title) == b"\x1b[22;0t" + title + title
     assert len(passed(b"\x1b]0;" + b"x" * 1000 + b"\x07")) < 220
     assert passed(b"\x1b]0;a\x01b\x07") == b""
+
+
+def test_a_title_as_tmux_has_it_is_a_title() -> None:
+    assert passed(b"\x1bka shell\x1b\\$ ") == b"\x1b[22;0t\x1b]2;a shell\x1b\\$ "
+    assert passed(b"\x1bkwithout an end\n$ ") == b"\n$ "
+    assert passed(b"\x1bk\x07\x1bkcancelled\x18$ ").endswith(b"$ ")
 
 
 def test_a_string_without_an_end_hides_one_line() -> None:

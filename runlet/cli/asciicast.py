@@ -1,8 +1,8 @@
-"""A session as an asciicast, version 3, which asciinema's players read (docs.asciinema.org/manual/asciicast/v3).
+"""A session as an asciicast, which asciinema's players read (docs.asciinema.org/manual/asciicast/v3, and /v2).
 
-A line of JSON is the header, each further one an event: the seconds since the event before, its code, its data. Written
-are `o` (printed), `i` (an answer that was typed, no secret), `r` (the terminal's size), `m` (a marker where bytes are
-not kept) and `x` (the exit status).
+A line of JSON is the header, each further one an event: its time in seconds, its code, its data. Written are `o`
+(printed), `i` (an answer that was typed, no secret), `r` (the terminal's size), `m` (a marker where bytes are not kept)
+and, in version 3, `x` (the exit status). Times are since the event before in version 3, since the start in version 2.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from runlet.cli.inert import json_text
 from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized, Typed
@@ -21,6 +22,13 @@ from runlet.protocol.messages import TerminalSize
 _DECIMALS = 6
 
 
+class Format(StrEnum):
+    """By the names that asciinema has for them."""
+
+    V3 = "asciicast-v3"
+    V2 = "asciicast-v2"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What an asciicast says of its session."""
@@ -29,59 +37,67 @@ class Session:
     began: datetime | None
 
 
-def lines(session: Session, events: Iterable[Event], pace: Pace) -> Iterator[str]:
+def lines(session: Session, events: Iterable[Event], pace: Pace, format_: Format) -> Iterator[str]:
     """The file, line by line."""
     events = iter(events)
     first = next(events, None)
     size = TerminalSize(first.columns, first.rows) if isinstance(first, Resized) else TerminalSize()
-    yield _line(_header(session, size))
-    intervals = _Intervals(pace)
+    yield _line(_header(session, size, format_))
+    times = _Times(pace, format_)
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     if first is not None and not isinstance(first, Resized):
-        yield from _shown(first, intervals, decoder)
+        yield from _shown(first, times, decoder)
     for event in events:
-        yield from _shown(event, intervals, decoder)
-    yield from _rest(decoder)
+        yield from _shown(event, times, decoder)
+    yield from _rest(times, decoder)
 
 
-def _rest(decoder: codecs.IncrementalDecoder) -> Iterator[str]:
+def _rest(times: _Times, decoder: codecs.IncrementalDecoder) -> Iterator[str]:
     """What a program that ended within a character has left."""
     if rest := decoder.decode(b"", final=True):
-        yield _line([0.0, "o", rest])
+        yield _line([times.again(), "o", rest])
 
 
-def _header(session: Session, size: TerminalSize) -> dict[str, object]:
+def _header(session: Session, size: TerminalSize, format_: Format) -> dict[str, object]:
     began = {} if session.began is None else {"timestamp": int(session.began.timestamp())}
+    if format_ is Format.V2:
+        return {"version": 2, "width": size.columns, "height": size.rows, **began, "title": session.title}
     return {"version": 3, "term": {"cols": size.columns, "rows": size.rows}, **began, "title": session.title}
 
 
-def _shown(event: Event, intervals: _Intervals, decoder: codecs.IncrementalDecoder) -> Iterator[str]:
+def _shown(event: Event, times: _Times, decoder: codecs.IncrementalDecoder) -> Iterator[str]:
     match event:
         case Printed(seconds, data):
             if text := decoder.decode(data):
-                yield _line([intervals.until(seconds), "o", text])
+                yield _line([times.at(seconds), "o", text])
         case Typed(seconds, text):
-            yield _line([intervals.until(seconds), "i", text])
+            yield _line([times.at(seconds), "i", text])
         case Resized(seconds, columns, rows):
-            yield _line([intervals.until(seconds), "r", f"{columns}x{rows}"])
+            yield _line([times.at(seconds), "r", f"{columns}x{rows}"])
         case LeftOut(seconds, length):
             decoder.reset()  # a character that is cut here has no rest
-            yield _line([intervals.until(seconds), "m", left_out(length)])
+            yield _line([times.at(seconds), "m", left_out(length)])
         case Ended(seconds, status):
-            yield from _rest(decoder)
-            yield _line([intervals.until(seconds), "x", str(status)])
+            yield from _rest(times, decoder)
+            if times.format is Format.V3:
+                yield _line([times.at(seconds), "x", str(status)])
 
 
-class _Intervals:
-    """Each time as the distance from the one before, rounded so that the errors do not add up."""
+class _Times:
+    """Each time as the file has it; in version 3 the distance from the one before, rounded so that no errors add up."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, format_: Format) -> None:
         self._pace = pace
+        self.format = format_
         self._at = 0.0
 
-    def until(self, seconds: float) -> float:
+    def at(self, seconds: float) -> float:
         before, self._at = self._at, round(self._pace.at(seconds), _DECIMALS)
-        return round(self._at - before, _DECIMALS)
+        return self._at if self.format is Format.V2 else round(self._at - before, _DECIMALS)
+
+    def again(self) -> float:
+        """The time of the event before."""
+        return self._at if self.format is Format.V2 else 0.0
 
 
 def _line(content: object) -> str:

@@ -68,7 +68,13 @@ class SecondsType(click.ParamType[float]):
     "--export",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write an asciicast (version 3) there instead; - is stdout.",
+    help="Write an asciicast there instead; - is stdout.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([one.value for one in asciicast.Format]),
+    help="Which version of asciicasts --export writes.  [default: asciicast-v3]",
 )
 @pass_options
 def replay(
@@ -79,6 +85,7 @@ def replay(
     speed: float,
     idle: float | None,
     export: str | None,
+    format_: str | None,
 ) -> None:
     """Show a session again as it went. RUN is a number or `latest`, the default.
 
@@ -92,6 +99,8 @@ def replay(
       runlet replay 12 --device pi-2 --speed 4 --idle 1s
       runlet replay 12 --device pi-2 --export session.cast
     """
+    if format_ is not None and export is None:
+        raise InvalidInput("--format is of the file that --export writes", "name it with: --export FILE")
     if export is None and not is_interactive():
         raise InvalidInput(
             "a replay needs a terminal", "write it to a file with --export, or print what there is with: runlet logs"
@@ -114,7 +123,8 @@ def replay(
             untimed = "" if timing.moments else ", at a steady pace since its times are not known"
             asyncio.run(play(shown, pace, title + untimed))
         else:
-            _write(asciicast.lines(asciicast.Session(title, stored.started_at), shown, pace), export)
+            session = asciicast.Session(title, stored.started_at)
+            _write(asciicast.lines(session, shown, pace, asciicast.Format(format_ or asciicast.Format.V3)), export)
 
 
 def _attempt(run: RunView, execution: ExecutionView, attempt: int | None) -> ExecutionView | AttemptView:

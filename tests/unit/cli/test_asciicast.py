@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runlet.cli.asciicast import Session, lines
+from runlet.cli.asciicast import Format, Session, lines
 from runlet.cli.recording import Ended, Event, LeftOut, Pace, Printed, Resized, Typed
 
 SESSION = Session("run 1 of it on pi-1", datetime(2026, 11, 25, 8, tzinfo=UTC))
 
 
-def written(*events: Event, session: Session = SESSION, pace: Pace | None = None) -> list:
-    return [json.loads(line) for line in lines(session, events, pace or Pace(1.0, None))]
+def written(*events: Event, session: Session = SESSION, pace: Pace | None = None, format_: Format = Format.V3) -> list:
+    return [json.loads(line) for line in lines(session, events, pace or Pace(1.0, None), format_)]
 
 
 def test_a_session_is_a_header_and_events() -> None:
@@ -69,3 +69,20 @@ def test_rounding_errors_do_not_add_up(milliseconds: list[int], speed: float) ->
     found = written(*events, session=Session("t", None), pace=Pace(speed, None))[1:]
     if times:
         assert abs(sum(interval for interval, *_ in found) - times[-1] / 1000 / speed) < 1e-4
+
+
+def test_version_2_has_times_since_the_start_and_no_exit_status() -> None:
+    assert written(
+        Resized(0.1, 100, 30),
+        Printed(0.1, b"one"),
+        Typed(0.6, "2\r"),
+        Printed(1.25, b"two\r\n\xc3"),
+        Ended(2.5, 3),
+        format_=Format.V2,
+    ) == [
+        {"version": 2, "width": 100, "height": 30, "timestamp": 1795593600, "title": "run 1 of it on pi-1"},
+        [0.1, "o", "one"],
+        [0.6, "i", "2\r"],
+        [1.25, "o", "two\r\n"],
+        [1.25, "o", "\ufffd"],
+    ]

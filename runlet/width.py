@@ -36,6 +36,18 @@ def keep_end(text: str, columns: int) -> str:
     return ELLIPSIS + text[kept:]
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    """`text` in rows of at most `columns`, which are two or more, cut wherever they end."""
+    rows, begin, room = [], 0, columns
+    for at, char in enumerate(text):
+        width = char_width(char)
+        if width > room:
+            rows.append(text[begin:at])
+            begin, room = at, columns
+        room -= width
+    return [*rows, text[begin:]]
+
+
 def keep_start(text: str, columns: int) -> str:
     """`text` in at most `columns`, cut at its end before an ellipsis."""
     if text_width(text) <= columns:

@@ -106,6 +106,16 @@ class Board:
         self.below = max(0, len(items) - self.top - self.page)
         return self.top
 
+    def question(self) -> Asked | None:
+        """What is answered now, or what is asked where the cursor is."""
+        if self.answering is not None:
+            return self.answering[0]
+        items = self.items()
+        selected = items[self.cursor(items)] if items else None
+        if isinstance(selected, Row):
+            return _asked_by([item for item in items if isinstance(item, Asked)], selected.execution)
+        return selected
+
     def press(self, key: str) -> Action | None:
         """What a key asks for beyond this screen."""
         if key == pressed.REDRAW:

@@ -4,6 +4,9 @@
     ? Do you want to continue? [Y/n]          2 devices: pi-2, pi-7    the questions
     pi-2   asks      Do you want to continue? [Y/n]                    the devices
     ...
+    The following packages will be                                     the whole question that is selected or answered,
+    upgraded: a b c. Do you want to                                    where its line does not hold it
+    continue? [Y/n]
                                                                        words, or what is typed
     Enter show  a answer  q leave  ? keys  / search                    the keys
 
@@ -20,10 +23,14 @@ from runlet.cli.inert import SGR_RESET, plain
 from runlet.cli.render import duration_words, run_title
 from runlet.cli.rollouts import standing
 from runlet.cli.roster import Asked, Rank, Row
-from runlet.width import keep_end, keep_start, text_width
+from runlet.width import keep_end, keep_start, text_width, wrapped
 
 # Lines that are not of the list: the title, words, keys.
 OTHER_LINES = 3
+# Of the list's lines, so many may be taken by a question that is shown whole: the rest of a longer one is its end.
+WHOLE_SHARE = 2
+# A wide character takes two columns.
+_LEAST_ROOM = 2
 # A name is cut behind this, and a state too: the text is what one looks at.
 _MOST_NAME, _MOST_STATE = 24, 13
 
@@ -63,11 +70,13 @@ class Drawn:
 def draw(board: Board, columns: int, rows: int, now: datetime, *, colours: bool) -> Drawn:
     """`board` in a terminal of this size, however small. Tells it how many items have room."""
     room = max(0, columns - 1)
-    board.page = max(1, rows - OTHER_LINES)
+    body_rows = max(1, rows - OTHER_LINES)
+    whole = _whole(board, room, body_rows // WHOLE_SHARE)
+    board.page = max(1, body_rows - len(whole))
     title, keys = _title(board, room, now), _keys(board, room)
     body = [keep_start(line, room) for line in _HELP] if board.mode is Mode.HELP else _list(board, room, now)
     words, cursor = _words(board, room)  # after the list, which knows how many are below it
-    body = [*body[: board.page], *[""] * (board.page - len(body))]
+    body = [*body[: board.page], *[""] * (board.page - len(body)), *whole]
     lines = [title, *body, words, keys][:rows] if rows >= OTHER_LINES else [*body, words][-rows:]
     at = None if cursor is None or rows < OTHER_LINES else (rows - 2, min(cursor, room))
     return Drawn(lines if colours else [_without_colours(line) for line in lines], at)
@@ -103,6 +112,19 @@ def _list(board: Board, room: int, now: datetime) -> list[str]:
     if not items:
         shown.append(keep_start("  no device holds that", room))
     return shown
+
+
+def _whole(board: Board, room: int, most: int) -> list[str]:
+    """All of the question that the cursor is on, or that is answered, where its own line cannot hold it."""
+    asked = board.question()
+    if asked is None or not asked.takes_text or board.mode is Mode.HELP or room < _LEAST_ROOM:
+        return []
+    told = [plain(line).strip() for line in asked.prompt.text.splitlines() if line.strip()]
+    if len(told) < 2 and text_width(asked.title) <= room // 2:
+        return []
+    rows = [row for line in told for row in wrapped(line, room)]
+    rows = rows if len(rows) <= most else ["…", *rows[len(rows) - most + 1 :]][:most]
+    return [f"{_YELLOW}{row}{SGR_RESET}" for row in rows]
 
 
 def _question(board: Board, asked: Asked, room: int, now: datetime) -> str:

@@ -313,3 +313,20 @@ def test_without_colours_the_selected_row_still_shows() -> None:
     codes = set(re.findall(r"\x1b\[(\d+)m", "".join(drawn.lines)))
     assert codes <= {"0", "1", "2", "7"}
     assert "\x1b[7m" in drawn.lines[1]
+
+
+LONG = "These packages will be upgraded: " + ", ".join(f"package-{number}" for number in range(20)) + ". Go on? "
+
+
+def test_a_question_that_its_line_does_not_hold_is_shown_whole() -> None:
+    board = board_of(asking("pi-1", "Two files differ.\nKeep a.conf or b.conf? "), asking("pi-2", LONG, seconds=1))
+    assert shown(board)[-4:-2] == ["Two files differ.", "Keep a.conf or b.conf?"]
+    press(board, "n")
+    assert LONG.strip() in "".join(shown(board))
+    press(board, "a")
+    lines = shown(board)
+    assert LONG.strip() in "".join(lines)
+    assert len(lines) == 24
+    assert "Go on? >" in lines[-2]
+    assert shown(board, rows=9)[-3].endswith("Go on?"), "its end, where all of it has no room"
+    assert shown(mixed())[-3] == "", "a short one stands in its line"

@@ -5,11 +5,15 @@ The prefix is Ctrl-], telnet's, since no shell, editor or full-screen program ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 PREFIX = b"\x1d"
+# The prefix, and what terminals put around a paste when a program has asked for that.
+_MARK = re.compile(rb"\x1d|(?P<begins>\x1b\[200~)|\x1b\[201~")
+_MARK_BYTES = 6
 PREFIX_NAME = "Ctrl-]"
 
 
@@ -72,6 +76,8 @@ class Keys:
     def __init__(self) -> None:
         self._after_prefix = False
         self._after_ask = False
+        self._is_pasting = False
+        self._passed = b""  # the end of what was passed on: a paste's begin or end may be cut
 
     def feed(self, typed: bytes) -> Iterator[Typed]:
         """What was typed, in order. A key that is no command is dropped with its prefix, and help is given."""
@@ -87,7 +93,21 @@ class Keys:
                 yield command
                 typed = typed[1:]
             else:
-                plain, prefix, typed = typed.partition(PREFIX)
-                self._after_prefix = bool(prefix)
+                plain, typed = self._until_prefix(typed)
                 if plain:
                     yield plain
+
+    def _until_prefix(self, typed: bytes) -> tuple[bytes, bytes]:
+        """(what is passed on, what follows the prefix). Within a paste the prefix is text."""
+        before = len(self._passed)
+        seen = self._passed + typed
+        for match in _MARK.finditer(seen):
+            if match.end() <= before:
+                continue
+            if match[0] != PREFIX:
+                self._is_pasting = match["begins"] is not None
+            elif not self._is_pasting:
+                self._after_prefix, self._passed = True, b""
+                return seen[before : match.start()], seen[match.end() :]
+        self._passed = seen[-_MARK_BYTES + 1 :]
+        return typed, b""

@@ -46,3 +46,12 @@ def test_cuts_change_nothing(pieces: list[bytes], cut: int) -> None:
     whole = b"".join(pieces)
     assert typed(whole[:cut], whole[cut:]) == typed(whole)
     assert typed(*pieces) == typed(whole)
+
+
+def test_the_prefix_within_a_paste_is_text() -> None:
+    paste = b"\x1b[200~a\x1dd\x1d\x1b[201~"
+    assert typed(paste + b"\x1dd") == [paste, Action.DETACH]
+    for cut in range(len(paste)):
+        assert typed(paste[:cut], paste[cut:], b"\x1dd") == [paste, Action.DETACH]
+    assert typed(*(paste[at : at + 1] for at in range(len(paste))), b"\x1dd") == [paste, Action.DETACH]
+    assert typed(b"\x1b[200~\x1b[201~\x1dd") == [b"\x1b[200~\x1b[201~", Action.DETACH]

@@ -1,4 +1,5 @@
-"""A terminal's output as tokens: text, the controls that move within a line, and CSI sequences; nothing else gets out.
+"""A terminal's output as tokens: text, the controls that move within a line, and CSI sequences; nothing else gets out,
+but for who draws a screen.
 
 Strings addressed to the terminal itself (OSC, DCS, APC, PM, SOS: titles, clipboard, notifications), the other escapes
 and the other controls, C1 included, are dropped here, once, for all that show output as text. Bytes are UTF-8; what is
@@ -22,7 +23,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One of LF, CR, TAB or BS."""
+    """One of LF, CR, TAB or BS; for a screen, also of SO and SI."""
 
     char: str
 
@@ -40,7 +41,15 @@ class Csi:
         return min(int(first), MOST_PARAMETER) if first.isdecimal() and first.isascii() else default
 
 
-Token = Text | Control | Csi
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """Another escape: "\\x1b(0" has the intermediates "(" and the final "0"."""
+
+    intermediates: str
+    final: str
+
+
+Token = Text | Control | Csi | Escape
 
 # A sequence with more parameter characters is no terminal's: so many are dropped, and the rest is text.
 MOST_PARAMETER_CHARACTERS = 200
@@ -53,19 +62,26 @@ _INTERMEDIATES = rf"[ -/]{{0,{MOST_INTERMEDIATES}}}"
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _SEQUENCE = re.compile(rf"(?:\x1b\[|\x9b)({_BODY})({_INTERMEDIATES})([@-~])")
 _SEQUENCE_BROKEN = re.compile(rf"(?:\x1b\[|\x9b){_BODY}{_INTERMEDIATES}")
-_ESCAPE = re.compile(rf"\x1b{_INTERMEDIATES}[0-~]")  # with intermediates: the choice of a character set and the like
+_ESCAPE = re.compile(
+    rf"\x1b({_INTERMEDIATES})([0-~])"
+)  # with intermediates: the choice of a character set and the like
 _ESCAPE_BROKEN = re.compile(rf"\x1b{_INTERMEDIATES}")
 # "k" begins a title, as screen and tmux have it.
 _STRING = re.compile(r"\x1b[P\]X^_k]|[\x90\x98\x9d\x9e\x9f]")
 # What ends such a string. A line feed is in none that is meant well: a program that forgot the end hides one line only.
 _STRING_END = re.compile(r"\x1b\\|[\x07\x9c\x18\x1a]|(?=[\n\x1b])")
 _KEPT_CONTROLS = "\n\r\t\b"
+_SHIFTS = "\x0e\x0f"
 
 
 class Tokenizer:
-    """Feed it the bytes of one stream in order."""
+    """Feed it the bytes of one stream in order. For a screen, the other escapes and the controls that shift to another
+    character set are kept.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_screen: bool = False) -> None:
+        self._for_screen = for_screen
+        self._controls = _KEPT_CONTROLS + _SHIFTS if for_screen else _KEPT_CONTROLS
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._held = ""  # the beginning of a sequence that the next chunk completes
         self._in_string = False
@@ -100,7 +116,7 @@ class Tokenizer:
         """(the token at `at` if it is kept, where it ends); no end: the chunk is cut within it."""
         if match := _TEXT.match(text, at):
             return Text(match[0]), match.end()
-        if (char := text[at]) in _KEPT_CONTROLS:
+        if (char := text[at]) in self._controls:
             return Control(char), at + 1
         if match := _STRING.match(text, at):
             self._in_string = True
@@ -110,7 +126,7 @@ class Tokenizer:
         if match := _SEQUENCE_BROKEN.match(text, at):
             return None, _end_unless_cut(match)
         if match := _ESCAPE.match(text, at):
-            return None, match.end()
+            return Escape(match[1], match[2]) if self._for_screen else None, match.end()
         if match := _ESCAPE_BROKEN.match(text, at):
             return None, _end_unless_cut(match)
         return None, at + 1

@@ -11,58 +11,43 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from runlet.agent import phrases, wording
 from runlet.agent.same_question import is_alike, is_same, new_part, said
 from runlet.agent.screen import Screen
 from runlet.holder import waiting
 from runlet.holder.wire import Look
 from runlet.model.prompt import MAX_TEXT, Kind, Prompt, fingerprint
 
-# A menu is shown with so many lines at most.
-MOST_LINES = 12
-
 # What is read of a terminal that collects lines: a question is at the end.
 _PLAIN_BYTES = 4096
-# Who sends the cursor about so often draws; or who erases the rest of so many lines, and looks at its keys between.
+# Who sends the cursor about so often draws; or who erases the rest of so many rows, where it is not seen to read alone.
 _MOVES = 3
 _ERASED = 8
-
+# A wait with a shorter limit is for nobody, unless it is begun again and again.
+_SHORTEST_SECONDS = 0.25
+# A wait with a limit of so many seconds is for an answer, where keys come one by one, ...
+_PATIENT_SECONDS = 2.0
+# ... and where lines do: event loops wake for their timers more often.
+_PATIENT_LINE_SECONDS = 10.0
+# Above a line that only counts down, the question may stand so many lines up.
+_NEAR_LINES = 6
+# A line that was drawn so often in a row with nothing but its cursor changed stands still.
+_BLINKS = 3
 # What a line is judged by, however long it is.
 _LINE_CHARACTERS = 500
+
 _ID_CHARACTERS = 8  # of the fingerprint: beside the offset, enough to tell one question from another
 
 # How sure each finding makes us. What is less than even is not told.
 LEAST_CONFIDENCE = 0.5
 _READS, _READS_BARE, _LIMITED = 0.9, 0.8, 0.7
-_SECRET_SEEN, _SCREEN, _SHARED, _HIDDEN, _HIDDEN_WEAK = 0.85, 0.9, 0.6, 0.6, 0.5
+_SECRET_SEEN, _SCREEN, _SHARED, _HIDDEN, _WEAK = 0.85, 0.9, 0.6, 0.6, 0.5
 _MARKED = 0.08  # on top, when the line also reads like a question
 
-# The end of a line that reads like a question whatever its program does.
-_STRONG = re.compile(
-    r"""(?xi)
-    [\[(]\s* ( y(es)? \s*[/|]\s* no? | no? \s*[/|]\s* y(es)? | [^\W\d_]{1,3}(\s*[/|,]\s*([^\W\d_]{1,3}|\?))+ )
-      \b [^\])]* [\])] \W*$
-    | \[default[=\s][^\]]*\] \W*$
-    | \b(password|passphrase|passcode|pin|otp|secret|token|verification\ code)\b [^:]{0,80} [:>]\s*$
-    | \b(press|hit|type|enter)\b .{0,60}\b(key|enter|return|continue|yes|no)\b \W{0,6}.{0,30}$
-    | \b(login|username|user\ name)\s*:\s*$
-    | (^|[.!?:]\s+) (please\s+)? (enter|type|choose|select|specify|give|input|provide|which|what)\b .{0,100} [:>]\s*$
-    | \[[^\]]{0,60}\] \s* : \s*$
-    | [:?] \s* [\[(] \s* \w [^\])%\#/]{0,60} [\])] \s*$
-    | \(end\)\s*$ | --more--
-    | \?\s*$
-    """
-)
-_WEAK = re.compile(r"[:>#$%?\])]\s*$")
-_COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
-_HIDDEN_WORDS = r"\b(password|passwort|passphrase|passcode|pin|otp|secret|token|code)\b"
-_SECRET = re.compile(f"(?i){_HIDDEN_WORDS}")
-_SECRET_ASKED = re.compile(rf"(?i){_HIDDEN_WORDS}[^:?]{{0,80}}:\s*(\([^()]{{1,60}}\)\s*)?$")
-# The last line may say as little as "> ": the question stands above it.
-_WORD = re.compile(r"[^\W\d_]{2}")
-_OPTION = re.compile(r"^\s*([>*\u276f\u203a\u2022\u25c9-\u25ef-]|[(\[]?[\w*x ]{0,3}[)\].:])\s*\S")
 # That a program reads its terminal is seen, not guessed.
 _READ = (waiting.READING, waiting.LIMITED)
-_FRAMES = re.compile(r"[\u2500-\u259f\u25a0-\u25ff]+")  # lines, blocks, shapes
+_SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+_CURSORS = "_█▌▏▁| "
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,85 +62,95 @@ class Waiting:
 
 def judge(look: Look) -> Waiting | None:
     """What the program waits with; None when it does not, as far as can be seen."""
-    if look.activity == waiting.BUSY and look.lines and look.echo:
+    if look.activity == waiting.BUSY:
         return None
-    screen = Screen(look.columns, look.rows)
-    screen.feed(look.recent if look.own_screen or not look.lines else look.recent[-_PLAIN_BYTES:])
+    screen = _screen_of(look)
     if not look.lines and (look.own_screen or _draws(screen, look.activity)):
-        if look.activity == waiting.BUSY:
-            return None  # it shows how far it is: a gauge
-        return Waiting(Kind.INTERACTIVE, _screenful(screen), secret=False, confidence=_SCREEN)
+        text = wording.screenful(screen)
+        secret = look.hides or wording.asks_secret_in_field(screen)
+        return Waiting(Kind.INTERACTIVE, text, secret=secret, confidence=_SCREEN)
+    screen = _when_it_asked(look, screen)
     line = screen.before_cursor[-_LINE_CHARACTERS:]
+    text = wording.question(screen)
     # Where a program reads key by key, it may show stars or the text itself: only the question tells.
-    secret = not look.echo and (look.lines or bool(_SECRET_ASKED.search(line)))
-    sure = _confidence(look, line, secret=secret)
+    secret = not look.echo and (look.lines or look.hides or wording.asks_secret(text))
+    sure = _confidence(look, screen, line, secret=secret)
     if sure < LEAST_CONFIDENCE:
         return None
-    if line.strip() and _STRONG.search(line):
+    if phrases.asks(line):
         sure = min(1.0, sure + _MARKED)
-    return Waiting(Kind.PROMPT, _question(screen), secret, round(sure, 2))
+    return Waiting(Kind.PROMPT, text, secret, round(sure, 2))
+
+
+def _screen_of(look: Look, before: int = 0) -> Screen:
+    """What is shown, or was, `before` so many bytes."""
+    screen = Screen(look.columns, look.rows)
+    recent = look.recent[: len(look.recent) - before]
+    screen.feed(recent if look.own_screen or not look.lines else recent[-_PLAIN_BYTES:])
+    return screen
+
+
+def _when_it_asked(look: Look, screen: Screen) -> Screen:
+    """The screen with the question: others may print behind it while the program still waits in the same call."""
+    later = look.offset - look.since
+    if not 0 < later < len(look.recent) or phrases.may_ask(screen.before_cursor[-_LINE_CHARACTERS:]):
+        return screen
+    earlier = _screen_of(look, before=later)
+    return earlier if phrases.may_ask(earlier.before_cursor[-_LINE_CHARACTERS:]) else screen
 
 
 def _draws(screen: Screen, activity: int) -> bool:
     """Whether it draws a screen on the one that all share; editing a line takes neither as often."""
-    return screen.moves >= _MOVES or (activity == waiting.LIMITED and screen.erased >= _ERASED)
+    return screen.moves >= _MOVES or (activity != waiting.READING and screen.erased >= _ERASED)
 
 
-def _confidence(look: Look, line: str, *, secret: bool) -> float:
-    unterminated = bool(line.strip())
-    strong = unterminated and bool(_STRONG.search(line))
+def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float:
+    asks = phrases.asks(line)
     match look.activity:
         case waiting.READING:
-            return _READS if unterminated else _READS_BARE
+            return _READS if line.strip() else _READS_BARE
         case waiting.LIMITED:
             # It asks with a limit, or it works and looks at its keys between.
-            return _LIMITED if unterminated and (strong or _WEAK.search(line) or look.lines) else 0.0
+            if not look.lines and _blinks(look.recent):
+                return _LIMITED
+            if look.limit < _SHORTEST_SECONDS and look.silence < look.limit:
+                return 0.0
+            return _LIMITED if phrases.may_ask(line) or asks or _is_patient(look, screen) else 0.0
         case waiting.NAPPING:
             return 0.0
-        case waiting.BUSY:
-            # Somebody else may read for it: gpg's agent does.
-            return _SECRET_SEEN if secret and look.lines and unterminated and _SECRET.search(line) else 0.0
+        case _ if secret and line.strip():
+            return _SECRET_SEEN
         case waiting.SHARED:
-            if secret and unterminated:
-                return _SECRET_SEEN
-            return _SHARED if strong or (look.long and not look.lines and _waits_for_commands(line)) else 0.0
+            if look.long and not look.lines and phrases.is_of_shell(line):
+                return _SHARED
+            return _SHARED if asks else _weakly(look, line)
         case _:
-            if secret and unterminated:
-                return _SECRET_SEEN
-            if strong:
-                return _HIDDEN
-            return _HIDDEN_WEAK if look.long and _waits_for_commands(line) else 0.0
+            if look.long and phrases.is_of_shell(line):
+                return _WEAK
+            return _HIDDEN if asks else _weakly(look, line)
 
 
-def _waits_for_commands(line: str) -> bool:
-    """Whether it ends as the prompts of shells and their like do."""
-    return bool(_COMMAND.search(line))
+def _weakly(look: Look, line: str) -> float:
+    """Where the kernel does not tell: a line that nothing has followed for long."""
+    return _WEAK if look.long and phrases.leaves_open(line) else 0.0
 
 
-def _question(screen: Screen) -> str:
-    """The last line; what belongs to it above; the options below it."""
-    lines = screen.lines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        return ""
-    first = len(lines) - 1
-    while first > 0 and len(lines) - first < MOST_LINES and lines[first - 1].strip():
-        options = _OPTION.match(lines[first - 1]) or (first < len(lines) - 1 and _OPTION.match(lines[first]))
-        if not options and (_WORD.search(lines[first]) or first < len(lines) - 1):
-            break
-        first -= 1
-    return _bounded(lines[first:])
+def _is_patient(look: Look, screen: Screen) -> bool:
+    """Whether a wait with a limit is for an answer, though its line does not read like a question."""
+    if not look.lines:
+        stands = look.long and phrases.may_name(screen.before_cursor[-_LINE_CHARACTERS:])
+        return stands or look.limit >= _PATIENT_SECONDS
+    near = [line for line in screen.lines_to_cursor() if line.strip()][-_NEAR_LINES:]
+    if any(map(phrases.asks, near)):
+        return True
+    return look.long and bool(near) and (look.limit >= _PATIENT_LINE_SECONDS or phrases.leaves_open(near[-1]))
 
 
-def _screenful(screen: Screen) -> str:
-    """The text on a screen that a program drew, without its frames."""
-    lines = [" ".join(_FRAMES.sub(" ", line).split()) for line in screen.lines()]
-    return _bounded([line for line in lines if any(map(str.isalnum, line))][:MOST_LINES])
-
-
-def _bounded(lines: list[str]) -> str:
-    return "\n".join(lines).strip()[-MAX_TEXT:]
+def _blinks(recent: bytes) -> bool:
+    """Whether a line is drawn again and again for its cursor's sake only."""
+    drawn = _SEQUENCES.sub(b"", recent).replace(b"\n", b"\r").split(b"\r")
+    shown = [line.decode(errors="replace").rstrip(_CURSORS) for line in drawn[-_BLINKS:]]
+    return len(shown) == _BLINKS and len(set(shown)) == 1 and phrases.says_something(shown[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +181,7 @@ class Asking:
         self._answer = self._past if last else None  # the last, until something else was asked
         self._typed = b""  # on consoles since the prompt was seen
         self._printed_on = False
-        self._worked = False  # when it was looked at last
+        self._activity = waiting.READING  # when it was looked at last
         self.look: Look | None = None  # the newest
         self.is_known = False  # whether there is a prompt: not before the first look
         self.is_silent = False  # nothing was said between the last answer and the prompt
@@ -226,12 +221,14 @@ class Asking:
         """Whether `prompt` is another, or none, after this look."""
         self._printed_on = False
         self.is_known = True
-        self.look = look
         before = self.prompt
-        worked, self._worked = self._worked, look.activity == waiting.BUSY
+        was, self._activity = self._activity, look.activity
         standing = before if before is not None and before.id != self._answered else None
+        if standing is not None and self._glances(look, was):
+            return False  # with the look before: what is typed is for one that reads
+        self.look = look
         found = judge(look)
-        if standing is not None and self._draws_on(standing, found, look, worked=worked):
+        if standing is not None and self._draws_on(standing, found, look, was):
             return False
         silent = standing is None and self._is_silent(look)
         # What is on the screen was answered; that somebody reads again must be seen.
@@ -269,7 +266,11 @@ class Asking:
         since = look.offset - self._answer.offset
         return since <= len(look.recent) and not said(look.recent[len(look.recent) - since :], self._answer.typed)
 
-    def _draws_on(self, standing: Prompt, found: Waiting | None, look: Look, *, worked: bool) -> bool:
+    def _glances(self, look: Look, was: int) -> bool:
+        """Whether it was caught between two looks at its keys, and has done nothing that shows."""
+        return look.activity == waiting.BUSY and was == waiting.LIMITED and look.offset == self._past.offset
+
+    def _draws_on(self, standing: Prompt, found: Waiting | None, look: Look, was: int) -> bool:
         """Whether it is one of those that show what goes on, and so ask nothing new: top, htop. They work between
         their looks at the keys, and not for two looks of ours: that is a gauge behind a menu.
         """
@@ -280,7 +281,7 @@ class Asking:
                 return False
             self._past = replace(self._past, text=found.text)
             return True
-        return look.activity == waiting.NAPPING or (look.activity == waiting.BUSY and not worked)
+        return look.activity == waiting.NAPPING or (look.activity == waiting.BUSY and was != waiting.BUSY)
 
     def _is_still(self, before: Prompt, found: Waiting, look: Look) -> bool:
         """Whether it is the same question, with something typed behind it at most."""

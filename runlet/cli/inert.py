@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from runlet.vt import Control, Csi, Text, Token, Tokenizer
+from runlet.vt import Control, Csi, Escape, Text, Token, Tokenizer
 
 _SGR_PARAMETERS = re.compile(r"[0-9;:]*")
 SGR_RESET = "\x1b[0m"
@@ -57,6 +57,8 @@ class InertFilter:
                 return before + ("\b" if self._motion else "")
             case Control(char):
                 return before + char
+            case Escape():
+                return before
             case Csi():
                 self._returned = returned  # it moves nothing: the LF may still follow
                 if not self._colours or not (sequence := sgr(token)):

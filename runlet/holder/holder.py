@@ -91,6 +91,8 @@ class Holder:
         self._recent = Recent()
         self._attention = Attention(self._began)
         self._activity = waiting.BUSY  # what the programs did when they were last looked at
+        self._call: tuple[int, ...] = ()  # the one that waited, and the length of the stream when it was first seen
+        self._since = 0
         self._judged = False  # the agent that is there, or was there last, says that the program waits for a person
         self._note = b""  # what an agent left for the next
         self._look: bytes | None = None  # to be told
@@ -233,15 +235,19 @@ class Holder:
 
     def _look_at_programs(self, now: float) -> None:
         """Whether they wait for a person: told when it is something new."""
-        activity, modes = self._glance()
+        found = self._glance()
+        activity, modes = found.activity, found.modes
         columns, rows = self._window()
         self._activity = activity
         self._mind_clock(now)
         end = self._buffer.end
+        if found.call != self._call or not found.call:
+            self._call, self._since = found.call, end
         silence = self._attention.silence(now)
         long = silence >= LONG_SECONDS
         waits = activity != waiting.BUSY or self._recent.own_screen or not (modes.lines and modes.echo)
-        seen = (end, activity, modes.lines, modes.echo, self._recent.own_screen, long) if waits else ()
+        lasts = silence > found.limit  # a wait with a limit was begun again, without a word
+        seen = (end, activity, modes.lines, modes.echo, self._recent.own_screen, long, lasts) if waits else ()
         if seen != self._told:
             self._told = seen
             self._look = wire.looked(
@@ -256,17 +262,20 @@ class Holder:
                     rows=rows,
                     silence=silence,
                     recent=self._recent.bytes(),
+                    limit=found.limit,
+                    since=self._since,
+                    hides=found.hides,
                 )
             )
         after = time.monotonic()
         self._attention.looked(after, after - now, waits=waits)
 
-    def _glance(self) -> tuple[int, waiting.Modes]:
-        """(what the programs do, how the terminal treats what is typed)."""
+    def _glance(self) -> waiting.Found:
+        """What the programs do; nothing when the terminal is gone."""
         try:
             return waiting.look(self._terminal.pid, self._terminal.master)
         except (OSError, termios.error):
-            return waiting.BUSY, waiting.Modes(lines=True, echo=True)
+            return waiting.Found(waiting.BUSY, waiting.Modes(lines=True, echo=True))
 
     def _window(self) -> tuple[int, int]:
         try:
@@ -276,7 +285,8 @@ class Holder:
 
     def _is_as(self, seen: wire.Seen) -> bool:
         """Whether nothing was printed since, and the programs and the terminal are as they were seen."""
-        activity, modes = self._glance()
+        found = self._glance()
+        activity, modes = found.activity, found.modes
         self._read(min(READ_BYTES, self._buffer.room))  # last: what was printed while we looked counts
         return (
             self._buffer.end == seen.offset

@@ -57,6 +57,8 @@ _TYPED = struct.Struct(">QQ")
 _SIZE = struct.Struct(">HH")
 _LOOK = struct.Struct(">QBBHHd")
 _LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
+_HIDES, _HAS_WAIT = 16, 32
+_WAIT = struct.Struct(">dQ")  # behind a look that has it, before the end of the stream
 _SEEN = struct.Struct(">QBB")
 
 
@@ -69,10 +71,26 @@ class Look:
 
     `offset` is the length of the stream; `activity` what the programs do (see waiting.py); `lines` and `echo` how the
     terminal treats what is typed; `own_screen`: it shows a screen of the program's own; `long`: nothing was printed or
-    typed for LONG_SECONDS, and `silence` tells for how many. `recent` is the end of the stream.
+    typed for LONG_SECONDS, and `silence` tells for how many. `limit` are the seconds of a *limited* wait, 0 where they
+    are not known; `since` is the length that the stream had when the call that waits was first seen; `hides`: the
+    program was told to hide what is typed. `recent` is the end of the stream.
     """
 
-    __slots__ = ("activity", "columns", "echo", "lines", "long", "offset", "own_screen", "recent", "rows", "silence")
+    __slots__ = (
+        "activity",
+        "columns",
+        "echo",
+        "hides",
+        "limit",
+        "lines",
+        "long",
+        "offset",
+        "own_screen",
+        "recent",
+        "rows",
+        "silence",
+        "since",
+    )
 
     def __init__(
         self,
@@ -87,6 +105,9 @@ class Look:
         rows: int,
         silence: float,
         recent: bytes,
+        limit: float = 0.0,
+        since: int | None = None,
+        hides: bool = False,
     ) -> None:
         self.offset = offset
         self.activity = activity
@@ -98,6 +119,9 @@ class Look:
         self.rows = rows
         self.silence = silence
         self.recent = recent
+        self.limit = limit
+        self.since = offset if since is None else since
+        self.hides = hides
 
 
 class Seen:
@@ -187,10 +211,9 @@ def answer(console: int, number: int, words: str) -> bytes:
 
 def looked(look: Look) -> bytes:
     flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN
-    flags |= look.long * _LONG
-    return frame(
-        LOOKED, _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows, look.silence) + look.recent
-    )
+    flags |= look.long * _LONG | look.hides * _HIDES | _HAS_WAIT
+    head = _LOOK.pack(look.offset, look.activity, flags, look.columns, look.rows, look.silence)
+    return frame(LOOKED, head + _WAIT.pack(look.limit, look.since) + look.recent)
 
 
 def read_typed(content: bytes) -> tuple[int, int, bytes]:
@@ -243,6 +266,10 @@ def read_greeting(content: bytes) -> tuple[int, int]:
 
 def read_looked(content: bytes) -> Look:
     offset, activity, flags, columns, rows, silence = _LOOK.unpack_from(_long_enough(content, _LOOK.size))
+    rest, limit, since = content[_LOOK.size :], 0.0, None
+    if flags & _HAS_WAIT:  # a holder of an earlier version tells of none
+        limit, since = _WAIT.unpack_from(_long_enough(rest, _WAIT.size))
+        rest = rest[_WAIT.size :]
     return Look(
         offset,
         activity,
@@ -253,7 +280,10 @@ def read_looked(content: bytes) -> Look:
         columns=columns,
         rows=rows,
         silence=silence,
-        recent=content[_LOOK.size :],
+        recent=rest,
+        limit=limit,
+        since=since,
+        hides=bool(flags & _HIDES),
     )
 
 

@@ -200,7 +200,7 @@ ASKING = [
     asks("chsh", "chsh root", "Login Shell"),
     asks("chfn", "chfn root", "Full Name"),
     asks("login", "login", "login:"),
-    asks("crontab -r -i", "crontab -u games -r -i", "really delete"),
+    asks("crontab -r -i", "crontab -u games -r -i", "really delete", prepare="echo '#' | crontab -u games -"),
     # --- keys --------------------------------------------------------------------------------------------------------
     asks("ssh-keygen", "ssh-keygen", "Enter file in which to save the key"),
     hides("ssh-keygen, the passphrase", "ssh-keygen -f ./new", "Enter passphrase (empty for no passphrase):"),
@@ -233,6 +233,7 @@ ASKING = [
         "gpg -c, pinentry-curses",
         "export GPG_TTY=$(tty) GNUPGHOME=$PWD; gpg -c a",
         "assphrase",
+        secret=True,
         prepare="chmod 700 .; echo >a; echo 'pinentry-program /usr/bin/pinentry-curses' >gpg-agent.conf",
     ),
     asks("openssl req", "openssl req -newkey rsa:2048 -nodes -keyout k -out c", "Country Name"),
@@ -302,7 +303,13 @@ ASKING = [
     # --- dialogs and screens -----------------------------------------------------------------------------------------
     draws("whiptail --yesno", "whiptail --yesno 'Reboot now?' 10 40", "Reboot now?"),
     draws("whiptail --menu", "whiptail --menu 'Which one?' 15 40 4 a first b second", "second"),
-    draws("whiptail --passwordbox", "whiptail --passwordbox 'The passphrase?' 10 40", "The passphrase?"),
+    draws("whiptail --passwordbox", "whiptail --passwordbox 'The passphrase?' 10 40", "The passphrase?", secret=True),
+    draws("dialog --passwordbox", "dialog --passwordbox 'To unlock sda2' 10 40", "To unlock sda2", secret=True),
+    draws("whiptail in the C locale", "LC_ALL=C whiptail --yesno 'Reboot?' 8 30", "Reboot?"),
+    draws(
+        "dialog --form", "dialog --form Network 12 50 2 IP: 1 1 10.0.0.1 1 9 15 0 Mask: 2 1 x 2 9 15 0", "Network IP:"
+    ),
+    draws("dialog --calendar", "dialog --calendar When? 0 0 1 1 2030", "When?"),
     draws("dialog --inputbox", "dialog --inputbox 'Its name?' 10 40", "Its name?"),
     draws("fzf", "printf 'one\\ntwo\\nthree\\n' | fzf", "three"),
     draws("less", "less /etc/services", "discard"),
@@ -358,6 +365,75 @@ ASKING = [
         "python3 -c 'import threading, time\n"
         'threading.Thread(target=time.sleep, args=(60,), daemon=True).start(); input("Beside it? ")\'',
         "Beside it?",
+    ),
+    asks("bash read -t behind a line", "echo 'Type a name within a minute'; read -t 60 a", "Type a name"),
+    asks(
+        "countdown below a question",
+        "printf 'Keep the settings?\\n\\nPress ENTER to keep them\\n\\n'; "
+        "for i in $(seq 60 -1 1); do printf 'Undone in %2d s\\r' $i; read -t 1 && break; done",
+        "Undone in",
+    ),
+    asks(
+        "cursor that blinks",
+        "stty -icanon -echo; while :; do printf '\\rName _'; read -t 0.3 -n 1 && break; printf '\\rName  '; "
+        "read -t 0.3 -n 1 && break; done",
+        "Name",
+    ),
+    asks(
+        "key that is looked for in silence",
+        "stty -icanon -echo; printf 'Name of the device '; until read -t 0.4 -n 1; do :; done",
+        "Name of the device",
+    ),
+    asks(
+        "python beside a hundred threads",
+        "python3 -c 'import threading, time\n"
+        "[threading.Thread(target=time.sleep, args=(60,), daemon=True).start() for _ in range(100)]\n"
+        't = threading.Thread(target=input, args=("Late? ",), daemon=True); t.start(); t.join()\'',
+        "Late?",
+    ),
+    asks("setsid -c -w", "setsid -c -w bash -c 'read -p \"Of a stolen terminal: \" a'", "Of a stolen terminal:"),
+    asks(
+        "question above a footer",
+        "clear; printf ' 1. Network\\n 2. Exit\\n\\n\\n\\nfirmware 1.2'; tput cup 3 0; read -p 'Option: ' a",
+        "Option:",
+    ),
+    asks("question in a box", "printf '┌───────┐\\n│ Größe? │\\n└───────┘\\n» '; read a", "Größe?"),
+    asks("question below a status line", "printf '\\n\\0337\\033[1;1Hbusy\\0338Continue? '; read a", "Continue?"),
+    asks(
+        "question that others print behind",
+        "(sleep 0.5; for i in 1 2 3 4; do echo tick $i; sleep 0.3; done) & read -p 'Stop them? ' a",
+        "Stop them?",
+    ),
+    asks("question and choices on two lines", "printf 'Overwrite a.conf\\n(y/n)? '; read a", "Overwrite a.conf (y/n)?"),
+    hides(
+        "stars in Portuguese",
+        "p=; printf 'Senha: '; while IFS= read -r -s -n1 c && [ -n \"$c\" ]; do p=$p$c; printf '*'; done",
+        "Senha:",
+    ),
+    hides(
+        "script with a program that hides",
+        "SHELL=/bin/bash script -qc 'read -s -p \"Kennwort: \" a </dev/tty' /dev/null",
+        "Kennwort:",
+    ),
+    hides("sudo with a program that hides on /dev/tty", "sudo bash -c 'read -s -p \"Nova: \" a </dev/tty'", "Nova:"),
+    hides(
+        "ssh -t with a program that hides", f"{_KNOWN} -t root@127.0.0.1 'read -s -p \"Contraseña: \" a'", "Contraseña:"
+    ),
+    asks(
+        "ssh -t with a question in Japanese",
+        f"{_KNOWN} -t root@127.0.0.1 'read -p \"続行しますか\uff1f \" a'",
+        "続行しますか",
+    ),
+    asks("ssh -t with a name", f"{_KNOWN} -t root@127.0.0.1 'read -p \"Nome do host: \" a'", "Nome do host:"),
+    draws("ssh -t top", f"{_KNOWN} -t root@127.0.0.1 top", "load average"),
+    asks("code that is no secret", "read -e -p 'ZIP code: ' a", "ZIP code:"),
+    asks(
+        "node question behind a line that was drawn again",
+        "node -e 'const out = process.stdout; let n = 0; const timer = setInterval(() => { "
+        'if (n++ < 12) return out.write("\\x1b[1G\\x1b[2K" + n); clearInterval(timer); out.write("\\n"); '
+        'require("readline").createInterface({input: process.stdin, output: out}).question("Proceed? (y/n) ", () => 0)'
+        "}, 40)'",
+        "Proceed? (y/n)",
     ),
     asks("question in Japanese", "printf '続行しますか: '; read a", "続行しますか:"),
 ]
@@ -488,6 +564,47 @@ WORKING += [
     works(
         "a look at the keys between steps", "for i in $(seq 999); do printf '\\rStep %d' $i; read -t 0.05 -n 1; done"
     ),
+]
+
+# Those that read what is typed too, or seem to.
+WORKING += [
+    works("work behind a hidden line", "stty -echo; printf 'Password accepted, unlocking: '; sleep 60"),
+    works("look for a hidden line, and work", "stty -echo; printf 'Password: '; read -t .1 a; sleep 60"),
+    works(
+        "node that prints dots",
+        'node -e \'process.stdin.on("data", () => 0); setInterval(() => process.stdout.write("."), 700)\'',
+    ),
+    works(
+        "python that prints dots, with a thread for commands",
+        "python3 -c 'import threading, time\nthreading.Thread(target=input, daemon=True).start()\n"
+        'while True: print(end=".", flush=True); time.sleep(0.7)\'',
+    ),
+    works(
+        "python that prints lines, with a thread for the end of input",
+        "python3 -c 'import sys, threading, time\nthreading.Thread(target=sys.stdin.read, daemon=True).start()\n"
+        'while True: print("built", flush=True); time.sleep(0.7)\'',
+    ),
+    works(
+        "python asyncio server with a reader of commands",
+        "python3 -c 'import asyncio, socket\nasync def main():\n"
+        " kept = [socket.socket() for _ in range(3)]\n"
+        ' await asyncio.start_server(print, "127.0.0.1", 0); asyncio.get_running_loop().add_reader(0, print)\n'
+        ' print("serving", flush=True); await asyncio.Event().wait()\nasyncio.run(main())\'',
+    ),
+    works(
+        "python epoll of a connection beside a pair of sockets",
+        "python3 -c 'import os, select, socket\npair = socket.socketpair()\n"
+        'peer = socket.create_connection(("127.0.0.1", int(os.environ["SILENT_PORT"])))\n'
+        "e = select.epoll(); [e.register(file, 1) for file in (0, peer, pair[0])]; e.poll()'",
+    ),
+    works(
+        "keys that are looked for without a wait",
+        "python3 -c 'import os, termios, time\nmodes = termios.tcgetattr(0)\n"
+        "modes[3] &= ~termios.ICANON; modes[6][termios.VMIN] = 0; modes[6][termios.VTIME] = 2\n"
+        'termios.tcsetattr(0, 0, modes); print("up", flush=True)\nwhile True: os.read(0, 1)\'',
+    ),
+    works("ssh of half a question", f"{_KNOWN} root@127.0.0.1 \"printf 'Are you sure? [y/N] '; sleep 60\""),
+    works("ssh of steps", f"{_KNOWN} root@127.0.0.1 'for i in $(seq 9); do printf \"step $i? \"; sleep 0.7; done'"),
 ]
 
 CASES = [*ASKING, *WORKING]

@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 20.0
 # A program that does not ask is watched for this long: longer than any silence that counts.
 WATCHED_SECONDS = 4.0
 # Most wait for most of their time.
-AT_ONCE = 12
+AT_ONCE = 16
 COLUMNS, ROWS = 80, 24
 
 

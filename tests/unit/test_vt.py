@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 
-from runlet.vt import MOST_PARAMETER, Control, Csi, Text, Token, Tokenizer
+from runlet.vt import MOST_PARAMETER, Control, Csi, Escape, Text, Token, Tokenizer
 from tests.unit.cli.outputs import cut_outputs, outputs
 
 
@@ -76,3 +76,10 @@ def test_a_count_is_bounded() -> None:
     assert Csi("99999999999999999999", "C").number(1) == MOST_PARAMETER
     assert Csi("", "C").number(1) == 1
     assert Csi("?25", "h").number(0) == 0
+
+
+def test_a_screen_is_told_of_character_sets_and_the_saved_cursor() -> None:
+    data = b"\x1b(0q\x0e\x0f\x1b7\x1b8"
+    kept = [Escape("(", "0"), Text("q"), Control("\x0e"), Control("\x0f"), Escape("", "7"), Escape("", "8")]
+    assert list(Tokenizer(for_screen=True).feed(data)) == kept
+    assert list(Tokenizer().feed(data)) == [Text("q")]

@@ -33,7 +33,9 @@ LOOKS = st.builds(
     look,
     st.binary(max_size=300) | st.text(max_size=100).map(str.encode),
     st.sampled_from(ACTIVITIES),
-    **{name: st.booleans() for name in ("lines", "echo", "own_screen", "long")},
+    **{name: st.booleans() for name in ("lines", "echo", "own_screen", "long", "hides")},
+    limit=st.floats(0, 1e9),
+    since=st.none() | st.integers(0, 2**63),
     columns=st.integers(0, 65535),
     rows=st.integers(0, 65535),
     silence=st.floats(0, 1e9),
@@ -60,7 +62,7 @@ def test_a_look_crosses_the_wire(seen: Look) -> None:
 
 @given(st.binary(max_size=200), st.booleans(), st.booleans())
 def test_nothing_on_the_screen_makes_a_busy_program_ask(recent: bytes, long: bool, lines: bool) -> None:
-    assert judge(look(recent, BUSY, long=long, lines=lines)) is None or not lines
+    assert judge(look(recent, BUSY, long=long, lines=lines, echo=False)) is None
 
 
 @given(st.binary(max_size=200), st.booleans())
@@ -120,6 +122,12 @@ def test_lines_that_tell_do_not(line: bytes, activity: int) -> None:
         (b"old\r\n\r\nWhich name?\r\n> ", "Which name?\n>"),
         (b"user typed this\r\nPassword: ", "Password:"),
         (b"Type the name.\r\n", "Type the name."),
+        ("┌───────┐\r\n│ Size? │\r\n└───────┘\r\n» ".encode(), "Size?\n»"),
+        (b"Overwrite a.conf?\r\n(y/n) ", "Overwrite a.conf?\n(y/n)"),
+        (b"this erases all that is on the\r\ndevice. Go on? ", "this erases all that is on the\ndevice. Go on?"),
+        (b"1) one\r\n2) two\r\n\r\n\r\nfirmware 1.2\x1b[3;1HChoice: ", "1) one\n2) two\nChoice:"),
+        (b"\x1b7\x1b[5;1Hstatus\x1b8Go on? ", "Go on?"),
+        (b"old\r\n\x1b[?25l? Which day\r\n  Mon\r\n> Tue\r\n\r\n(esc quits)", "? Which day\n  Mon\n> Tue\n(esc quits)"),
     ],
 )
 def test_the_question_is_what_a_person_would_read(recent: bytes, text: str) -> None:
@@ -169,7 +177,33 @@ def test_a_screen_is_interactive_unless_its_program_works() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Password: ", "[sudo] password for pi: ", "Disk passphrase: (press TAB for no echo) "]
+    "line",
+    [
+        "Password: ",
+        "[sudo] password for pi: ",
+        "Disk passphrase: (press TAB for no echo) ",
+        "\U0001f510 Disk (press TAB for no echo) ",
+        "? What is your password? \u2023 ",
+        "? Registry password",
+        "? Tell me a secret \u203a ",
+        "Senha: ",
+        "Kennwort: ",
+        "Datenbankkennwort: ",
+        "Contrasen\u0303a: ",
+        "Mot de passe : ",
+        "Parola d'ordine: ",
+        "Пароль: ",
+        "パスワードを入力してください\uff1a",
+        "请输入密码\uff1a",
+        "비밀번호: ",
+        "Hasło: ",
+        "Heslo: ",
+        "Lösenord: ",
+        "Wachtwoord: ",
+        "Enter the 2FA code: ",
+        "API key: ",
+        "Key of the vault: ****",
+    ],
 )
 def test_keys_for_a_word_that_is_asked_for_are_secret(line: str) -> None:
     found = judge(look(line.encode(), READING, lines=False, echo=False))
@@ -177,7 +211,24 @@ def test_keys_for_a_word_that_is_asked_for_are_secret(line: str) -> None:
     assert found.secret
 
 
-@pytest.mark.parametrize("line", ["Reset the password? [y/N] ", "Name: ", "mysql> ", "What is a token for? "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Reset the password? [y/N] ",
+        "Do you want to change the password? ",
+        "Name: ",
+        "mysql> ",
+        "What is a token for? ",
+        "ZIP code: ",
+        "Country code: ",
+        "Country Name (2 letter code) [AU]:",
+        "Password file: ",
+        "Token name: ",
+        "GPIO pin: ",
+        "root@pi:/etc/secrets# ",
+        "root@pi /etc/secrets> ",
+    ],
+)
 def test_keys_for_what_is_no_secret_are_none(line: str) -> None:
     found = judge(look(line.encode(), READING, lines=False, echo=False))
     assert found
@@ -275,7 +326,7 @@ def test_what_was_answered_is_not_asked_again_by_a_program_that_is_not_seen_to_r
         one.take(look(b"Password: \r\n", activity, echo=False))
         assert one.prompt is None
         one.take(look(b"Password: \r\nWrong.\r\nPassword: ", activity, echo=False))
-        assert one.prompt
+        assert bool(one.prompt) == (activity != BUSY)
         assert not one.is_silent
 
 
@@ -321,3 +372,93 @@ def test_a_prompt_is_not_open_once_the_program_has_printed_on() -> None:
     assert not asking.open
     assert asking.take(look(b"10 s left: go on? no answer\nNext? "))
     assert asking.open
+
+
+def _box(words: str, row: str) -> bytes:
+    lines = (f"\x1b[{at};5H│ {line:<20} │" for at, line in enumerate((words, "", row, "", "<Ok>"), 3))
+    return ("".join(lines) + "\x1b[5;7H").encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "row", "secret"),
+    [
+        ("The passphrase?", "____________________", True),
+        ("Kennwort", "", True),
+        ("Its name?", "____________________", False),
+        ("Reset the password?", "<Yes>  <No>", False),
+        ("Which?", "Change the password", False),
+    ],
+)
+def test_a_field_on_a_screen_with_a_word_for_a_secret_is_one(words: str, row: str, secret: bool) -> None:
+    found = judge(look(_box(words, row), READING, lines=False, echo=False))
+    assert found
+    assert (found.kind, found.secret) == (Kind.INTERACTIVE, secret)
+
+
+def test_what_its_arguments_say_is_hidden_is_secret() -> None:
+    for recent in (_box("Unlock sda2", ""), b"Unlock sda2 "):
+        found = judge(look(recent, READING, lines=False, echo=False, hides=True))
+        assert found
+        assert found.secret
+
+
+@pytest.mark.parametrize(
+    ("recent", "more"),
+    [
+        (b"Type the device name within a minute\r\n", {"limit": 60.0, "long": True}),
+        (b"Type the device name:\r\n", {"limit": 0.5, "long": True}),
+        (b"Keep these?\r\n\r\nPress ENTER to keep them\r\n\r\nGone in 9 s\r", {"limit": 1.0}),
+        (b"? Project name ", {"limit": 8.0, "lines": False, "echo": False}),
+        (b"Device name ", {"limit": 0.5, "lines": False, "echo": False, "long": True}),
+        (b"\rName _\rName  \rName _\rName  ", {"limit": 0.5, "lines": False, "echo": False}),
+    ],
+)
+def test_a_wait_with_a_limit_may_be_for_an_answer(recent: bytes, more: dict[str, Any]) -> None:
+    assert judge(look(recent, LIMITED, silence=2.5, **more))
+
+
+@pytest.mark.parametrize(
+    ("recent", "more"),
+    [
+        (b"..", {"limit": 1.0, "long": True}),
+        (b"built 3\r\n", {"limit": 1.0, "long": True}),
+        (b"Password: ", {"limit": 0.1, "echo": False, "silence": 0.08}),
+        (b"\rstep 1 \rstep 2 \rstep 3 ", {"limit": 1.0, "lines": False, "echo": False}),
+        (b"Working on it", {"limit": 0.1, "lines": False, "echo": False, "long": True}),
+    ],
+)
+def test_a_wait_with_a_limit_may_be_a_look_between(recent: bytes, more: dict[str, Any]) -> None:
+    assert judge(look(recent, LIMITED, **{"silence": 2.5} | more)) is None
+
+
+@pytest.mark.parametrize("line", ["Nome do host: ", "User: ", "Command (m for help): "])
+def test_an_unseen_wait_behind_a_line_left_open_is_told_after_a_while(line: str) -> None:
+    unseen = {"lines": False, "echo": False}
+    assert judge(look(line.encode(), SHARED, **unseen)) is None
+    assert judge(look(line.encode(), SHARED, long=True, **unseen))
+
+
+@pytest.mark.parametrize(
+    "line", ["続行しますか\uff1f", "Benutzername: ", "Pressione ENTER para continuar", "Drücken Sie eine Taste . . . "]
+)
+def test_questions_of_other_languages_are_found_unseen(line: str) -> None:
+    assert judge(look(line.encode(), SHARED, lines=False, echo=False))
+
+
+def test_what_others_print_behind_a_question_does_not_hide_it() -> None:
+    asked = b"Stop it? "
+    later = asked + b"tick 1\r\ntick 2\r\n"
+    found = judge(look(later, READING, since=len(asked)))
+    assert found
+    assert found.text == "Stop it?"
+    found = judge(look(later, READING))  # it began to wait behind them
+    assert found
+    assert found.text == "tick 2"
+
+
+def test_one_that_is_caught_between_two_looks_at_its_keys_still_asks() -> None:
+    asking = Asking("key")
+    assert asking.take(look(b"Name: ", LIMITED))
+    assert not asking.take(look(b"Name: ", BUSY))
+    assert asking.take(look(b"Name: ", BUSY))
+    assert asking.prompt is None

@@ -256,7 +256,7 @@ class Api:
         """What is stored of a device's output from `offset` on, in pages; of its newest attempt when None."""
         while True:
             begin, data, end = self._transcript_page(run, device, offset, TRANSCRIPT_PAGE_BYTES, attempt)
-            if data:
+            if data or begin > offset:
                 yield Page(begin - offset, data)
             offset = begin + len(data)
             if not data or offset >= end:

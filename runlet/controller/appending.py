@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 
 def append(path: str, data: bytes | memoryview) -> int:
@@ -12,8 +11,7 @@ def append(path: str, data: bytes | memoryview) -> int:
     try:
         file = os.open(path, flags, 0o600)
     except FileNotFoundError:
-        with suppress(FileExistsError):
-            os.mkdir(os.path.dirname(path), 0o700)
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         file = os.open(path, flags, 0o600)
     try:
         return os.write(file, data)

@@ -155,6 +155,8 @@ class Attaching:
         length = self._streams.length(execution, attempt)
         if offset < length:
             begin, data = self._transcripts.read(execution, attempt, offset, MAX_CHUNK_BYTES)
+            if not data:  # its transcript was removed
+                begin = length
             if begin > offset:
                 await socket.send_text(frames.encode(Gap(execution, attempt, offset, begin - offset)))
             chunk = Chunk(execution, attempt, begin, data)
@@ -167,6 +169,10 @@ class Attaching:
             await socket.send_text(frames.encode(Drained(execution, attempt, is_over=False, next_at=next_at)))
             attachment.positions[execution] = Position(attempt + 1)
             return True
+        if view.settled and length < view.output_length:  # its transcript is gone: nobody has these bytes
+            await socket.send_text(frames.encode(Gap(execution, attempt, length, view.output_length - length)))
+            length = view.output_length
+            attachment.positions[execution] = Position(attempt, length)
         if view.is_over and length >= view.output_length:
             attachment.drained.add(execution)
             await socket.send_text(frames.encode(Drained(execution, attempt, is_over=True)))

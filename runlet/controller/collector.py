@@ -48,6 +48,8 @@ from runlet.protocol.views import ExecutionView
 MAX_EVENT_BYTES = 32 * 1024
 # Executions looked up for one batch: a fleet that prints at once after a restart.
 MAX_UNKNOWN = 10_000
+# A disk that takes nothing is not tried more often than an agent sends its output again.
+SYNC_AGAIN_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ class Collector:
             await self._wake.wait()
             self._wake.clear()
             arrived, self._arrived = self._arrived, []
-            completed, self._completed = self._completed, {}
+            completed = await self._synced()
             messages = [message for delivery in arrived if (message := _decoded(delivery))]
             try:
                 await self._persist(messages, completed)
@@ -127,9 +129,9 @@ class Collector:
                 # The boundary of what a device can do: one message that the database refuses, for whatever reason,
                 # must not keep those of the others from being recorded.
                 log.exception("a batch of %d messages was refused; recording them one by one", len(messages))
-                await self._persist([], completed)
+                await self._persist_or_drop([], completed)
                 for message in messages:
-                    await self._persist_or_drop(message)
+                    await self._persist_or_drop([message], {})
             for delivery in arrived:
                 delivery.ack()
 
@@ -145,11 +147,35 @@ class Collector:
                 log.error("reports not recorded, next try in %.1f s: %s", delay, error)  # noqa: TRY400
                 await asyncio.sleep(delay)
 
-    async def _persist_or_drop(self, message: tuple[str, Message]) -> None:
+    async def _persist_or_drop(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         try:
-            await self._persist([message], {})
-        except Exception:  # as in run()
-            log.exception("dropped a %s from %s", message[1].TYPE, message[0])
+            await self._persist(messages, completed)
+        except Exception:  # as in run(); what is complete is told again with its outcome
+            told = [f"{message.TYPE} from {device}" for device, message in messages] or [f"the end of {execution}" for execution, _ in completed]
+            log.exception("dropped %s", told)
+
+    async def _synced(self) -> dict[Attempt, int]:
+        """What has come whole and would survive a power cut. What cannot be synced now is tried again."""
+        completed, self._completed = self._completed, {}
+        if not completed:
+            return completed
+        failed = await asyncio.to_thread(lambda: [one for one in completed if not self._sync(*one)])
+        if failed:
+            again = {one: completed.pop(one) for one in failed}
+            asyncio.get_running_loop().call_later(SYNC_AGAIN_SECONDS, self._complete_again, again)
+        return completed
+
+    def _sync(self, execution: str, attempt: int) -> bool:
+        try:
+            self._transcripts.sync(execution, attempt)
+        except Unavailable as error:
+            log.error("the output of %s is not settled: %s", execution, error)  # noqa: TRY400
+            return False
+        return True
+
+    def _complete_again(self, completed: dict[Attempt, int]) -> None:
+        self._completed = completed | self._completed
+        self._wake.set()
 
     async def _commit(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         now = datetime.now(UTC)
@@ -229,8 +255,6 @@ class Collector:
             self._record_hello(session, device, hello, now, effects)
         for device in _left(messages):
             devices.seen(session, device, now, connected=False)
-        for execution, attempt in completed:
-            self._transcripts.sync(execution, attempt)
         executions.settle(session, completed)
         concerned = releases.concerned(
             session,

@@ -219,6 +219,10 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
         execution, which = await found(run, device, attempt)
         begin, data = transcripts.read(execution.id, which, offset, limit)
         end = streams.length(execution.id, which)
+        if execution.settled and which == execution.attempt:
+            end = max(end, execution.output_length)
+        if not data:
+            begin = max(offset, end)  # what is missing to there is a gap: its transcript was removed
         headers = {"X-Runlet-Begin": str(begin), "X-Runlet-End": str(end)}
         return Response(data, media_type="application/octet-stream", headers=headers)
 

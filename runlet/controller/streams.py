@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from runlet.amqp.consumer import Delivery
 from runlet.controller.transcripts import Transcripts
-from runlet.errors import ProtocolError
+from runlet.errors import ProtocolError, Unavailable
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.messages import Stored
@@ -59,17 +59,21 @@ class Streams:
     def open(self, execution: str, attempt: int, device: str, limit: int) -> None:
         """Take output of this execution from this device and no other; of this attempt, and of none before.
 
-        Its transcript keeps `limit` bytes.
+        Its transcript keeps `limit` bytes. Where that cannot be used nothing is open: the agent tells again.
         """
         stream = self._streams.get(execution)
         if stream is None or stream.attempt < attempt:
-            stored = self._transcripts.length(execution, attempt)
+            try:
+                stored = self._transcripts.length(execution, attempt)
+            except Unavailable as error:
+                log.error("the output of %s on %s: %s", execution, device, error)  # noqa: TRY400
+                return
             self._streams[execution] = Stream(execution, attempt, device, limit, stored, stored)
 
     def ask(self, execution: str) -> None:
         """Have an open execution's agent send again what came before it was open."""
-        stream = self._streams[execution]
-        self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, hole=True))
+        if stream := self._streams.get(execution):
+            self._tell(stream.device, Stored(execution, stream.attempt, stream.stored, hole=True))
 
     def forget(self) -> None:
         """Another controller may have had the queue, and stored: what goes on is opened again when it is heard of."""
@@ -79,13 +83,18 @@ class Streams:
     def finish(self, execution: str, length: int, kept_from: int) -> None:
         """The program ended after `length` bytes, of which the agent has those from `kept_from` on.
 
-        `on_complete` tells when all of them are stored, or those that can be had.
+        `on_complete` tells when all of them are stored, or those that can be had. Where it is not known what is stored
+        nothing is: the agent tells its outcome again.
         """
         stream = self._streams.get(execution)
         if stream is not None:
+            try:
+                if stream.stored < length:
+                    self._catch_up(stream)
+            except Unavailable as error:
+                log.error("the output of %s on %s: %s", execution, stream.device, error)  # noqa: TRY400
+                return
             stream.final = length
-            if stream.stored < length:
-                self._catch_up(stream)
             if stream.stored < min(length, kept_from):
                 log.error("the output of %s on %s is lost from %d on", execution, stream.device, stream.stored)
                 stream.final = stream.stored
@@ -105,11 +114,11 @@ class Streams:
         return stream.stored if stream and stream.attempt == attempt else self._transcripts.length(execution, attempt)
 
     def on_delivery(self, delivery: Delivery) -> None:
-        """A chunk from the output queue. What does not fit is dropped: the agent still has it."""
+        """A chunk from the output queue. What does not fit, or cannot be stored, is dropped: the agent still has it."""
         try:
             device, _ = names.parse_key(delivery.key)
             self._take(device, Chunk.decode(delivery.body))
-        except ProtocolError as error:
+        except (ProtocolError, Unavailable) as error:
             log.warning("dropped output: %s", error)
         delivery.ack()
 
@@ -153,10 +162,15 @@ class Streams:
         try:
             # First: bytes without their moments would never get them, moments without their bytes come again.
             self._transcripts.note(*at, [moment for moment in chunk.moments if moment.offset >= stream.stored])
-            stream.stored = self._transcripts.append(*at, chunk.position, chunk.data, stream.limit)
-        except OSError as error:
-            # The agent keeps what we could not store and sends it again; its program waits until there is room.
-            stream.stored = self._transcripts.length(*at)
+            length = self._transcripts.append(*at, chunk.position, chunk.data, stream.limit)
+            if length < chunk.position:
+                log.error("the output of %s on %s was removed before %d", *at, chunk.position)
+                self._transcripts.leave_out(*at, chunk.position)
+                length = self._transcripts.append(*at, chunk.position, chunk.data, stream.limit)
+            stream.stored = length
+        except Unavailable as error:
+            # The agent keeps what we could not store and sends it again; its program waits until there is room. What
+            # was stored of it all the same is passed over then.
             log.error("the output of %s on %s: %s", stream.execution, stream.device, error)  # noqa: TRY400
 
     def _check_full(self, stream: Stream) -> None:

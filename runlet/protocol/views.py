@@ -59,6 +59,7 @@ class ExecutionView:
     prompt: Prompt | None = None  # what it waits with
     asked_at: datetime | None = None  # since when, by the controller's clock
     unanswered: bool = False  # it was ended because nobody answered its question
+    settled: bool = False  # its outcome is recorded and its output stored, `output_length` bytes of this attempt
 
     @property
     def is_over(self) -> bool:

@@ -147,3 +147,29 @@ def test_a_program_that_ends_by_itself_right_behind_its_limit_has_failed_too(fle
     script = f"stty raw; head -c {LIMIT + 1} /dev/zero"
     (execution,) = fleet.settled(started(fleet, "one-more", script, Overflow.STOP)).executions
     assert (execution.state, execution.detail) == (State.FAILED, "printed more than 256KiB")
+
+
+async def test_a_transcript_that_was_removed_is_a_gap_that_is_told_and_ends(fleet: Fleet):
+    run = fleet.settled(fleet.sh("echo hello"))
+    (path,) = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1")
+    path.unlink()
+    assert pages(fleet, run) == [Page(len(b"hello\r\n"), b"")]
+    for request in (Attach(), Attach(tail=3)):
+        async with attached(fleet, run, request) as attachment:
+            typist = Typist(attachment)
+            await typist.rest()
+        assert [event.length for event in typist.events if isinstance(event, Gap)] == [len(b"hello\r\n")]
+
+
+async def test_a_transcript_that_is_removed_while_its_program_runs_keeps_no_reader_waiting(fleet: Fleet):
+    run = fleet.sh("echo before; read -r line; echo after")
+    fleet.until_printed(run, b"before")
+    (path,) = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1")
+    path.unlink()
+    async with attached(fleet, run) as attachment:
+        typist = Typist(attachment)
+        await typist.until(lambda self: any(isinstance(event, Gap) for event in self.events))
+        await typist.type(b"x\n", run.executions[0])
+        await typist.rest()
+    assert b"after" in typist.seen[run.executions[0].id]
+    assert fleet.settled(run).state is State.SUCCEEDED

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
 
+from runlet.amqp.consumer import Delivery
+from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
+from runlet.errors import Unavailable
+from runlet.protocol import names
+from runlet.protocol.chunk import MAX_CHUNK_BYTES, Chunk
 
 EXECUTION = "0b9de4a2-6f4b-4e59-9d4e-3f1a4a3f8a11"
 LIMIT = 64 * 1024
@@ -89,7 +96,7 @@ def test_what_a_disk_did_not_take_is_taken_later(transcripts: Transcripts) -> No
     data, (soft, hard) = os.urandom(2 * LIMIT), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(Unavailable, match="File too large"):
             transcripts.append(EXECUTION, 1, 0, data, LIMIT)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -97,3 +104,61 @@ def test_what_a_disk_did_not_take_is_taken_later(transcripts: Transcripts) -> No
     assert transcripts.append(EXECUTION, 1, 0, data, LIMIT) == len(data)
     (_, head), (begin, tail) = whole(transcripts)
     assert (head, tail) == (data[: LIMIT // 2], data[begin:])
+
+
+@pytest.mark.parametrize("printed", [1000, 10 * LIMIT])
+def test_a_transcript_that_was_removed_while_its_program_printed_goes_on_behind_a_gap(
+    transcripts: Transcripts, tmp_path: Path, printed: int
+) -> None:
+    streams, data = Streams(transcripts, lambda _device, _message: None), os.urandom(printed + 3000)
+    streams.open(EXECUTION, 1, "pi-1", LIMIT)
+    deliver(streams, 0, data[:printed])
+    shutil.rmtree(tmp_path / EXECUTION[:2])
+    deliver(streams, printed, data[printed:])
+    assert streams.length(EXECUTION, 1) == len(data)
+    assert transcripts.read(EXECUTION, 1, 0, len(data)) == (printed, data[printed:])
+
+
+def test_a_head_that_was_removed_is_a_gap_before_its_tail(transcripts: Transcripts, tmp_path: Path) -> None:
+    data = os.urandom(2 * LIMIT)
+    transcripts.append(EXECUTION, 1, 0, data, LIMIT)
+    (tmp_path / EXECUTION[:2] / f"{EXECUTION}.1").unlink()
+    assert transcripts.length(EXECUTION, 1) == len(data)
+    ((begin, tail),) = whole(transcripts)
+    assert tail == data[begin:]
+
+
+def test_each_chunk_is_acknowledged_whatever_the_disk_does(transcripts: Transcripts, tmp_path: Path) -> None:
+    """A reader that keeps some for ever is given no more once they fill its prefetch."""
+    streams = Streams(transcripts, lambda _device, _message: None)
+    streams.open(EXECUTION, 1, "pi-1", LIMIT)
+    deliver(streams, 0, b"before, ")
+    tail = tmp_path / EXECUTION[:2] / f"{EXECUTION}.1.tail"
+    tail.touch()  # a file where a folder is: every look at it fails
+    deliver(streams, 8, b"after")
+    deliver(streams, 99, b"a hole before it")
+    assert "Not a directory" in transcripts.failure
+    streams.finish(EXECUTION, 13, 0)
+    tail.unlink()
+    deliver(streams, 8, b"after")
+    assert transcripts.read(EXECUTION, 1, 0, 99) == (0, b"before, after")
+
+
+def test_a_folder_that_cannot_be_written_is_told(transcripts: Transcripts, tmp_path: Path) -> None:
+    transcripts.check()
+    assert not transcripts.failure
+    tmp_path.rmdir()
+    with pytest.raises(Unavailable, match="No such file"):
+        transcripts.check()
+    assert transcripts.failure
+
+
+def deliver(streams: Streams, position: int, data: bytes) -> None:
+    """In chunks; each must be acknowledged."""
+    acknowledged: list[int] = []
+    begins = range(0, len(data), MAX_CHUNK_BYTES)
+    for begin in begins:
+        body = Chunk(EXECUTION, 1, position + begin, data[begin : begin + MAX_CHUNK_BYTES]).encode()
+        ack = functools.partial(acknowledged.append, begin)
+        streams.on_delivery(Delivery(names.key("pi-1", names.OUTPUT), body, ack))
+    assert acknowledged == list(begins)

@@ -34,6 +34,7 @@ PATIENCE_SECONDS = 30.0
 _STEP_SECONDS = 0.01
 T = TypeVar("T")
 TOKEN = "token-of-the-tests"
+WELL = dict.fromkeys(("status", "database", "broker", "transcripts", "reports", "schedules"), "ok")
 # Makes of a command the one that runs it elsewhere, in another root file system say.
 Within = Callable[[list[str]], list[str]]
 

@@ -98,6 +98,7 @@ class Publisher(Link):
         self._refused = Backoff(REFUSED_SECONDS, REFUSED_CAP_SECONDS)
         self._giving_up: asyncio.TimerHandle | None = None  # the connection, after a refusal
         self._blocked = asyncio.Event()
+        self.blocked = ""  # the broker's reason, as long as it blocks us
         self._room = asyncio.Event()
         self._urgent = asyncio.Semaphore(URGENT_AT_ONCE)
 
@@ -214,7 +215,7 @@ class Publisher(Link):
         channel.add_on_return_callback(self._on_return)
         channel.connection.add_on_connection_blocked_callback(self._on_blocked)
         channel.connection.add_on_connection_unblocked_callback(self._on_unblocked)
-        self._blocked.clear()
+        self._unblock()
         await Replies(lost).to(channel.confirm_delivery, self._on_confirm)
         self._next_tag = 1
         quick = await open_channel(channel.connection, lost)
@@ -225,14 +226,19 @@ class Publisher(Link):
         self._make_room()
 
     def _on_blocked(self, _connection: object, frame: Method) -> None:
-        log.warning("%s: blocked by the broker: %s", self._name, frame.method.reason)
+        self.blocked = str(frame.method.reason)
+        log.warning("%s: blocked by the broker: %s", self._name, self.blocked)
         self._blocked.set()
         self._room.clear()
 
     def _on_unblocked(self, _connection: object, _frame: Method) -> None:
         log.info("%s: no longer blocked", self._name)
-        self._blocked.clear()
+        self._unblock()
         self._make_room()
+
+    def _unblock(self) -> None:
+        self.blocked = ""
+        self._blocked.clear()
 
     def _make_room(self) -> None:
         if not (self._is_full() or self._blocked.is_set()):

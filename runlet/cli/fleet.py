@@ -205,6 +205,17 @@ def _tell_next(stop: str) -> None:
     click.echo(f"Stop it with: {stop}")
 
 
+# What to do about a part of the controller's health that is not "ok".
+_TODO = {
+    "status": "see below, and in {log}",
+    "database": "has the disk of {home} room, and may it be written? A damaged database: restore a backup",
+    "broker": "has the disk of {home} 200 MB free, and the machine memory? {home}/broker/log/node.log says more",
+    "transcripts": "has the disk of {home} room, and may {home}/controller/transcripts be written?",
+    "reports": "they are recorded once the database takes them; {log} says what it waits for",
+    "schedules": "they fire again once they can be looked at; {log} says what is wrong",
+}
+
+
 def _print_status(home: Home, found: Status | None) -> None:
     if found is None:
         click.echo(f"nothing runs in {home.path}. Start a fleet with: runlet up")
@@ -217,6 +228,9 @@ def _print_status(home: Home, found: Status | None) -> None:
         _tell("controller", found.url)
         health = found.health or {"status": "does not answer"}
         _tell("health", ", ".join(f"{part} {said}" for part, said in health.items()))
+        for part, said in health.items():
+            if said != "ok" and (todo := _TODO.get(part)):
+                _tell("", f"{part}: {todo.format(home=home.path, log=home.log('controller'))}")
 
 
 def _count(devices: int) -> str:

@@ -15,7 +15,8 @@ from runlet.controller import routes
 from runlet.controller.answering import Answering
 from runlet.controller.attach import Attaching
 from runlet.controller.failures import failed, refusal
-from runlet.controller.health import Vitals
+from runlet.controller.gate import TRUSTED
+from runlet.controller.health import Vitals, told_to_anybody
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -44,9 +45,10 @@ def build(
     api.include_router(routes.of_fleet(store))
 
     @api.get("/healthz")
-    async def healthz() -> JSONResponse:
+    async def healthz(request: Request) -> JSONResponse:
         health = await vitals.check()
-        return JSONResponse(to_json(health), 200 if health.is_ok else 503)
+        told = health if request.scope[TRUSTED] else told_to_anybody(health)
+        return JSONResponse(to_json(told), 200 if health.is_ok else 503)
 
     @api.exception_handler(RunletError)
     async def on_error(_request: Request, error: RunletError) -> JSONResponse:

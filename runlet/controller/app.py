@@ -120,7 +120,7 @@ class Controller:
             self._transcripts,
             attaching,
             answering,
-            Vitals(self._store, publisher, consumer),
+            Vitals(self._store, publisher, consumer, collector, self._transcripts, scheduler),
         )
         server = _server(Gate(application, config.token))
         for part in (collector, streams, hub, telling, hearing, publisher, consumer, dispatcher, releaser):

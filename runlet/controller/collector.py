@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -92,12 +93,19 @@ class Collector:
         self._unknown: set[str] = set()  # executions whose output came, of which nothing was heard here
         self._full: set[str] = set()  # executions that have printed as much as is kept of them
         self._wake = asyncio.Event()
+        self._waiting_since: float | None = None  # when the oldest came that is not recorded
         # Whom to tell that executions have ended, and of which answers is known what became of them.
         self.on_ended: Callable[[], None] = lambda: None
         self.on_answered: Callable[[list[str]], None] = lambda _: None
 
+    @property
+    def behind(self) -> float:
+        """For how many seconds what has come waits to be recorded."""
+        return time.monotonic() - self._waiting_since if self._waiting_since else 0.0
+
     def on_delivery(self, delivery: Delivery) -> None:
         self._arrived.append(delivery)  # bounded by the queue's prefetch
+        self._waiting_since = self._waiting_since or time.monotonic()
         self._wake.set()
 
     def on_complete(self, execution: str, attempt: int, length: int) -> None:
@@ -134,6 +142,7 @@ class Collector:
                     await self._persist_or_drop([message], {})
             for delivery in arrived:
                 delivery.ack()
+            self._waiting_since = time.monotonic() if self._arrived else None
 
     async def _persist(self, messages: list[tuple[str, Message]], completed: dict[Attempt, int]) -> None:
         """Commit, however long the database is away."""
@@ -151,8 +160,8 @@ class Collector:
         try:
             await self._persist(messages, completed)
         except Exception:  # as in run(); what is complete is told again with its outcome
-            told = [f"{message.TYPE} from {device}" for device, message in messages] or [f"the end of {execution}" for execution, _ in completed]
-            log.exception("dropped %s", told)
+            told = [f"a {message.TYPE} from {device}" for device, message in messages]
+            log.exception("dropped %s", told or [f"the end of {execution}" for execution, _ in completed])
 
     async def _synced(self) -> dict[Attempt, int]:
         """What has come whole and would survive a power cut. What cannot be synced now is tried again."""

@@ -78,7 +78,9 @@ def _parsed(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
@@ -102,6 +104,7 @@ def _postgresql(url: URL) -> Engine:
     options = " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in settings.items())
     return create_engine(
         url,
+        hide_parameters=True,  # scripts and variables have no place in a log
         isolation_level="SERIALIZABLE",
         pool_pre_ping=True,  # a server that was started again is noticed before a transaction is begun on it
         connect_args={

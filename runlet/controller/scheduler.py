@@ -43,6 +43,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._queued = False
         self._zones_at = float("-inf")
+        self.failure = ""  # why the last look at the schedules failed
 
     def poke(self) -> None:
         """Schedules were declared anew."""
@@ -60,15 +61,18 @@ class Scheduler:
             try:
                 fired = await self._look()
             except Unavailable as error:
+                self.failure = f"not looked at: {error.message}"
                 delay = backoff.next()
                 log.error("schedules not looked at, next try in %.1f s: %s", delay, error)  # noqa: TRY400
                 await asyncio.sleep(delay)
                 continue
             except Exception:
+                self.failure = "not looked at: the controller's log says why"
                 # The boundary of the task: whatever is wrong with one schedule, runs asked for by people go on.
                 log.exception("schedules not looked at")
                 await asyncio.sleep(backoff.next())
                 continue
+            self.failure = ""
             backoff.reset()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_pause(fired, datetime.now(UTC))):

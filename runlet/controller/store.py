@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
@@ -29,6 +29,9 @@ TRIES = 10
 # ... after a pause: at first a few times what a transaction takes, at last what a person just notices.
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 0.2
 
+# A failure counts this long: what failed is tried again within it, so that one that lasts is told without a break.
+FAILURE_SECONDS = 30.0
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,13 @@ class Store:
     def __init__(self, url: str) -> None:
         self._engine = database.connect(url)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._failure = ""
+        self._failed_until = float("-inf")
+
+    @property
+    def failure(self) -> str:
+        """Why the database failed of late; empty when it did not. A damaged one stays so."""
+        return self._failure if time.monotonic() < self._failed_until else ""
 
     async def open(self) -> None:
         """Raises Conflict when the schema is not this version's, InvalidInput for what we may not use.
@@ -78,8 +88,8 @@ class Store:
             return work(session)
 
     async def check(self) -> None:
-        """Raises Unavailable when the database does not answer."""
-        await self.transact(lambda session: session.connection().execute(text("SELECT 1")).close())
+        """Raises Unavailable when the database takes nothing: reading alone would pass where the disk is full."""
+        await self.transact(lambda session: migrations.touch(session.connection()))
 
     def close(self) -> None:
         """Finish the transaction under way, then let go of the database."""
@@ -91,4 +101,13 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (OperationalError, InterfaceError, InternalError, PoolTimeoutError) as error:
             # The database's trouble, not the statement's: what breaks a constraint is a defect of whoever asked.
-            raise Unavailable(f"the database failed: {database.words(error)}") from error
+            raise self._failed(error, FAILURE_SECONDS) from error
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise
+            raise self._failed(error, math.inf) from error  # what SQLite says of a file that is damaged
+
+    def _failed(self, error: Exception, seconds: float) -> Unavailable:
+        self._failure = f"the database failed: {database.words(error)}"
+        self._failed_until = max(self._failed_until, time.monotonic() + seconds)
+        return Unavailable(self._failure)

@@ -65,7 +65,7 @@ def status(home: Home) -> Status | None:
     endpoint = home.endpoint()
     if endpoint is None or endpoint.pid != up.pid:
         return Status(up, None, None)
-    return Status(up, endpoint.url, _health(endpoint.url))
+    return Status(up, endpoint.url, _health(endpoint.url, endpoint.token))
 
 
 def _running(home: Home) -> Up | None:
@@ -77,10 +77,10 @@ def _running(home: Home) -> Up | None:
     return None
 
 
-def _health(url: str) -> dict[str, str] | None:
+def _health(url: str, token: str) -> dict[str, str] | None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_HEALTH_SECONDS)
     try:
-        connection.request("GET", "/healthz")
+        connection.request("GET", "/healthz", headers={"Authorization": f"Bearer {token}"})
         answer: Any = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return None

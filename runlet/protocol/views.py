@@ -355,6 +355,10 @@ class ApplyView:
     changes: tuple[AppliedChange, ...]
 
 
+# What is said of a part that works; of one that does not, to whom has no token.
+OK, FAILED = "ok", "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """The controller's own word on its parts: "ok", or why not."""
@@ -362,7 +366,10 @@ class Health:
     status: str
     database: str
     broker: str
+    transcripts: str = OK
+    reports: str = OK  # whether what agents tell is recorded
+    schedules: str = OK  # whether they are looked at
 
     @property
     def is_ok(self) -> bool:
-        return self.status == "ok"
+        return self.status == OK

@@ -50,6 +50,8 @@ def test_a_cancel_passes_an_alarm(strained: tuple[PrivateBroker, Fleet], alarm: 
     for device, run in runs.items():
         fleet.until_printed(run, b"begun", device)
     alarm(True)
+    with fleet.api() as api:
+        wait_until(lambda: api.health().broker.startswith("blocked by the broker: low on"), "the alarm to be told")
     waiting = fleet.exec(["true"], on="pi-1")  # blocked, and must not block what is behind it
     with fleet.api() as api:
         for run in runs.values():
@@ -61,5 +63,6 @@ def test_a_cancel_passes_an_alarm(strained: tuple[PrivateBroker, Fleet], alarm: 
     with fleet.api() as api:
         for run in (*runs.values(), waiting):
             wait_until(lambda run=run: api.run(run.id).settled, "the rest", RECOVERY_SECONDS)
+        wait_until(lambda: api.health().is_ok, "the controller to be well again")
         assert {api.run(run.id).state for run in runs.values()} == {State.CANCELLED}
         assert api.run(waiting.id).state is State.SUCCEEDED

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from runlet.model.execution import State
-from tests.harness import TOKEN, Fleet
+from tests.harness import TOKEN, WELL, Fleet, wait_until
 
 ROUTES = [
     ("POST", "/v1/apply"),
@@ -38,9 +38,27 @@ def test_every_route_is_closed_without_the_token(fleet: Fleet, method: str, path
     assert answer.json()["error"]["code"] == "unauthorized"
 
 
+def test_health_tells_only_those_with_the_token_why(fleet: Fleet):
+    """The words of a database name its host and its user."""
+    folder = fleet.home / "transcripts"
+    moved = folder.rename(fleet.home / "moved")
+    try:
+        with fleet.api() as api:
+            found = wait_until(
+                lambda: one if not (one := api.health()).is_ok else None, "the missing folder to be noticed"
+            )
+        assert "No such file" in found.transcripts
+        answer = ask(fleet, "GET", "/healthz", None)
+        assert (answer.status_code, answer.json()) == (503, WELL | {"status": "degraded", "transcripts": "failed"})
+    finally:
+        moved.rename(folder)
+    with fleet.api() as api:
+        wait_until(lambda: api.health().is_ok, "the controller to be well again", 60)
+
+
 def test_health_is_open(fleet: Fleet):
     answer = ask(fleet, "GET", "/healthz", None)
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "broker": "ok"})
+    assert (answer.status_code, answer.json()) == (200, WELL)
 
 
 @pytest.mark.parametrize(

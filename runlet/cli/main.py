@@ -30,6 +30,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "status": ("runlet.cli.fleet:status", "Tell what runs here and how it is."),
     },
     "Jobs": {
+        "init": ("runlet.cli.init:init", "Begin a repository: jobs, devices, a pipeline."),
         "validate": ("runlet.cli.playbooks:validate", "Check playbooks and inventories."),
         "plan": ("runlet.cli.applying:plan", "Tell what `apply` would change."),
         "apply": ("runlet.cli.applying:apply", "Make the controller hold what files declare."),

@@ -6,9 +6,11 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
+from runlet.cli import init
 from runlet.cli.main import cli
 from runlet.controller import failures
 from runlet.errors import RunletError
@@ -98,9 +100,19 @@ def options(found: click.Command) -> list[click.Option]:
     return [parameter for parameter in found.params if isinstance(parameter, click.Option)]
 
 
+def starter_block(source: str) -> str:
+    """A file of `runlet init`; those in YAML with the name that it is written to."""
+    names = {of: name for files in (init.FILES, *init.PIPELINES.values()) for name, (of, _) in files.items()}
+    language = Path(source).suffix.removeprefix(".")
+    title = f' title="{names[source]}"' if language == "yaml" else ""
+    return f"```{language}{title}\n{init.starter(source)}```"
+
+
 def part(name: str) -> str:
     """The content of one generated part."""
     kind, _, argument = name.partition(" ")
+    if kind == "starter":
+        return starter_block(argument)
     makers: dict[str, Callable[[], str]] = {
         "transitions": transitions,
         "errors": errors,

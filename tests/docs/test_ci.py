@@ -80,13 +80,13 @@ def operator(fleet: Fleet, tmp_path: Path) -> Operator:
 @pytest.fixture(params=["github", "gitlab"])
 def pipeline(request: pytest.FixtureRequest, operator: Operator, tmp_path: Path) -> Iterator[Pipeline]:
     clone = tmp_path / "clone"
-    (clone / PLAYBOOK).parent.mkdir(parents=True)
-    (clone / PLAYBOOK).write_text(BLOCKS[PLAYBOOK])
+    operator.succeed("init", str(clone), "--ci", request.param)
     git(clone, "init", "-q", "-b", "main")
     git(clone, "add", ".")
     git(clone, "commit", "-qm", "begin")
     yield Pipeline(request.param, operator, clone)
-    operator.runlet("config", "--delete", JOB, "--yes")
+    (tmp_path / "nothing").mkdir()
+    operator.succeed("apply", str(tmp_path / "nothing"), "--source", "fleet", "--prune", "--yes")
 
 
 def change_by_hand(operator: Operator) -> None:
@@ -133,8 +133,8 @@ def test_what_git_no_longer_declares_is_pruned(pipeline: Pipeline, operator: Ope
     pipeline.edit(JOB, f"{JOB}-2")
     pipeline.run("plan")
     assert pipeline.run("apply") == 0
-    assert [job["name"] for job in operator.json("jobs") if job["owner"] == "fleet"] == [f"{JOB}-2"]
-    operator.succeed("config", "--delete", f"{JOB}-2", "--yes")
+    found = {job["name"] for job in operator.json("jobs") if job["owner"] == "fleet"}
+    assert found == {f"{JOB}-2", "hello", "disk", "place"}
 
 
 def test_the_night_notices_a_change_by_hand(pipeline: Pipeline, operator: Operator) -> None:

@@ -33,6 +33,7 @@ from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
+from runlet.controller.wall_clock import WallClock
 from runlet.protocol import names
 
 PAGES = 50
@@ -123,8 +124,11 @@ async def _measure(url: str) -> dict[str, list[float]]:
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
         attaching = Attaching(store, hub, streams, transcripts, dispatcher)
         vitals = Vitals(store, publisher, consumer)
-        releaser = Releaser(store, dispatcher, hub)
-        application = api.build(store, releaser, Scheduler(store, releaser), streams, transcripts, attaching, vitals)
+        clock = WallClock(None)
+        releaser = Releaser(store, dispatcher, hub, clock)
+        application = api.build(
+            store, releaser, Scheduler(store, releaser, clock), streams, transcripts, attaching, vitals
+        )
         seconds: dict[str, list[float]] = {name: [] for name in _PAGES}
         transport = httpx2.ASGITransport(app=application)
         async with httpx2.AsyncClient(transport=transport, base_url="http://bench") as client:

@@ -32,6 +32,7 @@ from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
+from runlet.controller.wall_clock import WallClock
 from runlet.model.execution import Event, State
 from runlet.model.target import Target
 from runlet.protocol import names
@@ -74,7 +75,9 @@ async def _rates(url: str, prefetch: int) -> list[float]:
         consumer = Consumer(_NO_BROKER, "bench", for_workspace(_WORKSPACE, "bench", []))
         dispatcher = Dispatcher(store, publisher, consumer, _WORKSPACE, "test")
         streams, hub = Streams(transcripts, dispatcher.tell), Hub(dispatcher.tell, Telling(publisher))
-        collector = Collector(store, transcripts, dispatcher, streams, hub, Releaser(store, dispatcher, hub))
+        collector = Collector(
+            store, transcripts, dispatcher, streams, hub, Releaser(store, dispatcher, hub, WallClock(None))
+        )
         streams.on_complete = collector.on_complete
         await store.open()
         await store.transact(lambda session: _connect(session, chosen))

@@ -119,7 +119,11 @@ def _print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _next_words(one: ScheduleView) -> str:
     if one.suspended:
         return "suspended"
-    return "never" if one.next_at is None else _instant(one.next_at, ZoneInfo(one.zone))
+    words = "never" if one.next_at is None else _instant(one.next_at, ZoneInfo(one.zone))
+    if one.silent_until is None:
+        return words
+    # What the clock came to before it was set back does not fire again.
+    return f"{words} (silent until {_instant(one.silent_until, ZoneInfo(one.zone))}: the clock was set back)"
 
 
 def _last_words(one: ScheduleView) -> str:

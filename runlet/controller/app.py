@@ -31,6 +31,7 @@ from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
 from runlet.controller.topology import EVENT_KEYS, NEWS_KEYS, OUTPUT_KEYS, for_workspace
 from runlet.controller.transcripts import Transcripts
+from runlet.controller.wall_clock import WallClock
 from runlet.errors import InvalidInput, Unavailable
 from runlet.protocol import frames, names
 from runlet.protocol.chunk import MAX_OUTPUT_BYTES
@@ -74,7 +75,8 @@ class Controller:
         hub = Hub(dispatcher.tell, telling)
         answering = Answering(self._store, dispatcher, telling)
         hearing = Hearing(self._store, hub, answering, telling)
-        releaser = Releaser(self._store, dispatcher, hub)
+        clock = WallClock(await self._store.transact(devices.last_sign))
+        releaser = Releaser(self._store, dispatcher, hub, clock)
         collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
         for subscription in (
             Subscription(
@@ -109,7 +111,7 @@ class Controller:
             consumer.on_connected = policies.look
             self._start(policies.run(), stop)
         notifier = Notifier(self._store, config.notify, commands=config.notify_commands)
-        scheduler = Scheduler(self._store, releaser)
+        scheduler = Scheduler(self._store, releaser, clock)
         collector.on_ended, collector.on_answered = scheduler.on_ended, answering.on_decided
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
         application = api.build(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Row, not_, update
+from sqlalchemy import ColumnElement, Row, func, not_, update
 from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, and_, col, or_, select
 
@@ -91,6 +91,11 @@ def connected(session: Session, now: datetime) -> dict[str, bool]:
     # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
     found = session.exec(select(Device.name, Device.connected, Device.last_seen).where(_IS_ENROLLED))
     return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
+
+
+def last_sign(session: Session) -> datetime | None:
+    """When the last sign of life of any device came."""
+    return session.exec(select(func.max(Device.last_seen))).one()
 
 
 def zones(session: Session) -> dict[str, str]:

@@ -11,6 +11,7 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
 from runlet.controller.store import Store
+from runlet.controller.wall_clock import WallClock
 from runlet.errors import Unavailable
 
 # How late a pause or a retry may end, and an execution be found expired.
@@ -22,10 +23,11 @@ log = logging.getLogger(__name__)
 class Releaser:
     """Carries out what was decided, and looks for what has expired and for runs that are due."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, hub: Hub) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, hub: Hub, clock: WallClock) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._hub = hub
+        self._clock = clock
 
     def carry_out(self, effects: Effects) -> None:
         """Tell devices and consoles, once the transaction has committed."""
@@ -40,10 +42,16 @@ class Releaser:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = datetime.now(UTC)
+            if self._clock.is_doubtful():
+                continue
+            now, anew = datetime.now(UTC), self._clock.was_set_back
             try:
                 self.carry_out(
-                    await self._store.transact(lambda session, now=now: releases.look(session, now))  # type: ignore[misc]
+                    await self._store.transact(
+                        lambda session, now=now, anew=anew: releases.look(session, now, anew=anew)  # type: ignore[misc]
+                    )
                 )
             except Unavailable as error:
                 log.warning("what is due was not looked at: %s", error)
+            else:
+                self._clock.was_set_back = False

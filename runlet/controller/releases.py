@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlmodel import Session, col
 
 from runlet.controller import attempts, deliveries, devices, executions, outbox
@@ -56,9 +56,14 @@ def advance(session: Session, runs: Collection[int], now: datetime) -> Effects:
     return effects
 
 
-def look(session: Session, now: datetime) -> Effects:
-    """Do what time has brought: what was not delivered expires, and runs that asked for it are judged."""
+def look(session: Session, now: datetime, *, anew: bool = False) -> Effects:
+    """Do what time has brought: what was not delivered expires, and runs that asked for it are judged.
+
+    With `anew`, every run that asked to be judged later is due: the clock was set back, and later may be far away.
+    """
     effects = Effects()
+    if anew:
+        session.execute(update(Run).where(col(Run.decide_at) > now).values(decide_at=now))
     expired = deliveries.expire(session, now, effects)
     effects.add(advance(session, {*expired, *due(session, now)}, now))
     return effects
@@ -220,6 +225,9 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
     ) in session.execute(query):
         settled, counts_as, expires = rest
         connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
+        deadline = expires if released is None and state is State.QUEUED else None
+        if deadline is not None and deadline <= now:  # too late, though it is still to be found expired
+            connected = False
         member = Member(
             id_,
             device,
@@ -237,7 +245,7 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
             member,
             settled,
             undecided=state is State.INTERRUPTED and counts_as is not None,
-            deadline=expires if released is None and state is State.QUEUED else None,
+            deadline=deadline,
         )
     return found
 
@@ -279,19 +287,15 @@ def _judge_once(session: Session, run: Run, now: datetime, effects: Effects) -> 
     assert run.plan is not None
     plan = RunPlan.from_mapping(str(run.id), run.plan)
     facts = _facts(session, run.id, now)
-    # Whose device comes back too late, before anybody has looked, is not released.
-    overdue = [one.member.id for one in facts.values() if one.deadline is not None and one.deadline <= now]
-    if overdue:
-        deliveries.give_up(session, _rows(session, run, overdue).values(), now, effects)
-        session.flush()
-        return True
     members = [one.member for one in facts.values()]
     decision = decide(plan, members, now, _state(run), _elsewhere(session, run, plan, now))
     ended = _write_down(session, run, facts, decision, now, effects)
     run.rollout_state = decision.new_state.to_mapping()
     run.waits_for = None if decision.waits_for is None else decision.waits_for.value
     # What is awaited is told by the device's hello or by its own deadline; all else may hang on a device gone silent.
-    look_again = [now + LOOK_AGAIN] if decision.waits_for in _WAITS_FOR_OTHERS and not decision.awaited else []
+    waits = decision.waits_for in _WAITS_FOR_OTHERS and not decision.awaited
+    overdue = any(one.deadline is not None and one.deadline <= now for one in facts.values())
+    look_again = [now + LOOK_AGAIN] if waits or overdue else []
     run.decide_at = min([*look_again, *([] if decision.wake_at is None else [decision.wake_at])], default=None)
     session.flush()  # the next run may be of the same group
     return ended

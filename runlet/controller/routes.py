@@ -94,7 +94,8 @@ def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
 
     @routes.get("/v1/schedules")
     async def list_schedules() -> dict[str, Any]:
-        return {"schedules": to_json(await store.transact(schedules.views))}
+        now = datetime.now(UTC)
+        return {"schedules": to_json(await store.transact(lambda session: schedules.views(session, now)))}
 
     @routes.get("/v1/schedules/{job}")
     async def show_schedule(job: str, limit: int = Query(DEFAULT_FIRINGS, ge=1, le=MAX_PAGE)) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from runlet.controller import firings, schedules
 from runlet.controller.firings import Fired
 from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
+from runlet.controller.wall_clock import WallClock
 from runlet.errors import Unavailable
 
 # The longest wait for the next look: how late a fire time may be that another controller's `apply` has brought, or a
@@ -26,6 +27,8 @@ from runlet.errors import Unavailable
 LOOK_SECONDS = 5.0
 # The pause before more of what an outage left behind is started: firings.LATE_STARTS are for one second.
 HELD_BACK_SECONDS = 1.0
+# The pause before a clock that is not believed is looked at again.
+DOUBTED_SECONDS = 1.0
 # How often the devices' time zones are looked at: it reads a fact of the whole fleet, for what changes on a journey.
 ZONES_SECONDS = 60.0
 # The longest pause after a failure; what is due meanwhile must stay within the same grace.
@@ -37,8 +40,9 @@ log = logging.getLogger(__name__)
 class Scheduler:
     """Fires what is due, for as long as it runs."""
 
-    def __init__(self, store: Store, releaser: Releaser) -> None:
+    def __init__(self, store: Store, releaser: Releaser, clock: WallClock) -> None:
         self._store = store
+        self._clock = clock
         self._releaser = releaser
         self._wake = asyncio.Event()
         self._queued = False
@@ -58,6 +62,9 @@ class Scheduler:
         backoff = Backoff(cap=MOST_PAUSE_SECONDS)
         while True:
             self._wake.clear()
+            if self._clock.is_doubtful():
+                await asyncio.sleep(DOUBTED_SECONDS)
+                continue
             try:
                 fired = await self._look()
             except Unavailable as error:

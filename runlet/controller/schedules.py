@@ -23,7 +23,7 @@ from runlet.model.schedule import DEFAULT_ZONE, DEVICE_ZONE, Schedule
 from runlet.model.target import Fleet, Target, Where, resolve_in
 from runlet.protocol.views import FireTimeView, FiringView, JobScheduleView, ScheduleView
 from runlet.timetable import grammar
-from runlet.timetable.due import preview
+from runlet.timetable.due import GRACE, preview
 from runlet.timetable.spans import find_zone
 from runlet.timetable.trigger import Trigger
 
@@ -139,9 +139,9 @@ class _Places:
         return devices.zones(self._session)
 
 
-def views(session: Session) -> list[ScheduleView]:
+def views(session: Session, now: datetime) -> list[ScheduleView]:
     """Every schedule, in order of job and zone."""
-    return _views(session, None)
+    return _views(session, None, now)
 
 
 def view(session: Session, name: str, now: datetime, limit: int) -> JobScheduleView:
@@ -158,11 +158,11 @@ def view(session: Session, name: str, now: datetime, limit: int) -> JobScheduleV
     coming.sort(key=lambda one: (one.at, one.zone))
     newest = select(Firing).where(Firing.job == name).order_by(col(Firing.at).desc(), Firing.zone).limit(limit)
     return JobScheduleView(
-        tuple(_views(session, name)), tuple(coming[:limit]), tuple(_firing(one) for one in session.exec(newest))
+        tuple(_views(session, name, now)), tuple(coming[:limit]), tuple(_firing(one) for one in session.exec(newest))
     )
 
 
-def _views(session: Session, name: str | None) -> list[ScheduleView]:
+def _views(session: Session, name: str | None, now: datetime) -> list[ScheduleView]:
     row, firing = tables.Schedule, Firing
     of_row = and_(col(firing.job) == row.job, col(firing.zone) == row.zone)
     newest = select(func.max(firing.at)).where(of_row).correlate(row).scalar_subquery()
@@ -187,6 +187,7 @@ def _views(session: Session, name: str | None) -> list[ScheduleView]:
                 zone=one.zone,
                 suspended=schedule.suspend,
                 next_at=one.next_at,
+                silent_until=one.handled if one.handled > now + GRACE else None,
                 last=None if last is None else _firing(last),
             )
         )

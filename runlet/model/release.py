@@ -18,6 +18,8 @@
 - An abort that cancels is final: nothing is released or retried any more, everything not started (queued or delivered)
   is cancelled, what runs goes on to its end. A rule pauses a run once; who resumes has judged it.
 
+Clocks are set. What lies further ahead than any delay or pause can put it was written before the clock was set back.
+
 Deciding again with the same facts, the decision applied, decides nothing more. It is linear in the run's devices, but
 for ordering them.
 """
@@ -212,8 +214,7 @@ def _next_attempt(plan: RunPlan, member: Member, now: datetime) -> datetime | No
     """When an execution that has ended is tried again; None when it is not, or not by itself."""
     if not member.state.is_outcome:
         return None
-    backoff = Delays() if plan.retry is None else plan.retry.backoff
-    at = (member.ended_at or now) + backoff.before(member.attempt + 1, _retry_seed(plan, member))
+    at = min(member.ended_at or now, now) + _delays(plan).before(member.attempt + 1, _retry_seed(plan, member))
     if member.state is State.INTERRUPTED and plan.on_interrupted is not OnInterrupted.FAIL:
         if plan.on_interrupted is OnInterrupted.ASK:
             return member.retry_at  # as a person has said
@@ -222,6 +223,17 @@ def _next_attempt(plan: RunPlan, member: Member, now: datetime) -> datetime | No
         return None
     apart = 0 if plan.on_interrupted is OnInterrupted.FAIL else member.interruptions
     return at if member.attempt - apart <= plan.retry.max else None
+
+
+def _delays(plan: RunPlan) -> Delays:
+    return Delays() if plan.retry is None else plan.retry.backoff
+
+
+def _is_delayed(plan: RunPlan, member: Member, now: datetime) -> bool:
+    """Whether it is not due yet. What is further away than any delay was put down before the clock was set back."""
+    if member.retry_at is None or member.retry_at <= now:
+        return False
+    return member.retry_at - now <= _delays(plan).at_most(member.attempt)
 
 
 def _retry_seed(plan: RunPlan, member: Member) -> str:
@@ -273,15 +285,17 @@ class _Places:
     def __init__(
         self, plan: RunPlan, members: Sequence[Member], now: datetime, state: RolloutState, elsewhere: Elsewhere
     ) -> None:
-        self.state = state
+        # A clock that was set back: the pause counts from now, not from a moment that is yet to come.
+        ahead = state.finished_at is not None and state.finished_at > now
+        self.state = replace(state, finished_at=now) if ahead else state
         self.released: list[str] = []
         self._plan, self._now, self._total = plan, now, len(members)
         self._completed = sum(member.is_completed for member in members)
         self._holding = sum(member.holds for member in members)  # places of the batch that are taken
         waiting = [member for member in members if _is_waiting(member)]
-        delayed = [member for member in waiting if member.retry_at is not None and member.retry_at > now]
+        delayed = [member for member in waiting if _is_delayed(plan, member, now)]
         self._next_retry = min((member.retry_at for member in delayed if member.retry_at), default=None)
-        due = [member for member in waiting if member.retry_at is None or member.retry_at <= now]
+        due = [member for member in waiting if not _is_delayed(plan, member, now)]
         limit = plan.concurrency.per_device
         free = [one for one in due if limit is None or elsewhere.on_device.get(one.device or "", 0) < limit]
         self._barred = len(due) - len(free)  # their devices are at the limit of perDevice

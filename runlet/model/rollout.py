@@ -196,8 +196,11 @@ class Delays:
 
         A fleet that failed at one instant does not come back at one instant, and asking twice gives one answer.
         """
-        step = min(self.longest, self.first * (1 << (attempt - 2)))
-        return step * (0.5 + 0.5 * _fraction(seed))
+        return self.at_most(attempt) * (0.5 + 0.5 * _fraction(seed))
+
+    def at_most(self, attempt: int) -> timedelta:
+        """No delay before `attempt` is longer."""
+        return min(self.longest, self.first * (1 << (attempt - 2)))
 
     def to_mapping(self) -> dict[str, Any]:
         return {"from": duration.text(self.first), "to": duration.text(self.longest)}

@@ -249,6 +249,7 @@ class ScheduleView:
     suspended: bool
     next_at: datetime | None  # None: suspended, or there is none
     last: FiringView | None
+    silent_until: datetime | None = None  # the clock was set back: it fires when that has passed this instant again
 
 
 @dataclass(frozen=True, slots=True)

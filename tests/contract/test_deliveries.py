@@ -304,6 +304,8 @@ async def test_an_awaited_device_that_returns_too_late_starts_nothing(rolling: R
     run = await rolling.launch(job(rollout={"batches": [1]}, delivery=SOON))
     rolling.now += timedelta(minutes=10)  # and nobody has looked yet
     assert await rolling.hello("pi-1") == []
+    assert await rolling.released(run) == []
+    await rolling.pass_time()
     assert await rolling.states(run) == {"pi-1": "expired", "pi-2": "expired"}
 
 

@@ -85,7 +85,7 @@ async def outcomes(store: Store, name: str = "tick") -> list[FiringOutcome]:
 
 
 async def row(store: Store, name: str = "tick") -> ScheduleView:
-    [found] = [one for one in await store.transact(schedules.views) if one.job == name]
+    [found] = [one for one in await store.transact(lambda session: schedules.views(session, NOON)) if one.job == name]
     return found
 
 
@@ -153,6 +153,13 @@ async def test_three_days_down(store: Store, misfire: dict[str, object], launche
     assert await fired(store, NOON + 3 * DAY + HOUR) == [NOON + day * DAY for day in launched]
     missed = [one.at for one in await told(store) if one.outcome is MISSED]
     assert missed == [NOON + day * DAY for day in (1, 2, 3) if day not in launched]
+
+
+async def test_a_schedule_that_is_silent_since_the_clock_was_set_back_says_so(store: Store):
+    await apply(store, job("1h"))
+    assert (await row(store)).silent_until is None
+    await fire(store, NOON + DAY)
+    assert (await row(store)).silent_until == NOON + DAY
 
 
 async def test_a_clock_that_is_set_back_repeats_nothing(store: Store):
@@ -391,7 +398,7 @@ async def test_suspended_fire_times_pass(store: Store):
 async def test_a_deleted_job_fires_no_more(store: Store):
     await apply(store, job("1h"))
     await apply(store, now=NOON + MINUTE)
-    assert await store.transact(schedules.views) == []
+    assert await store.transact(lambda session: schedules.views(session, NOON)) == []
     assert (await fire(store, NOON + HOUR)).next_at is None
 
 
@@ -418,7 +425,7 @@ async def test_the_next_fire_times_and_the_last_firings_are_told(store: Store):
 async def test_each_zone_s_devices_start_at_their_own_time(store: Store):
     await zoned(store, zh="Europe/Zurich", ny="America/New_York", odd="Mars/Olympus")
     await apply(store, job("daily at 08:00", timezone="device", overlap=Overlap.ALLOW), now=NOON)
-    zones = {view.zone: view.next_at for view in await store.transact(schedules.views)}
+    zones = {view.zone: view.next_at for view in await store.transact(lambda session: schedules.views(session, NOON))}
     day = NOON + 12 * HOUR
     expected = {"Europe/Zurich": day + 7 * HOUR, "UTC": day + 8 * HOUR, "America/New_York": day - DAY + 13 * HOUR}
     assert zones == expected
@@ -444,7 +451,9 @@ async def test_an_interval_beats_alike_in_a_zone_that_comes_later(store: Store):
     await apply(store, job("1h", timezone="device"))
     await zoned(store, new="America/New_York")
     await store.transact(lambda session: schedules.sync_zones(session, NOON + 30 * MINUTE))
-    assert {view.next_at for view in await store.transact(schedules.views)} == {NOON + HOUR}
+    assert {view.next_at for view in await store.transact(lambda session: schedules.views(session, NOON))} == {
+        NOON + HOUR
+    }
 
 
 async def test_any_waits_for_a_device_of_the_zone(store: Store):

@@ -10,12 +10,14 @@ from sqlmodel import Session, SQLModel, create_engine
 
 from runlet.controller import devices, launches, outbox
 from runlet.controller.migrations.migrate import migrate
+from runlet.model.delivery import Delivery
 from runlet.model.execution import State
+from runlet.model.job import Job
 from runlet.model.target import Target
 from runlet.protocol.messages import TerminalSize
 from runlet.protocol.views import Presence, RunView
 from tests.brokers import PrivateBroker
-from tests.harness import Fleet, wait_until
+from tests.harness import Fleet, apply, wait_until
 
 BEFORE = datetime(2030, 1, 1, 12, tzinfo=UTC)
 AFTER = BEFORE - timedelta(hours=3)
@@ -80,7 +82,7 @@ def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
     """A device that boots in 1970, and steps of hours on it and on the controller while executions are under way."""
     broker = PrivateBroker(tmp_path)
     broker.start()
-    fleet = Fleet(tmp_path, broker, ["pi-1"])
+    fleet = Fleet(tmp_path, broker, ["pi-1", "pi-2"])  # pi-2 stays away
     ours, its = Clock(tmp_path / "controller.clock", "+0"), Clock(tmp_path / "device.clock", "@1970-01-01 00:00:00")
     starts, gate = tmp_path / "starts", tmp_path / "gate"
     try:
@@ -91,12 +93,18 @@ def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
         fleet.start_agent("pi-1", its.within)
         held = fleet.sh(f"echo held >> {starts}; until [ -e {gate} ]; do sleep 0.1; done; seq 1000")
         fleet.until(held, lambda view: view.state is State.RUNNING)
+        with fleet.api() as api:
+            hour = Delivery(deliver_within=timedelta(hours=1))
+            apply(api, Job("later", "true", target=Target.parse("pi-2"), delivery=hour))
+            waits = api.start_run(job="later")
         steps = [(its, "+5h"), (its, "@1970-01-01 00:00:00"), (ours, "+2h"), (ours, "-3h")]
         runs = []
         for number, (clock, reading) in enumerate(steps):
             clock.set(reading)
             runs.append(fleet.sh(f"echo {number} >> {starts}; date +%Y; seq 100"))
             wait_until(lambda run=runs[-1]: _is_settled(fleet, run), f"run {runs[-1].id} to settle", 60)
+        with fleet.api() as api:
+            assert not api.run(waits.id).settled, "two hours ahead for some seconds expired it"
         gate.touch()
         for run in [held, *runs]:
             assert fleet.settled(run).state is State.SUCCEEDED

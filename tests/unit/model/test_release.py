@@ -520,3 +520,31 @@ def test_a_rule_that_cancels_wins_over_one_that_pauses() -> None:
 def test_the_next_device_to_connect_is_released_at_once_for_its_command_waits() -> None:
     member = Member("x", None, connected=False)
     assert decide(RunPlan("1"), [member], START, RolloutState()).release == ("x",)
+
+
+def test_a_pause_counts_from_now_when_the_clock_was_set_back() -> None:
+    run = Run("ab", rollout=batches(1, pause=10 * MINUTE))
+    run.decide()
+    run.now += timedelta(days=1)
+    run.end("a")
+    run.decide()
+    run.now = START + MINUTE
+    assert run.decide().wake_at == START + 11 * MINUTE
+    run.now = START + 11 * MINUTE
+    assert run.released() == "b"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_retry_does_not_wait_longer_than_its_delay_when_the_clock_was_set_back(begun: bool) -> None:
+    run = Run("a", retry=RETRY)
+    run.decide()
+    run.now += timedelta(days=1)
+    run.end("a", S.FAILED)
+    if begun:
+        run.decide()
+        assert run.members["a"].attempt == 2
+    run.now = START + MINUTE
+    run.decide()
+    run.now = START + 2 * MINUTE
+    run.decide()
+    assert run.members["a"].released_at is not None

@@ -92,7 +92,7 @@ def test_unknown_fields_are_ignored() -> None:
         ({**REPORT, "execution": "../../etc/passwd"}, "must be a UUID"),
         ({**REPORT, "detail": "\ud800"}, "not JSON"),
         ({**EXECUTE, "environment": {"A=B": "x"}}, "a name that is not"),
-        ({**EXECUTE, "environment": {"A": "\0"}}, "A in env holds a NUL"),
+        ({**EXECUTE, "environment": {"A": "\0"}}, "A in env holds the character NUL"),
         ({**EXECUTE, "environment": {"A": 1}}, "environment.A must be str"),
         ({**EXECUTE, "environment": {"A": "x" * 65_536}}, "larger than 64 KiB"),
         (

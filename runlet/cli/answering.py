@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from runlet.cli.answers import outcome_words, who
 from runlet.cli.completing import open_questions, patterns, run_numbers
 from runlet.cli.inbox import Group, Question
 from runlet.cli.inert import plain
+from runlet.cli.inputs import InputPath, named
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.cli.prompts import chosen, count, names, print_question
 from runlet.cli.provenance import operator
@@ -28,7 +28,6 @@ from runlet.model.prompt import Kind
 from runlet.model.run import ExitCode, RunId
 from runlet.protocol.views import AnswerView
 
-STDIN = "-"
 # Who was first is looked for among so many of the newest answers: those of the last moments, in a large fleet.
 MOST_LOOKED_AT = 1000
 
@@ -48,7 +47,7 @@ MOST_LOOKED_AT = 1000
 @click.option(
     "--secret-file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=InputPath(),
     help="Take the text from the first line of a file, or with - of stdin.",
 )
 @output_option
@@ -131,10 +130,8 @@ def _data(group: Group, text: str | None, pressed: bytes, secret_file: Path | No
     if text is not None and ("\n" in text or "\r" in text):
         # What stands behind the first line would answer whatever is asked next, of which nobody has seen anything.
         raise InvalidInput("the text has several lines, and an answer is one", "to type more: runlet attach RUN < FILE")
-    if secret_file is not None and str(secret_file) != STDIN:
-        line = _first_line(secret_file)
-    elif secret_file is not None or (text is None and not pressed):
-        line = _line_of_stdin()
+    if secret_file is not None or (text is None and not pressed):
+        line = _first_line(secret_file or named("-"))
     else:
         line = (text or "").encode()
     return _bounded(line + (pressed or keyboard.ENTER))
@@ -146,19 +143,15 @@ def _bounded(data: bytes) -> bytes:
     return data
 
 
-def _line_of_stdin() -> bytes:
-    line = sys.stdin.buffer.readline()
-    if not line:
-        raise InvalidInput("stdin is empty, and no text is given", "for Enter alone, give an empty text: ''")
-    return line.rstrip(b"\r\n")
-
-
 def _first_line(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.readline().rstrip(b"\r\n")
+            line: bytes = file.readline(rules.MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    if not line:
+        raise InvalidInput(f"{path} is empty, and no text is given", "for Enter alone, give an empty text: ''")
+    return line.rstrip(b"\r\n")
 
 
 # --- on a terminal ---------------------------------------------------------------------------------------------------

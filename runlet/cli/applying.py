@@ -15,6 +15,7 @@ import click
 from runlet.cli import changes, provenance, render
 from runlet.cli.answers import print_answers_of_runs
 from runlet.cli.inert import plain
+from runlet.cli.inputs import InputPath
 from runlet.cli.options import MOST_RUN_DIGITS, Options, Output, output_option, pass_options
 from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError, UnknownName
@@ -39,7 +40,7 @@ _MOST_SEARCHED = 1000
 # What the history says of an apply that was planned before.
 _PLANNED_BY = "planned by {}"
 
-_paths = click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path))
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, type=InputPath())
 _prune = click.option("--prune", is_flag=True, help="Delete what this source applied before and does not declare now.")
 _adopt = click.option("--adopt", is_flag=True, help="Take over what another source declared.")
 _source = click.option(
@@ -68,6 +69,8 @@ def plan(
 ) -> int:
     """Tell what `apply` would change, without changing it. Exits with 0 for no change, with 2 for some.
 
+    PATH is a file, a folder, or `-` for a playbook on stdin.
+
     \b
     Examples:
       runlet plan playbooks/
@@ -88,9 +91,7 @@ def plan(
 @_prune
 @_adopt
 @_source
-@click.option(
-    "--plan", "planned", metavar="FILE", type=click.Path(path_type=Path), help="Apply a saved plan, if it still fits."
-)
+@click.option("--plan", "planned", metavar="FILE", type=InputPath(), help="Apply a saved plan, if it still fits.")
 @click.option("--yes", "-y", is_flag=True, help="Prune without asking.")
 @output_option
 @pass_options
@@ -106,8 +107,8 @@ def apply(
 ) -> None:
     """Make the controller hold what files declare, all or nothing. What they do not name stays, unless pruned.
 
-    On a terminal it shows the plan and asks before it deletes anything. With --plan it exits with 3 when the controller
-    has changed since the plan was made.
+    PATH is a file, a folder, or `-` for a playbook on stdin. On a terminal it shows the plan and asks before it deletes
+    anything. With --plan it exits with 3 when the controller has changed since the plan was made.
 
     \b
     Examples:

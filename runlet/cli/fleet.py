@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runlet.cli.endpoint import home as home_folder
+from runlet.cli.inputs import InputPath
 from runlet.cli.options import Output, output_option
 from runlet.errors import InvalidInput, LocalFleetError
 from runlet.protocol.names import check_device_name
@@ -40,7 +41,7 @@ _NOT_UP = 1  # exit code of `status` when there is nothing, or nothing ready
     help="Names of the devices, comma-separated, or how many. Default: one, named as this machine.",
 )
 @click.option(
-    "--inventory", type=click.Path(path_type=Path), help="Take the enabled devices of this inventory instead."
+    "--inventory", metavar="FILE", type=InputPath(), help="Take the enabled devices of this inventory instead."
 )
 @click.option(
     "--port",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from runlet.cli.inert import plain
+from runlet.cli.inputs import InputPath
 from runlet.errors import InvalidInput
 
 
@@ -21,7 +22,7 @@ def inventory() -> None:
 
 
 @inventory.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=InputPath())
 @click.option(
     "--output-file", metavar="PATH", type=click.Path(path_type=Path), help="Write there, to a new file, not to stdout."
 )
@@ -34,6 +35,7 @@ def import_(file: Path, output_file: Path | None) -> None:
     Examples:
       runlet inventory import hosts.ini
       runlet inventory import production.yaml --output-file inventory.yaml
+      ansible-inventory --list --yaml | runlet inventory import -
     """
     from runlet.spec.ansible import load
 

@@ -11,6 +11,7 @@ import click
 
 from runlet.cli import render
 from runlet.cli.inert import plain
+from runlet.cli.inputs import InputPath
 from runlet.cli.options import Output, remember_output
 from runlet.cli.problems import annotation, sarif
 from runlet.errors import InvalidFiles, Problem
@@ -50,7 +51,7 @@ report_option = click.option(
     callback=_remember,
     help="How to print: for people, as JSON, or the mistakes as SARIF or as annotations of GitHub Actions.",
 )
-_paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+_paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=InputPath())
 
 
 @click.command()
@@ -60,7 +61,7 @@ def validate(paths: tuple[Path, ...], report: Report) -> None:
     """Check playbooks and inventories without sending anything. Every mistake is told with its file, line and column.
 
     A file is an inventory when it is called inventory.yaml, inventory.*.yaml or inventory-*.yaml, and a playbook
-    otherwise.
+    otherwise. `-` is a playbook on stdin.
 
     \b
     Examples:

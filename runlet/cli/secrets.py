@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from runlet.cli.inputs import named as named_file
 from runlet.errors import InvalidInput
 from runlet.model.declared_answers import MAX_SECRET_BYTES, SECRET_NAME
 from runlet.protocol.views import DeviceView
@@ -34,7 +35,7 @@ class SecretType(click.ParamType[tuple[str, Path]]):
             self.fail("this is not a secret's name and its file. Write it as: --secret NAME=@FILE")
         if not text.startswith("@") or text == "@":  # what was typed instead may be the secret itself: never repeated
             self.fail(f"{name} must be a file's name behind '@': what is typed here can be read by everyone")
-        return name, Path(text[1:])
+        return name, named_file(text[1:])
 
 
 secrets_option = click.option(

@@ -64,7 +64,7 @@ def test_a_secret_is_no_argument_and_comes_from_stdin_or_a_file(operator: Operat
     assert refused.returncode == 1
     assert "among the arguments" in refused.stderr
     empty = operator.runlet("answer", group)
-    assert (empty.returncode, "stdin is empty" in empty.stderr) == (1, True)
+    assert (empty.returncode, "<stdin> is empty" in empty.stderr) == (1, True)
     operator.succeed("answer", group, stdin=b"from-stdin\nand more\n")
     assert hashlib.sha256(b"from-stdin").hexdigest() in printed(operator, run)
     assert "(secret)" in operator.succeed("show", run)

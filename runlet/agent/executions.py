@@ -47,7 +47,7 @@ from runlet.holder.holder import TERMINATE_SECONDS
 from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
-from runlet.model.execution import Event, State, advance
+from runlet.model.execution import Event, State, advance, turn_words
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     MAX_DETAIL,
@@ -167,8 +167,15 @@ class Executions:
         if held:
             self._report(held.report)  # delivered again: the first answer may be lost
             return
+        detail = turn_words(self._config.parallel) if self._waiting or self._slots >= self._config.parallel else ""
         report = Report(
-            *key, version=1, event=Event.ACCEPT, at=time.time(), run=command.run, job=command.job[:MAX_NAME]
+            *key,
+            version=1,
+            event=Event.ACCEPT,
+            at=time.time(),
+            detail=detail,
+            run=command.run,
+            job=command.job[:MAX_NAME],
         )
         if self._journal.accept(command, report):
             self._waiting.append(self._hold(command, report, State.DELIVERED, OutputBuffer()))
@@ -321,6 +328,7 @@ class Executions:
     def _is_started(self, held: Held) -> None:
         if held.state is State.DELIVERED:
             held.advance(Event.START)
+            held.report = replace(held.report, detail="")
             self._report(held.report)
 
     def _printed(self, held: Held, data: bytes) -> None:

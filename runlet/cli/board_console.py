@@ -120,7 +120,7 @@ class BoardConsole:
 
     def _give(self, answer: Answer) -> list[AnswerView]:
         """The same questions as were shown, and no later ones of these devices."""
-        with self._endpoint.api() as api:
+        with self._endpoint.api(quiet=True) as api:
             groups = inbox.groups(api.prompts(self._picture.run.id))
             questions = [
                 one

@@ -148,7 +148,7 @@ class Console:
         begin, stored = Position(), 0
         from_start, self._from_start = self._from_start, False  # a device shown later has its tail
         if shown.device is not None and not from_start:
-            with self._endpoint.api() as api:
+            with self._endpoint.api(quiet=True) as api:
                 run = self._picture.run.id
                 stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
                 begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
@@ -329,7 +329,7 @@ class Console:
         """Cancel on the selected device; what came of it, in words."""
         device = self._picture[view.selected].device if view.selected else None
         try:
-            with self._endpoint.api() as api:
+            with self._endpoint.api(quiet=True) as api:
                 await asyncio.to_thread(api.cancel, self._picture.run.id, None if device is None else [device])
         except RunletError as error:
             return error.message

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +31,15 @@ class Endpoint:
     token: str
     device: str | None = None
 
-    def api(self, patience: float | None = None) -> Api:
+    def api(self, patience: float | None = None, *, quiet: bool = False) -> Api:
+        """`quiet` where stderr is a screen that is drawn: nothing is said of a controller that is silent."""
         from runlet.client.api import Api
 
-        return Api(self.url, self.token, patience)
+        return Api(self.url, self.token, patience, None if quiet or patience is not None else _tell)
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
 
 
 def home() -> Path:

@@ -16,6 +16,7 @@ from runlet.cli.prefix import device_name
 from runlet.cli.printers import Printer
 from runlet.cli.replay import CurrentLine
 from runlet.cli.rollouts import Teller
+from runlet.cli.silent_waits import SilentWaits
 from runlet.cli.trailer import attempt_ended, left_out, trailer
 from runlet.cli.writers import Writers, own_name
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, ConsoleEvent, attach
@@ -109,12 +110,15 @@ async def follow(endpoint: Endpoint, follower: Follower, request: Attach, *, typ
     request = replace(request, who=own_name())
     async with attach(endpoint.url, endpoint.token, run, request, PATIENCE_SECONDS) as attachment:
         typist = None if typing_for is None else asyncio.create_task(_type(attachment, follower, typing_for))
+        teller = None if typing_for else asyncio.create_task(SilentWaits(follower.picture).tell())
         try:
             async for event in attachment.events():
                 await follower.take(event)
         except ControllerUnavailable as error:
             raise goes_on(error, run) from None
         finally:
+            if teller:
+                teller.cancel()
             if typist:
                 typist.cancel()
                 with suppress(asyncio.CancelledError, ControllerUnavailable):

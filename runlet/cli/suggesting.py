@@ -14,6 +14,7 @@ from runlet.cli.render import print_json
 from runlet.client.api import Api
 from runlet.errors import InvalidInput, UnknownName
 from runlet.model.answer import Origin, Result
+from runlet.model.declared_answers import Rules
 from runlet.model.run import RunId
 from runlet.model.suggestion import Given, Suggestion, suggest
 from runlet.protocol.views import AnswerView
@@ -53,18 +54,25 @@ def suggest_(options: Options, run: RunId, output: Output) -> None:
         found = api.run(run)
         given = list(_given(api.answers(found.id)))
         declared = {} if found.job is None else _declared(api, found.job)
-    suggested = suggest(given)
+    rules = Rules.from_mapping(declared)
+    withheld = {name for one in given if (name := _secret_of(rules, one))}
+    suggested = suggest([one for one in given if _secret_of(rules, one) is None])
+    if not suggested and withheld:
+        raise InvalidInput(
+            f"what people answered in run {found.id} is declared: {', '.join(sorted(withheld))}",
+            "give it at the launch, as an environment variable or with --secret",
+        )
     if not suggested:
         raise InvalidInput(f"nobody answered a question of run {found.id}", f"see it with: runlet show {found.id}")
     # Before what is declared: the first match decides, and what is declared did not answer.
-    rules = [one.rule.to_mapping() for one in suggested] + declared.get("answers", [])
-    content = {"input": declared | {"answers": rules}}
+    answers = [one.rule.to_mapping() for one in suggested] + declared.get("answers", [])
+    content = {"input": declared | {"answers": answers}}
     if output is not Output.TABLE:
         print_json(content, output)
         return
     job = "" if found.job is None else f", for the job {found.job}"
     click.echo(f"# What people answered in run {found.id}{plain(job)}.")
-    for line in _notes(suggested):
+    for line in (*_notes(suggested), *map(_at_launch, sorted(withheld))):
         click.echo(f"# {plain(line)}")
     click.echo(dumper.dump(content), nl=False)
 
@@ -73,6 +81,13 @@ def _given(found: Iterable[AnswerView]) -> Iterable[Given]:
     for one in found:
         if one.result is Result.TAKEN and one.origin in _OF_PEOPLE and one.device is not None:
             yield Given(one.device, one.question, one.secret, one.text)
+
+
+def _secret_of(rules: Rules, one: Given) -> str | None:
+    """The declared secret that would have been the answer, had it been given at the launch."""
+    if not one.secret:
+        return None
+    return next((rule.secret for rule in rules.on(one.device).answers if rule.matches(one.question)), None)
 
 
 def _declared(api: Api, job: str) -> dict[str, Any]:
@@ -88,4 +103,8 @@ def _notes(suggested: Iterable[Suggestion]) -> Iterable[str]:
         if one.rule.ask:
             yield f"Left to a person, since its {one.answers} answers differ or are keys: {one.rule.match}"
         if one.rule.secret:
-            yield f"Give {one.rule.secret} at the launch: as an environment variable, or with --secret."
+            yield _at_launch(one.rule.secret)
+
+
+def _at_launch(secret: str) -> str:
+    return f"Give {secret} at the launch: as an environment variable, or with --secret."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
+from contextlib import suppress
 
 from runlet.cli.inert import plain
 from runlet.cli.keys import PREFIX_NAME
@@ -17,12 +19,21 @@ _HOW = f"{PREFIX_NAME} a asks for it, {PREFIX_NAME} t takes it"
 
 
 def own_name() -> str:
-    """Whose console this is, for those at other consoles."""
+    """Whose console this is, for those at other consoles: with its terminal, since one person may have several."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a number without an account
         user = "somebody"
-    return f"{user}@{socket.gethostname().partition('.')[0]}"[:MAX_WHO_CHARACTERS]
+    place = _terminal()
+    return f"{user}@{socket.gethostname().partition('.')[0]}"[: MAX_WHO_CHARACTERS - len(place)] + place
+
+
+def _terminal() -> str:
+    """ ":pts/3"; of what has no terminal, its process: ":4711"."""
+    for file in (0, 1, 2):
+        with suppress(OSError):
+            return f":{os.ttyname(file).removeprefix('/dev/')}"
+    return f":{os.getpid()}"
 
 
 class Writers:

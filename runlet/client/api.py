@@ -6,7 +6,9 @@ httpx2 is imported when the first Api is made: `runlet --version` has no use for
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -47,6 +49,7 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not up
 ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question
+SILENT_SECONDS = 2.0  # most questions take milliseconds: by then a person wonders
 TRANSCRIPT_PAGE_BYTES = 1024 * 1024  # bounds what `logs` holds in memory
 # Where the answered bytes begin and the stored stream ends.
 TRANSCRIPT_BEGIN_HEADER, TRANSCRIPT_END_HEADER = "X-Runlet-Begin", "X-Runlet-End"
@@ -65,13 +68,17 @@ class Page:
 class Api:
     """A connection to a controller. Every method raises ControllerUnavailable when there is no answer."""
 
-    def __init__(self, urls: str, token: str, patience: float | None = None) -> None:
+    def __init__(
+        self, urls: str, token: str, patience: float | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
         """`urls` are the addresses of controllers, separated by commas; the first that accepts is used.
 
-        `patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer.
+        `patience` bounds connecting and answering, in seconds, for whom waiting is worse than no answer. `tell` learns,
+        from another thread, of a controller that is silent for SILENT_SECONDS.
         """
         import httpx2
 
+        self._tell = tell
         self._urls = check_urls(urls)
         self._http = httpx2.Client(
             headers={"Authorization": f"Bearer {token}"},
@@ -301,6 +308,21 @@ class Api:
     def _ask(self, method: str, path: str, content: Any = None, query: dict[str, Any] | None = None) -> dict[str, Any]:
         return _object(self._send(method, path, content, query))
 
+    @contextmanager
+    def _watched(self, url: str) -> Iterator[None]:
+        """Tell of a controller that lets its operator wait."""
+        if self._tell is None:
+            yield
+            return
+        words = f"the controller {url} has not answered for {SILENT_SECONDS:g} s; waiting {ANSWER_SECONDS:g} s at most"
+        timer = threading.Timer(SILENT_SECONDS, self._tell, (words,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def _send(
         self,
         method: str,
@@ -313,7 +335,8 @@ class Api:
 
         for url in list(self._urls):
             try:
-                answer = self._http.request(method, url + path, json=content, params=query)
+                with self._watched(url):
+                    answer = self._http.request(method, url + path, json=content, params=query)
                 break
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 # Nothing was asked yet, so that another one may be.

@@ -20,7 +20,7 @@ from runlet.controller import devices
 from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import IllegalTransition, StaleUpdate
 from runlet.model import size
-from runlet.model.execution import OUTCOMES, RETRYABLE, STARTED, Event, State, advance
+from runlet.model.execution import OUTCOMES, RETRYABLE, STARTED, Event, State, advance, is_turn
 from runlet.model.logs import Overflow
 from runlet.protocol.messages import Report, Stored
 from runlet.protocol.views import ExecutionView
@@ -107,8 +107,10 @@ def judged(view: ExecutionView, report: Report, now: datetime) -> ExecutionView:
         if view.counts_as is not None:  # it was asked back meanwhile: what was said of that holds until it starts
             detail, counts_as = (view.detail, view.counts_as) if state is State.DELIVERED else (report.detail, None)
         else:
-            # What is known already may have overtaken its start's report; of a question, the report says all.
-            detail = report.detail if report.event in (Event.ASK, Event.RESUME) else report.detail or view.detail
+            # What is known already may have overtaken its start's report, but for what it waited for; of a question,
+            # the report says all.
+            says_all = report.event in (Event.ASK, Event.RESUME) or is_turn(view.detail)
+            detail = report.detail if says_all else report.detail or view.detail
             counts_as = None
         is_same = view.prompt and report.prompt and view.prompt.id == report.prompt.id
         return replace(

@@ -122,6 +122,19 @@ def advance(state: State, event: Event) -> State:
         raise IllegalTransition(f"an execution that is {state} cannot take {event}") from None
 
 
+_TURN = "waits for its turn"
+
+
+def turn_words(parallel: int) -> str:
+    """What an execution waits for that its device has, and does not start yet."""
+    return f"{_TURN}: {parallel} programs run on the device, as many as may at once"
+
+
+def is_turn(detail: str) -> bool:
+    """Whether a detail is no longer true once the program starts."""
+    return detail.startswith(_TURN)
+
+
 def retried(state: State, attempt: int) -> tuple[State, int]:
     """The state and number of the attempt that follows one which ended so; raises IllegalTransition when none may."""
     if state not in RETRYABLE:

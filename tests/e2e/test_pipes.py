@@ -242,3 +242,12 @@ def test_every_reader_is_told_once_of_what_is_left_out(operator: Operator, tmp_p
     first, *lines = output.text.splitlines()
     assert re.fullmatch(r"\[the first \d+ bytes are left out\]", first)
     assert "\n".join(lines).encode() + b"\n" == tail[-len("\n".join(lines)) - 1 :]
+
+
+def test_who_asks_is_told_where_nobody_is_attached(operator: Operator) -> None:
+    done = operator.runlet("exec", "pi-1", "--timeout", "4", "--", "bash", "-c", "read -p 'Go on? [y/N] '")
+    number = re.findall(r"runlet attach (\d+)", done.stderr)[0]
+    operator.succeed("cancel", number)
+    assert done.returncode == 6
+    how = f"answer with: runlet answer --run {number}, or: runlet attach {number}"
+    assert done.stderr.startswith(f"pi-1: asks Go on? [y/N]\n{how}\n")

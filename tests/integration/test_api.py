@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import httpx2
 import pytest
 
+from runlet.client.api import Api
+from runlet.errors import ControllerUnavailable
 from runlet.model.execution import State
 from tests.harness import TOKEN, WELL, Fleet, wait_until
 
@@ -130,3 +133,17 @@ def test_listing_pages_from_the_newest(fleet: Fleet):
     assert listed == ids[:0:-1]
     older = ask(fleet, "GET", f"/v1/runs?limit=1&before={listed[-1]}").json()["runs"]
     assert [run["id"] for run in older] == [ids[0]]
+
+
+def test_a_controller_that_is_silent_is_told_of() -> None:
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        def hang_up(words: str) -> None:
+            told.append(words)
+            silent.accept()[0].close()
+
+        with Api(url, "token", tell=hang_up) as api, pytest.raises(ControllerUnavailable):
+            api.health()
+    assert told == [f"the controller {url} has not answered for 2 s; waiting 30 s at most"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from runlet.cli import inbox
+from runlet.client.api import Api
 from runlet.model.execution import State
 from runlet.model.run import ExitCode
 from runlet.protocol.views import ExecutionView, RunView
@@ -89,3 +91,35 @@ def test_a_run_in_which_nobody_answered_has_nothing_to_suggest(fleet: Fleet) -> 
     done = runlet(fleet, "answers", "suggest", str(run.id))
     assert done.returncode == ExitCode.ERROR
     assert f"nobody answered a question of run {run.id}" in done.stderr
+
+
+def answered(api: Api, run: RunView, question: str, text: str) -> None:
+    [view] = wait_until(lambda: [one for one in api.prompts(run.id) if question in one.prompt.text], question)
+    api.answer(inbox.answers([inbox.Question("", view)], text.encode() + b"\r", "ann"))
+
+
+def test_a_declared_secret_that_was_not_given_is_no_new_rule(fleet: Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "withheld.yaml"
+    script = "read -s -p 'Vault password: ' p; echo; {more}echo done"
+    rule = "      - {match: 'Vault password:', secret: VAULT_PASSWORD}"
+    told = {}
+    for more in ("", "read -p 'Proceed? ' b; "):
+        text = f"withheld:\n  script: |\n    {script.format(more=more)}\n  input:\n    answers:\n{rule}\n"
+        file.write_text(text)
+        assert runlet(fleet, "apply", "--source", "withheld", "--yes", str(file)).returncode == 0
+        assert runlet(fleet, "run", "withheld", "--on", "pi-1", "--detach").returncode == 0
+        with fleet.api() as api:
+            run = api.run("latest")
+            answered(api, run, "Vault", "hush")
+            if more:
+                answered(api, run, "Proceed", "yes")
+        assert fleet.settled(run).state is State.SUCCEEDED
+        told[more] = runlet(fleet, "answers", "suggest", str(run.id))
+    nothing, proceed = told.values()
+    assert f"what people answered in run {run.id - 1} is declared: VAULT_PASSWORD" in nothing.stderr
+    answers = yaml.safe_load(proceed.stdout)["input"]["answers"]
+    assert answers == [
+        {"match": r"^Proceed\?\Z", "send": "yes"},
+        {"match": "Vault password:", "secret": "VAULT_PASSWORD"},
+    ]
+    assert "# Give VAULT_PASSWORD at the launch" in proceed.stdout

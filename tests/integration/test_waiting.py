@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from runlet.agent.config import DEFAULT_PARALLEL
-from runlet.model.execution import State
+from runlet.model.execution import State, turn_words
 from runlet.model.job import Job
 from runlet.model.target import Target
 from tests.harness import Fleet, Typist, apply, attached
@@ -65,10 +65,12 @@ async def test_a_program_that_goes_on_takes_a_place_again(fleet: Fleet, device: 
         api.cancel(working[0].id)
         fleet.settled(working[0])
         # As many as may run at once do still.
-        assert fleet.until(next_in_turn, lambda view: view.state is not State.QUEUED).state is State.DELIVERED
+        next_one = fleet.until(next_in_turn, lambda view: view.state is not State.QUEUED)
+        assert (next_one.state, next_one.detail) == (State.DELIVERED, turn_words(DEFAULT_PARALLEL))
         api.cancel(gone_on.id)
         fleet.settled(gone_on)
-        assert fleet.settled(next_in_turn).state is State.SUCCEEDED
+        (over,) = fleet.settled(next_in_turn).executions
+        assert (over.state, over.detail) == (State.SUCCEEDED, "")
         for run in working[1:]:
             api.cancel(run.id)
             fleet.settled(run)

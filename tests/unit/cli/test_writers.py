@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from runlet.cli.writers import Writers, own_name
@@ -63,5 +64,5 @@ def test_a_hostile_name_cannot_act_on_the_terminal() -> None:
 
 
 def test_a_console_has_a_name() -> None:
-    assert "@" in own_name()
+    assert re.fullmatch(r"[^@]+@[^:]+:(pts/|tty)?[0-9a-zA-Z]+", own_name())
     assert len(own_name()) <= MAX_WHO_CHARACTERS

@@ -11,7 +11,7 @@ import click
 from runlet.cli import render
 from runlet.cli.options import Options, Output, output_option, pass_options
 from runlet.errors import InvalidInput
-from runlet.model.schedule import DEFAULT_ZONE, Schedule
+from runlet.model.schedule import DEFAULT_ZONE, DEVICE_ZONE, Schedule
 from runlet.protocol.views import JobScheduleView, ScheduleView
 
 _MOST = 1000  # as much as a controller gives at once
@@ -20,7 +20,7 @@ _MOST = 1000  # as much as a controller gives at once
 @click.command()
 @click.argument("job", required=False)
 @click.option("--preview", metavar="EVERY", help="Tell when this `every` would fire. Needs no controller.")
-@click.option("--timezone", metavar="ZONE", help=f"The time zone of --preview. Default: {DEFAULT_ZONE}.")
+@click.option("--timezone", metavar="ZONE", help=f"The time zone of --preview, or `device`. Default: {DEFAULT_ZONE}.")
 @click.option(
     "-n", "--limit", type=click.IntRange(1, _MOST), default=10, show_default=True, help="How many fire times to tell."
 )
@@ -55,15 +55,18 @@ def _preview(every: str, timezone: str, limit: int, output: Output) -> None:
     from runlet.timetable import due, grammar
     from runlet.timetable.spans import find_zone
 
-    trigger, zone, now = grammar.parse(every), find_zone(timezone), datetime.now(UTC)
+    # A device's own time, whatever its zone: without changes of clocks, as UTC.
+    trigger, zone = grammar.parse(every), find_zone(DEFAULT_ZONE if timezone == DEVICE_ZONE else timezone)
+    now = datetime.now(UTC)
     instants = due.preview(Schedule(every, timezone), trigger, zone, now, now, limit)
     canonical = grammar.canonical(trigger)
+    told = [at.replace(tzinfo=None).isoformat() for at in instants] if timezone == DEVICE_ZONE else instants
     if output is Output.JSON:
-        render.print_json({"every": canonical, "timezone": timezone, "next": instants}, output)
+        render.print_json({"every": canonical, "timezone": timezone, "next": told}, output)
     elif output is Output.JSONL:
-        render.print_json([{"at": at} for at in instants], output)
+        render.print_json([{"at": at} for at in told], output)
     else:
-        click.echo(f"{canonical}, {timezone}")
+        click.echo(f"{canonical}, {'in the time of each device' if timezone == DEVICE_ZONE else timezone}")
         for at in instants:
             click.echo(_instant(at, zone))
 

@@ -71,7 +71,7 @@ def _some_month_has(day: str, month: str) -> bool:
 def _field(field: _Field, text: str, start: int) -> str:
     if text == "*":
         return text
-    if text.startswith("*/"):
+    if text.startswith("*/") and "," not in text:
         return f"*/{_step(field, text[2:], start + 2)}"
     items = []
     for item in text.split(","):
@@ -90,6 +90,8 @@ def _item(field: _Field, text: str, start: int) -> str:
         if match[2] not in ("1", "2", "3", "4", "5"):
             raise refusal(start + match.start(2), f"{text!r}: a month has at most five of a weekday")
         return f"{weekday}#{match[2]}"
+    if field is WEEKDAY and (swapped := re.fullmatch(r"l([0-7])", text)):
+        raise refusal(start, f"{text!r} is not understood in the weekday; the last of a month is '{swapped[1]}L'")
     match = _ITEM.fullmatch(text)
     if match is None:
         why = "'*' stands alone in its field" if "*" in text else f"{text!r} is not understood in the {field.name}"

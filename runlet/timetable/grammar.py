@@ -5,6 +5,7 @@ Its first characters tell which of the three a text is meant to be, so that a mi
 
 from __future__ import annotations
 
+import difflib
 import re
 
 from runlet.errors import InvalidInput
@@ -18,6 +19,17 @@ MAX_CHARACTERS = 200
 
 _DURATION = re.compile(r"[0-9]+[a-z]?", re.IGNORECASE)
 _ALMOST_DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|(?:sec|second|min|minute|hr|hour|day)s?)", re.IGNORECASE)
+_ZONE = re.compile(r"(?:CRON_TZ|TZ)=\S*\s*")
+_CRON_FIELD = re.compile(r"[0-9*?LW#,/-]+|[A-Za-z]{3}([-,][A-Za-z]{3})*")
+_WORDS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 _CRON = re.compile(r"[0-9*?][0-9*?,/#-]*\s+\S")
 
 
@@ -27,15 +39,54 @@ def parse(every: str) -> Trigger:
     if len(every) > MAX_CHARACTERS:
         raise refusal(MAX_CHARACTERS, f"this is longer than {MAX_CHARACTERS} characters")
     start = len(text) - len(text.lstrip())
-    if text.startswith("@"):
-        raise refusal(start, "words with @ are not supported; write 'hourly', 'daily at midnight'")
+    if text.startswith("@", start):
+        return _word(text[start:].lower(), start)
+    if zone := _ZONE.match(text, start):
+        raise refusal(start, f"a text names no time zone; write {_said(text[zone.end() :])}, and set schedule.timezone")
     if _DURATION.fullmatch(text, start):
         return _interval(text[start:], start)
     if match := _ALMOST_DURATION.fullmatch(text, start):
-        raise refusal(start, f"this is not a duration; did you mean '{int(match[1])}{match[2][0].lower()}'?")
-    if _CRON.match(text, start) and not re.match(r"[0-9]+ ?[a-z]", text[start:], re.IGNORECASE):
+        meant = f"{int(match[1])}{match[2][0].lower()}"
+        raise refusal(start, "this is not a duration" + (f"; did you mean '{meant}'?" if _is_read(meant) else ""))
+    if _CRON.match(text, start) and not re.match(r"[0-9]+(,[0-9]+)* ?[a-z]", text[start:], re.IGNORECASE):
+        _check_crontab(text)
         return cron.parse(text)
     return phrase.parse(text)
+
+
+def _word(word: str, start: int) -> Trigger:
+    """One of the words that crontab(5) has for five fields, or robfig's for a duration."""
+    if word in _WORDS:
+        return cron.parse(_WORDS[word])
+    if word.startswith("@every ") and _is_read(word.removeprefix("@every ").strip()):
+        raise refusal(start, f"write '{word.removeprefix('@every ').strip()}'")
+    if word == "@reboot":
+        raise refusal(start, "a controller does not know when a device starts; let the device's init start the program")
+    close = difflib.get_close_matches(word, _WORDS, n=1)
+    raise refusal(start, f"{word!r} is not understood" + (f"; did you mean {close[0]!r}?" if close else ""))
+
+
+def _check_crontab(text: str) -> None:
+    """A line of a crontab has its command behind the five fields."""
+    words = list(re.finditer(r"\S+", text))
+    fields = text[: words[4].end()] if len(words) > 5 else ""
+    # The sixth field of a cron with seconds or years is no command.
+    if fields and _is_read(fields) and not _CRON_FIELD.fullmatch(words[5][0]):
+        raise refusal(
+            words[5].start(), f"this is a command; put it into the job's script, and write '{fields.strip()}'"
+        )
+
+
+def _said(text: str) -> str:
+    return f"'{text.strip()}'" if _is_read(text) else "the rest"
+
+
+def _is_read(text: str) -> bool:
+    try:
+        parse(text)
+    except InvalidInput:
+        return False
+    return True
 
 
 def canonical(trigger: Trigger) -> str:

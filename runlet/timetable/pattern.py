@@ -65,8 +65,11 @@ def _days(trigger: Calendar) -> str:
     days = ",".join("L" if day == LAST else str(day) for day in trigger.days)
     months = ",".join(str(month) for month in trigger.months)
     if trigger.ordinals:
-        (weekday,) = trigger.weekdays
-        weekdays = ",".join(f"{weekday}L" if nth == LAST else f"{weekday}#{nth}" for nth in trigger.ordinals)
+        weekdays = ",".join(
+            f"{weekday}L" if nth == LAST else f"{weekday}#{nth}"
+            for weekday in trigger.weekdays
+            for nth in trigger.ordinals
+        )
     else:
         weekdays = ",".join(str(weekday) for weekday in trigger.weekdays)
     return f"{days or '*'} {months or '*'} {weekdays or '*'}"

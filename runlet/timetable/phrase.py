@@ -1,27 +1,33 @@
 """English phrases for triggers: a small grammar that takes a text whole or refuses it.
 
-    phrase   = "every" number unit                          | "hourly" [minutes] | "every hour" [minutes]
-             | "daily" at | "every" ("day" | "weekday" | "weekend" | weekdays) at
-             | "every month on" ["the"] days at             | "every year on" date at
-             | ["on" | "every"] ["the"] (days | nths weekday) "of" ("the month" | "every month" | months) at
+    phrase   = "every" (number | "other") unit | "every" duration | "hourly" [minutes] | "every hour" [minutes]
+             | [times] days | days times | "every year on" date at
+    days     = "daily" | ["on"] ["every"] ("day" | "weekday" | "weekend" | weekdays) [months]
+             | "every month on" ["the"] dates
+             | ["on" | "every"] ["the"] (dates | nths weekdays) months
+    months   = ("of" | "in") (["the" | "every"] "month" | months)
     minutes  = "at minute" numbers
-    at       = "at" times
-    days     = (1st ... 31st | "last day"), several
-    nths     = ("first" ... "fourth" | "last" | 1st ... 4th), several
+    at       = ["at"] times
+    weekdays = one, several, or "monday to friday"; "mondays" is "every monday"
+    dates    = (1st ... 31st | 1 ... 31 | "last day"), several
+    nths     = ("first" ... "fifth" | "last" | 1st ... 5th), several
     date     = number month | month number | nth "of" month
     time     = "08:00" | "8am" | "8:30 pm" | "noon" | "midnight"
-    unit     = "seconds" | "minutes" | "hours" | "days", or without the "s"
+    unit     = "seconds" | "minutes" | "hours" | "days" | "weeks", or without the "s"
 
-Several are joined by commas, by "and", or by both. Every word has one meaning; a time of day is never guessed.
+Several are joined by commas, by "and", or by both; "each" is "every". Every word has one meaning; neither a time of day
+nor a day is guessed. What a refusal says may have been meant is read here before it is said.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+from runlet.errors import InvalidInput
 from runlet.model.duration import LONGEST
 from runlet.timetable.refusal import refusal
 from runlet.timetable.trigger import (
@@ -36,23 +42,43 @@ from runlet.timetable.trigger import (
     Interval,
     Trigger,
 )
-from runlet.timetable.words import NAMED_TIMES, NTHS, Reader, Token
+from runlet.timetable.words import ELSEWHERE, NAMED_TIMES, NTHS, SOME_TIME, WORDS, Reader, Token, Unread
 
-_MOST_NTH_WEEKDAY = 4
+_MOST_NTH_WEEKDAY = 5
 _UNITS = {
     "second": timedelta(seconds=1),
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "sec": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "hr": timedelta(hours=1),
 }
-_WEEKDAY_NUMBERS = {name[:length]: number for number, name in enumerate(WEEKDAYS) for length in (3, len(name))}
+_WEEKDAY_NUMBERS = {
+    name: number
+    for number, whole in enumerate(WEEKDAYS)
+    for name in (whole[:3], whole, f"{whole}s", *(whole[:length] for length in (4, 5) if whole[0] == "t"))
+}
+_DAY_GROUPS = {"day": (), "weekday": WORKDAYS, "weekdays": WORKDAYS, "weekend": WEEKEND, "weekends": WEEKEND}
 _MONTH_NUMBERS = {name[:length]: number for number, name in enumerate(MONTHS, 1) for length in (3, len(name))}
-_BEGINNINGS = "a phrase should begin with 'every', 'daily', 'hourly', 'first', '1st' or 'last'"
+_MONTH_NUMBERS["sept"] = 9
+_BEGINNINGS = "a phrase should begin with 'every', 'daily', 'hourly', a weekday, a time, 'first', '1st' or 'last'"
 _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))? ?([ap]m)?")
+_DURATION = re.compile(r"[0-9]+[smhd]")
+# Words that a misspelled one may have been, of which the first that makes a phrase is said.
+_MOST_TRIED = 3
 
 
 def parse(text: str) -> Trigger:
     """Raises InvalidInput, telling the column."""
+    try:
+        return _parse(text)
+    except Unread as error:
+        raise refusal(error.token.start, f"{error.message}{_meant(text, error.token)}") from None
+
+
+def _parse(text: str) -> Trigger:
     reader = Reader(text)
     trigger = _phrase(reader)
     if reader.here.kind != "end":
@@ -60,15 +86,44 @@ def parse(text: str) -> Trigger:
     return trigger
 
 
+def _meant(text: str, token: Token) -> str:
+    """What the text may have meant: a word in the place of one, or all of it with a time. Empty if it is no phrase."""
+    if token.kind != "word":
+        return ""
+    for word in difflib.get_close_matches(token.text, WORDS, n=_MOST_TRIED):
+        changed = text[: token.start] + word + text[token.start + len(token.text) :].rstrip()
+        if word != token.text and _is_phrase(changed):
+            return f"; did you mean {word!r}?"
+        if word != token.text and _is_phrase(changed + SOME_TIME):
+            return f"; did you mean '{changed.strip()}{SOME_TIME}'?"
+    return ""
+
+
+def _is_phrase(text: str) -> bool:
+    try:
+        _parse(text)
+    except (InvalidInput, Unread):
+        return False
+    return True
+
+
 def _phrase(reader: Reader) -> Trigger:
+    if reader.here.kind == "time" or reader.here.text in NAMED_TIMES or reader.here.text == "at":
+        reader.times = _times(reader)
+        if reader.here.kind == "end":
+            return Calendar(_at(reader))
     if reader.accept("hourly"):
         return _hourly(reader)
     if reader.accept("daily"):
         return Calendar(_at(reader))
-    if not reader.accept("every"):
-        reader.accept("on")
-        return _of_the_month(reader)
-    if reader.here.kind == "number":
+    if reader.here.text in _WEEKDAY_NUMBERS or reader.here.text in ("weekdays", "weekends"):
+        return _weekly(reader)
+    if not (reader.accept("every") or reader.accept("each")):
+        if not reader.accept("on"):
+            return _of_the_month(reader)
+        if not (reader.accept("every") or reader.accept("each")) and reader.here.text not in _WEEKLY:
+            return _of_the_month(reader)
+    if reader.here.kind == "number" or reader.here.text == "other" or _DURATION.fullmatch(reader.here.text):
         return _interval(reader)
     if reader.here.text == "second" and reader.next.kind == "end":
         reader.accept("second")
@@ -77,12 +132,6 @@ def _phrase(reader: Reader) -> Trigger:
         return Interval(_UNITS["minute"])
     if reader.accept("hour"):
         return _hourly(reader)
-    if reader.accept("day"):
-        return Calendar(_at(reader))
-    if reader.accept("weekday"):
-        return Calendar(_at(reader), weekdays=WORKDAYS)
-    if reader.accept("weekend"):
-        return Calendar(_at(reader), weekdays=WEEKEND)
     if reader.accept("month"):
         reader.expect("on")
         reader.accept("the")
@@ -92,28 +141,72 @@ def _phrase(reader: Reader) -> Trigger:
     if reader.accept("year"):
         reader.expect("on")
         return _yearly(reader)
-    if reader.here.text in _WEEKDAY_NUMBERS:
-        weekdays = reader.several(lambda: reader.named(_WEEKDAY_NUMBERS, "a weekday"))
-        return Calendar(_at(reader), weekdays=() if len(weekdays) == len(WEEKDAYS) else weekdays)
+    if reader.here.text == "week" and reader.next.text == "on":
+        reader.take()
+        reader.take()
+    if reader.here.text in _WEEKLY:
+        return _weekly(reader)
     return _of_the_month(reader)
+
+
+_WEEKLY = {*_WEEKDAY_NUMBERS, *_DAY_GROUPS}
+
+
+def _weekly(reader: Reader) -> Calendar:
+    """Days of the week, of some months or of all."""
+    weekdays = _DAY_GROUPS[reader.take().text] if reader.here.text in _DAY_GROUPS else _weekdays(reader)
+    months: tuple[int, ...] = ()
+    if reader.here.text in ("of", "in") and reader.next.text in _MONTH_NUMBERS:
+        reader.take()
+        months = _months(reader)
+    return Calendar(_at(reader), weekdays=() if len(weekdays) == len(WEEKDAYS) else weekdays, months=months)
+
+
+def _weekdays(reader: Reader) -> tuple[int, ...]:
+    """One or several, or a range; as numbers, sorted."""
+    found: set[int] = set()
+    while True:
+        first = reader.named(_WEEKDAY_NUMBERS, "a weekday")
+        found.add(first)
+        if reader.here.kind == "dash" or reader.here.text in ("to", "through", "thru"):
+            reader.take()
+            last = reader.named(_WEEKDAY_NUMBERS, "a weekday")
+            found |= {(first + more) % 7 for more in range((last - first) % 7 + 1)}
+        if not reader.joined():
+            return tuple(sorted(found))
+
+
+def _months(reader: Reader) -> tuple[int, ...]:
+    return reader.several(lambda: reader.named(_MONTH_NUMBERS, "'the month' or a month's name"))
 
 
 def _interval(reader: Reader) -> Interval:
     number = reader.take()
-    unit = _UNITS.get(reader.here.text.removesuffix("s"))
-    if unit is None:
-        reader.fail("seconds, minutes, hours or days should stand here")
-    reader.take()
-    if int(number.text) == 0:
+    if _DURATION.fullmatch(number.text):
+        count, unit = int(number.text[:-1]), next(one for name, one in _UNITS.items() if name[0] == number.text[-1])
+    else:
+        count = 2 if number.text == "other" else int(number.text)
+        name = reader.here.text.removesuffix("s")
+        if name not in _UNITS:
+            if number.text == "other":
+                raise refusal(number.start, ELSEWHERE["other"])
+            reader.fail("seconds, minutes, hours, days or weeks should stand here")
+        reader.take()
+        unit = _UNITS[name]
+    if count == 0:
         raise refusal(number.start, "a run every 0 of anything cannot be")
-    if int(number.text) > LONGEST // unit:
+    if count > LONGEST // unit:
         raise refusal(number.start, f"this is longer than {LONGEST.days} days")
-    if reader.here.text in ("at", "on"):
-        raise refusal(reader.here.start, "a stretch of time has no time of day")
-    return Interval(int(number.text) * unit)
+    if reader.times or reader.here.kind == "time" or reader.here.text in ("at", "on", *NAMED_TIMES):
+        raise refusal(
+            reader.here.start, "a stretch of time has no time of day; name days, as in 'every monday at 08:00'"
+        )
+    return Interval(count * unit)
 
 
 def _hourly(reader: Reader) -> Hourly:
+    if reader.times:
+        reader.fail("'day' or a weekday should stand here")
     if reader.here.kind == "end":
         return Hourly((0,))
     reader.expect("at", "minute")
@@ -152,7 +245,7 @@ def _day(token: Token) -> int:
     if not 1 <= number <= max(LONGEST_MONTHS):
         raise refusal(token.start, f"{token.text!r} is not a day of the month")
     if token.kind == "nth" and token.text != _nth(number):
-        raise refusal(token.start, f"{token.text!r} is not a word; did you mean {_nth(number)!r}?")
+        raise refusal(token.start, f"{token.text!r} is spelled {_nth(number)}")
     return number
 
 
@@ -160,25 +253,30 @@ def _of_the_month(reader: Reader) -> Calendar:
     """Days, or first, second... weekdays, of a month."""
     reader.accept("the")
     nths = _nths(reader)
-    weekday = None
-    if reader.here.text in _WEEKDAY_NUMBERS and not nths[-1].with_day:
-        weekday = reader.named(_WEEKDAY_NUMBERS, "a weekday")
+    weekdays: tuple[int, ...] = ()
+    if reader.here.text in _WEEKDAY_NUMBERS and not any(nth.with_day for nth in nths):
+        weekdays = _weekdays(reader)
+    elif reader.here.text == "weekday":
+        raise refusal(
+            nths[-1].token.start,
+            "only a named weekday is counted in its month; write 'last friday of the month at 08:00', or "
+            "'last day of the month at 08:00'",
+        )
     else:
         _must_be_days(reader, nths)
-    if not reader.accept("of"):
+    if not (reader.accept("of") or reader.accept("in")):
         reader.fail("'of the month' should stand here")
-    if reader.accept("the", "month") or reader.accept("every", "month"):
-        months: tuple[int, ...] = ()
-    else:
-        months = reader.several(lambda: reader.named(_MONTH_NUMBERS, "'the month' or a month's name"))
+    months: tuple[int, ...] = ()
+    if not any(reader.accept(*words, "month") for words in ((), ("the",), ("every",), ("each",), ("a",))):
+        months = _months(reader)
     numbers = _numbers(nths)
-    if weekday is None:
+    if not weekdays:
         _must_exist(nths[0].token, numbers, months)
         return Calendar(_at(reader), days=numbers, months=months)
     for nth in nths:
-        if nth.with_day or nth.number > _MOST_NTH_WEEKDAY:
-            raise refusal(nth.token.start, "a weekday is the first, second, third, fourth or last of its month")
-    return Calendar(_at(reader), weekdays=(weekday,), ordinals=numbers, months=months)
+        if nth.token.kind == "number" or nth.number > _MOST_NTH_WEEKDAY:
+            raise refusal(nth.token.start, "a weekday is the first, second, third, fourth, fifth or last of its month")
+    return Calendar(_at(reader), weekdays=weekdays, ordinals=numbers, months=months)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +298,7 @@ def _nths(reader: Reader) -> list[_Nth]:
 
 def _one_nth(reader: Reader) -> _Nth:
     token = reader.here
-    if token.kind == "nth":
+    if token.kind in ("nth", "number"):
         number = _day(token)
     elif token.text == "last":
         number = LAST
@@ -229,11 +327,19 @@ def _must_be_days(reader: Reader, nths: Sequence[_Nth]) -> None:
 
 
 def _at(reader: Reader) -> tuple[time, ...]:
+    if reader.times:
+        return reader.times
     if reader.here.kind == "end":
         reader.fail("at which time? add 'at 08:00'")
-    reader.expect("at")
+    return _times(reader)
+
+
+def _times(reader: Reader) -> tuple[time, ...]:
+    if not reader.accept("at") and reader.here.kind != "time" and reader.here.text not in NAMED_TIMES:
+        reader.fail("'at' should stand here")
     found = {_time(reader)}
     while reader.joined():
+        reader.accept("at")
         found.add(_time(reader))
     return tuple(sorted(found))
 
@@ -262,16 +368,17 @@ def written(trigger: Hourly | Calendar) -> str:
 
 
 def _days_written(trigger: Calendar) -> str:
-    months = _list([MONTHS[month - 1] for month in trigger.months]) or "the month"
+    months = _list([MONTHS[month - 1] for month in trigger.months])
+    weekdays = _list([WEEKDAYS[weekday] for weekday in trigger.weekdays])
     if trigger.ordinals:
         words = {number: word for word, number in NTHS.items()} | {LAST: "last"}
         nths = _list([words[number] for number in trigger.ordinals])
-        return f"{nths} {WEEKDAYS[trigger.weekdays[0]]} of {months}"
+        return f"{nths} {weekdays} of {months or 'the month'}"
     if trigger.days:
-        return f"{_list(['last day' if day == LAST else _nth(day) for day in trigger.days])} of {months}"
-    if trigger.weekdays in ((), WORKDAYS, WEEKEND):
-        return {(): "every day", WORKDAYS: "every weekday", WEEKEND: "every weekend"}[trigger.weekdays]
-    return f"every {_list([WEEKDAYS[weekday] for weekday in trigger.weekdays])}"
+        days = _list(["last day" if day == LAST else _nth(day) for day in trigger.days])
+        return f"{days} of {months or 'the month'}"
+    named = {(): "day", WORKDAYS: "weekday", WEEKEND: "weekend"}.get(trigger.weekdays, weekdays)
+    return f"every {named} of {months}" if months else f"every {named}"
 
 
 def _list(words: list[str]) -> str:

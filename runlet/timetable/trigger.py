@@ -48,7 +48,7 @@ class Hourly:
 class Calendar:
     """At these times of day, on every day that fits. Each tuple is sorted and without doubles; empty means any.
 
-    With `ordinals`, `weekdays` holds one weekday and the days are the first, second... LAST of it in a month. `days`
+    With `ordinals`, the days are the first, second... LAST of each of `weekdays` in a month. `days`
     (of the month, LAST for the last) and `weekdays` are never both given.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,27 +11,48 @@ from typing import NoReturn
 from runlet.timetable.refusal import refusal
 from runlet.timetable.trigger import MONTHS, WEEKDAYS
 
-NTHS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+NTHS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 NAMED_TIMES = {"noon": time(12), "midnight": time(0)}
 # What a misspelled word may have been.
 WORDS = (
-    *("every", "daily", "hourly", "day", "weekday", "weekend", "month", "year", "hour", "minute", "second", "hours"),
-    *("minutes", "seconds", "days", "at", "on", "of", "the", "and", "last", *NTHS, *NAMED_TIMES, *WEEKDAYS, *MONTHS),
+    *("every", "each", "daily", "hourly", "day", "weekday", "weekend", "week", "month", "year", "hour", "minute"),
+    *("second", "hours", "minutes", "seconds", "days", "weeks", "at", "on", "of", "in", "the", "and", "to", "last"),
+    *(*NTHS, *NAMED_TIMES, *WEEKDAYS, *MONTHS),
 )
 # What people try and a phrase does not say, with the way to say it.
+_NO_PART = "a phrase has no part of the day; set it with schedule.window"
+_NO_END = "a phrase has no first and no last day; suspend the schedule with schedule.suspend"
 ELSEWHERE = {
     "in": "a phrase names no time zone; set it with schedule.timezone",
-    "between": "a phrase has no part of the day; set it with schedule.window",
-    "from": "a phrase has no part of the day; set it with schedule.window",
-    "other": "'every other' is not supported: a phrase does not know where to begin",
+    "between": _NO_PART,
+    "from": _NO_PART,
+    "during": _NO_PART,
+    "other": "'every other' is not supported: a phrase does not know where to begin; write '14d', or name the days",
     "except": "exceptions are not supported; name the days that are meant",
+    "until": _NO_END,
+    "till": _NO_END,
+    "starting": _NO_END,
+    "after": _NO_END,
+    "before": _NO_END,
     "weekly": "on which day? write 'every monday at 08:00'",
+    "week": "on which day? write 'every monday at 08:00'",
     "monthly": "on which day? write '1st of the month at 08:00'",
+    "months": "months are not of one length; write '1st of january, april, july and october at 08:00'",
+    "quarter": "on which day? write '1st of january, april, july and october at 08:00'",
+    "quarterly": "on which day? write '1st of january, april, july and october at 08:00'",
     "yearly": "on which day? write 'every year on 1 march at 08:00'",
+    "annually": "on which day? write 'every year on 1 march at 08:00'",
+    "fortnight": "write '14d'",
+    "tomorrow": "a schedule repeats; start a job once with: runlet run",
+    "today": "a schedule repeats; start a job once with: runlet run",
+    "next": "a schedule repeats; start a job once with: runlet run",
+    "once": "a schedule repeats; start a job once with: runlet run",
 }
+# What a phrase that says no time may have meant.
+SOME_TIME = " at 08:00"
 _TOKEN = re.compile(
     r"(?P<time>[0-9]{1,2}(?::[0-9]{2})(?: ?[ap]m)?(?![\w:])|[0-9]{1,2} ?[ap]m(?![\w:]))"
-    r"|(?P<nth>[0-9]+(?:st|nd|rd|th)(?!\w))|(?P<number>[0-9]+(?![\w:.]))|(?P<word>[a-z]+(?![^\s,]))|(?P<comma>,)"
+    r"|(?P<nth>[0-9]+(?:st|nd|rd|th)(?!\w))|(?P<number>[0-9]+(?![\w:.]))|(?P<word>[a-z]+(?![^\s,-]))|(?P<dash>-(?=[a-z]))|(?P<comma>,)"
     r"|(?P<odd>[^\s,]+)",
     re.ASCII,
 )
@@ -47,10 +67,19 @@ class Token:
     start: int
 
 
+class Unread(Exception):  # never leaves the phrase's parser
+    """A phrase that stops being one at a token. `message` is complete but for what may have been meant."""
+
+    def __init__(self, token: Token, message: str) -> None:
+        super().__init__(message)
+        self.token, self.message = token, message
+
+
 class Reader:
     """The tokens of one phrase, and how far they are read. `here` is an empty token at the end."""
 
     def __init__(self, text: str) -> None:
+        self.times: tuple[time, ...] = ()  # those that stand before the days
         lower = text.lower()
         self._tokens = [Token(str(match.lastgroup), match[0], match.start()) for match in _TOKEN.finditer(lower)]
         self._end = Token("end", "", len(text.rstrip()))
@@ -102,9 +131,7 @@ class Reader:
         if token.text in ELSEWHERE:
             raise refusal(token.start, ELSEWHERE[token.text])
         found = f", not {token.text!r}" if token.text else ""
-        close = difflib.get_close_matches(token.text, WORDS, n=1) if token.kind == "word" else []
-        meant = f"; did you mean {close[0]!r}?" if close and close[0] != token.text else ""
-        raise refusal(token.start, f"{message}{found}{meant}")
+        raise Unread(token, f"{message}{found}")
 
     def several(self, read: Callable[[], int]) -> tuple[int, ...]:
         """One or more that `read` reads, sorted and without doubles."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runlet.errors import InvalidInput
@@ -46,7 +49,31 @@ ACCEPTED = {
     "every hour": "every hour at minute 0",
     "every hour at minute 15": "every hour at minute 15",
     "hourly at minute 45, 15 and 30": "every hour at minute 15, 30 and 45",
+    "every other day": "2d",
+    "every other hour": "2h",
+    "every 2 weeks": "14d",
+    "every 6h": "6h",
+    "every 30 mins": "30m",
+    "@weekly": "0 0 * * 0",
+    "@Daily": "0 0 * * *",
     # days
+    "every monday 09:00": "every monday at 09:00",
+    "weekdays at 9am": "every weekday at 09:00",
+    "on weekends at noon": "every weekend at 12:00",
+    "tuesdays and thursdays at 3pm": "every tuesday and thursday at 15:00",
+    "each mon-fri at 8am": "every weekday at 08:00",
+    "friday through monday at 8am": "every sunday, monday, friday and saturday at 08:00",
+    "on sunday at 12:00": "every sunday at 12:00",
+    "at 10:15 am": "every day at 10:15",
+    "3pm every monday": "every monday at 15:00",
+    "9:00 on the 1st of the month": "1st of the month at 09:00",
+    "every week on tuesday at noon": "every tuesday at 12:00",
+    "every monday in june at 9am": "every monday of june at 09:00",
+    "first day of each month at noon": "1st of the month at 12:00",
+    "every fourth thursday in november at noon": "fourth thursday of november at 12:00",
+    "every fifth friday of the month at noon": "fifth friday of the month at 12:00",
+    "2nd,third mon,wed,thu of march 17:00": "second and third monday, wednesday and thursday of march at 17:00",
+    "1,8,15,22 of month 09:00": "1st, 8th, 15th and 22nd of the month at 09:00",
     "daily at 8am": "every day at 08:00",
     "every day at 08:00": "every day at 08:00",
     "every day at 8:05": "every day at 08:05",
@@ -83,9 +110,32 @@ ACCEPTED = {
 BEGINNINGS = phrase._BEGINNINGS
 REFUSED = {
     "": f"at column 1: {BEGINNINGS}",
-    "tomorrow": f"at column 1: {BEGINNINGS}, not 'tomorrow'",
+    "tomorow": f"at column 1: {BEGINNINGS}, not 'tomorow'",
+    "tomorrow": "at column 1: a schedule repeats; start a job once with: runlet run",
     "evry day at 8am": f"at column 1: {BEGINNINGS}, not 'evry'; did you mean 'every'?",
-    "@daily": "at column 1: words with @ are not supported; write 'hourly', 'daily at midnight'",
+    "every mnday": "at column 7: a day should stand here, not 'mnday'; did you mean 'every monday at 08:00'?",
+    "last weekday of the month at 9am": (
+        "at column 1: only a named weekday is counted in its month; write 'last friday of the month at 08:00', or "
+        "'last day of the month at 08:00'"
+    ),
+    "every fourth thursday in november": "at column 34: at which time? add 'at 08:00'",
+    "tuesdays and thursdays": "at column 23: at which time? add 'at 08:00'",
+    "6th friday of the month at noon": (
+        "at column 1: a weekday is the first, second, third, fourth, fifth or last of its month"
+    ),
+    "@reboot": (
+        "at column 1: a controller does not know when a device starts; let the device's init start the program"
+    ),
+    "@weekyl": "at column 1: '@weekyl' is not understood; did you mean '@weekly'?",
+    "@every 1h": "at column 1: write '1h'",
+    "CRON_TZ=Europe/Berlin 0 9 * * 1": (
+        "at column 1: a text names no time zone; write '0 9 * * 1', and set schedule.timezone"
+    ),
+    "*/5 * * * * /usr/bin/foo": (
+        "at column 13: this is a command; put it into the job's script, and write '*/5 * * * *'"
+    ),
+    "0 */4,6 * * *": "at column 3: '*' stands alone in its field",
+    "0 0 * * L5": "at column 9: 'l5' is not understood in the weekday; the last of a month is '5L'",
     # durations
     "0h": "at column 1: '0h': a run every 0 of anything cannot be",
     "30": "at column 1: '30': '30' is not a duration; write a whole number and s, m, h or d: 90s, 15m, 6h, 2d",
@@ -121,32 +171,31 @@ REFUSED = {
     "every day at 13pm": "at column 14: '13pm' is not a time of day; write 08:00, 8am, noon or midnight",
     "every day at 0am": "at column 14: '0am' is not a time of day; write 08:00, 8am, noon or midnight",
     "every day at 08:00:30": "at column 14: a time should stand here, 08:00, 8am, noon or midnight, not '08:00:30'",
-    "every tuesday 14:00": "at column 15: 'at' should stand here, not '14:00'",
     "every day at 8am at 9am": "at column 18: the phrase should end here, not 'at'",
-    "every 2 days at 08:00": "at column 14: a stretch of time has no time of day",
+    "every 2 days at 08:00": (
+        "at column 14: a stretch of time has no time of day; name days, as in 'every monday at 08:00'"
+    ),
     # what a phrase does not say
     "every day at 08:00 in Europe/Zurich": "at column 20: a phrase names no time zone; set it with schedule.timezone",
     "every hour between 8am and 6pm": "at column 12: a phrase has no part of the day; set it with schedule.window",
-    "every other friday at 9am": "at column 7: 'every other' is not supported: a phrase does not know where to begin",
+    "every other friday at 9am": (
+        "at column 7: 'every other' is not supported: a phrase does not know where to begin; write '14d', or name the "
+        "days"
+    ),
     "every day except sunday at 9am": "at column 11: exceptions are not supported; name the days that are meant",
+    "every 6 weks": (
+        "at column 9: seconds, minutes, hours, days or weeks should stand here, not 'weks'; did you mean 'weeks'?"
+    ),
     "weekly": "at column 1: on which day? write 'every monday at 08:00'",
-    "every quarter": "at column 7: a day should stand here, not 'quarter'",
+    "every quarter": ("at column 7: on which day? write '1st of january, april, july and october at 08:00'"),
     # numbers
     "every 0 minutes": "at column 7: a run every 0 of anything cannot be",
-    "every 5 weeks": (
-        "at column 9: seconds, minutes, hours or days should stand here, not 'weeks'; did you mean 'weekend'?"
-    ),
     "every 99999999999 days": "at column 7: this is longer than 3660 days",
     "every hour at minute 60": "at column 22: a minute from 0 to 59 should stand here, not '60'",
     # days
     "every mnday at 9am": "at column 7: a day should stand here, not 'mnday'; did you mean 'monday'?",
-    "every mondays at 9am": "at column 7: a day should stand here, not 'mondays'; did you mean 'monday'?",
     "every second monday at 9am": "at column 21: 'of the month' should stand here, not 'at'",
-    "fifth monday of the month at 9am": f"at column 1: {BEGINNINGS}, not 'fifth'; did you mean 'first'?",
-    "5th monday of the month at 9am": (
-        "at column 1: a weekday is the first, second, third, fourth or last of its month"
-    ),
-    "1th of the month at 8am": "at column 1: '1th' is not a word; did you mean '1st'?",
+    "1th of the month at 8am": "at column 1: '1th' is spelled 1st",
     "32nd of the month at 8am": "at column 1: '32nd' is not a day of the month",
     "last of the month at 8am": "at column 6: 'day' or a weekday should stand here, not 'of'",
     "every month on the last at 9am": "at column 25: 'day' or a weekday should stand here, not 'at'",
@@ -196,3 +245,52 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except InvalidInput:
         return
     assert parse(canonical(trigger)) == trigger
+
+
+def suggestions(text: str, message: str) -> list[str]:
+    """What a refusal says could be written instead, as whole texts."""
+    column = int(re.match(r"at column (\d+)", message)[1]) - 1  # type: ignore[index]
+    rest = re.sub(r"^[^\s,]+", "", text[column:])
+    found = []
+    for said in re.findall(r"did you mean '([^']+)'", message):
+        whole = (
+            " " in said
+            or said[0] == "@"
+            or not text[column:].lstrip().lower().startswith(tuple("abcdefghijklmnopqrstuvwxyz"))
+        )
+        found.append(said if whole else text[:column] + said + rest)
+    found += [f"{text} {said}" for said in re.findall(r"add '([^']+)'", message)]
+    found += [text[:column] + "*" + rest for _ in re.findall(r"write '\*' in", message)]
+    found += [said for said in re.findall(r"(?:write|, or|as in) '([^']+)'", message) if said != "*"]
+    return found
+
+
+def check_suggestions(text: str) -> None:
+    with contextlib.suppress(InvalidInput):
+        parse(text)
+        return
+    with pytest.raises(InvalidInput) as caught:
+        parse(text)
+    for said in suggestions(text, caught.value.message):
+        parse(said)
+    for example_ in (caught.value.hint or "").removeprefix("for example: ").split("; "):
+        parse(example_)
+
+
+@pytest.mark.parametrize("text", [*REFUSED, *words.ELSEWHERE, *(f"every {word}" for word in words.ELSEWHERE)])
+def test_what_a_refusal_suggests_is_understood(text: str) -> None:
+    check_suggestions(text)
+
+
+MISSPELT = WORDS.flatmap(lambda word: st.sampled_from([word, word, word[1:], word[:-1], word + "s", word[::-1]]))
+
+
+@settings(max_examples=300)
+@given(st.lists(MISSPELT, min_size=1, max_size=8).map(" ".join))
+@example("*/5 * * * * 0 /usr/bin/foo")
+@example("@every 5 minutes")
+@example("0 hours")
+@example("1th nonsense")
+@example("CRON_TZ=UTC nonsense")
+def test_whatever_a_refusal_suggests_is_understood(text: str) -> None:
+    check_suggestions(text)

@@ -27,7 +27,7 @@ def inventory() -> None:
     "--output-file", metavar="PATH", type=click.Path(path_type=Path), help="Write there, to a new file, not to stdout."
 )
 def import_(file: Path, output_file: Path | None) -> None:
-    """Make an inventory of an Ansible inventory, INI or YAML (*.yaml, *.yml, *.json).
+    """Make an inventory of an Ansible inventory, INI or YAML (*.yaml, *.yml, *.json); FILE may be - for stdin.
 
     What could not be carried over, or is called otherwise, is told on stderr with its place.
 
@@ -35,7 +35,7 @@ def import_(file: Path, output_file: Path | None) -> None:
     Examples:
       runlet inventory import hosts.ini
       runlet inventory import production.yaml --output-file inventory.yaml
-      ansible-inventory --list --yaml | runlet inventory import -
+      ansible-inventory --list | runlet inventory import -
     """
     from runlet.spec.ansible import load
 

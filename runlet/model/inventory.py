@@ -187,19 +187,25 @@ def cycles(children: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
                 path[child] = iter(children[child])
 
 
+def nesting(children: Mapping[str, Iterable[str]]) -> tuple[dict[str, int], dict[str, set[str]]]:
+    """The depth of each group, and the groups that it is in, where no group contains itself."""
+    depths = dict.fromkeys(children, 0)
+    parents: dict[str, set[str]] = {name: set() for name in children}
+    inner_first = [name for name in TopologicalSorter(children).static_order() if name in children]
+    for name in reversed(inner_first):
+        for child in children[name]:
+            if child in children:
+                depths[child] = max(depths[child], depths[name] + 1)
+                parents[child] |= {name} | parents[name]
+    return depths, parents
+
+
 def _memberships(groups: Mapping[str, Group]) -> dict[str, tuple[str, ...]]:
     """The groups of each device, by depth and then by name."""
     children = {name: group.children for name, group in groups.items()}
     for cycle in cycles(children):
         raise InvalidInput(f"group {cycle[0]!r} contains itself")
-    inner_first = [name for name in TopologicalSorter(children).static_order() if name in groups]
-    depths = dict.fromkeys(groups, 0)
-    parents: dict[str, set[str]] = {name: set() for name in groups}
-    for name in reversed(inner_first):
-        for child in children[name]:
-            if child in groups:
-                depths[child] = max(depths[child], depths[name] + 1)
-                parents[child] |= {name} | parents[name]
+    depths, parents = nesting(children)
     direct: dict[str, set[str]] = {}
     for name, group in groups.items():
         for member in group.members:

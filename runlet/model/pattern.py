@@ -27,6 +27,9 @@ _REGEX_AHEAD = re.compile(r"\s*[&!]?\s*~")
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9_-]")
 _GLOB_CHARACTER = re.compile(r"[A-Za-z0-9_*?\[\]!^-]")
 _KEY_CHARACTER = re.compile(r"[A-Za-z0-9_./-]")
+# `web[0]`, `web[-1]`: by place; `web[01:12]`: a range.
+_ANSIBLE_INDEX = re.compile(r"\[(?:-[0-9]+|[0-9])\]")
+_ANSIBLE_RANGE = re.compile(r"\[(-?[A-Za-z0-9]+):(-?[A-Za-z0-9]+)\]")
 
 
 class Sign(StrEnum):
@@ -106,6 +109,7 @@ def parse(text: str) -> Term:
         return Term(text, sign, NamedLike(_regex(text, start + 1)))
     if "=" in text:
         return Term(text, sign, _valued(text, start))
+    _refuse_ansible_s(text, start)
     if _WILDCARDS.isdisjoint(text):
         return Term(text, sign, Named(_name(text, start)))
     _check_characters(text, start, len(text), _GLOB_CHARACTER, "a glob of names")
@@ -115,6 +119,23 @@ def parse(text: str) -> Term:
 def _refuse(text: str, index: int, message: str) -> NoReturn:
     shown = text if len(text) <= MAX_CHARACTERS else text[:37] + "..."
     raise InvalidInput(f"pattern {shown!r}, column {index + 1}: {message}", "patterns: docs/reference/targets.md")
+
+
+def _refuse_ansible_s(text: str, start: int) -> None:
+    """What means something in Ansible's patterns and another thing here, or nothing: with the form that is meant."""
+    if index := _ANSIBLE_INDEX.search(text, start):
+        words = f"'{index[0]}' chooses by place in Ansible, and here by one character; write the name of the device"
+        _refuse(text, index.start(), words)
+    if bounds := _ANSIBLE_RANGE.search(text, start):
+        short = len(bounds[1]) == len(bounds[2]) == 1
+        right = f"write [{bounds[1]}-{bounds[2]}]" if short else "write a regular expression behind ~"
+        _refuse(text, bounds.start(), f"'{bounds[0]}' is a range of Ansible's; {right}")
+    colon = text.find(":", start)
+    if colon > start:
+        parts = [part for part in text[start:].split(":") if part]
+        _refuse(
+            text, colon, f"a ',' stands between patterns, no ':'; write {text[:start]}{f',{text[:start]}'.join(parts)}"
+        )
 
 
 def _name(text: str, start: int) -> str:

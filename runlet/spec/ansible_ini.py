@@ -8,18 +8,14 @@ Values are Python literals where they can be (`1`, `True`, `[1, 2]`), else text.
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
-import warnings
-from typing import Any
 
-from runlet.spec.ansible_draft import ALL, UNGROUPED, Draft
+from runlet.spec.ansible_draft import Draft
+from runlet.spec.ansible_groups import ALL, UNGROUPED
+from runlet.spec.ansible_values import literal
 from runlet.spec.document import Place, shorten
-from runlet.spec.scalars import plain_value
 
-# Python's parser needs memory and stack for a literal; a longer value is text.
-MAX_LITERAL_CHARACTERS = 4096
 # shlex needs time with the square of a word's length.
 MAX_LINE_CHARACTERS = 16 * 1024
 
@@ -77,7 +73,7 @@ def _host(draft: Draft, group: str, line: str, place: Place) -> None:
         if not equals:
             draft.mistake(here, f"key=value is expected here, not {shorten(word)}")
         else:
-            draft.set_variable([draft.hosts[one] for one in hosts], host, name, _value(value), here)
+            draft.set_variable([draft.hosts[one] for one in hosts], host, name, literal(value), here)
 
 
 def _child(draft: Draft, group: str, content: str, place: Place) -> None:
@@ -93,28 +89,4 @@ def _variable(draft: Draft, group: str, content: str, place: Place) -> None:
     if not equals:
         draft.mistake(place, f"key=value is expected here, not {shorten(content)}")
     else:
-        draft.set_variable([draft.group(group, place).vars], group, name.strip(), _value(value.strip()), place)
-
-
-def _value(text: str) -> Any:
-    if len(text) > MAX_LITERAL_CHARACTERS:
-        return text
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's advice on literals is for programmers
-            return _as_json(ast.literal_eval(text))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
-
-
-def _as_json(value: Any) -> Any:
-    """The literal as our YAML can say it. Raises ValueError for what it cannot."""
-    if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _as_json(item) for key, item in value.items()}
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float) and plain_value(repr(value)) == value:
-        return value
-    raise ValueError("not JSON, or a number that is too long")
+        draft.set_variable([draft.group(group, place).vars], group, name.strip(), literal(value.strip()), place)

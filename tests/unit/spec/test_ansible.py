@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from runlet.errors import InvalidFiles
 from runlet.model.inventory import Device, Group, Inventory
 from runlet.spec import ansible, inventory
-from runlet.spec.ansible_draft import MAX_HOSTS, expand
+from runlet.spec.ansible_names import MAX_HOSTS, expand
 
 # Far above what a loaded machine needs.
 PATIENCE_SECONDS = 20.0
 
 
 def _ini(text: str) -> ansible.Imported:
-    return ansible.parse("f", text.encode(), is_yaml=False)
+    return ansible.parse("f", text.encode(), ".ini")
 
 
 def _yaml(text: str) -> ansible.Imported:
-    return ansible.parse("f", text.encode(), is_yaml=True)
+    return ansible.parse("f", text.encode(), ".yaml")
 
 
 def _notes(imported: ansible.Imported) -> list[str]:
@@ -34,7 +34,7 @@ def _notes(imported: ansible.Imported) -> list[str]:
 
 def _mistakes(content: str, *, is_yaml: bool = False) -> list[str]:
     with pytest.raises(InvalidFiles) as caught:
-        ansible.parse("f", content.encode(), is_yaml=is_yaml)
+        ansible.parse("f", content.encode(), ".yaml" if is_yaml else ".ini")
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -167,12 +167,11 @@ def test_what_is_not_carried_over_is_told(line: str, note: str) -> None:
         ("h\n[g:kids]", ["f:2:1: a section is [group], [group:children] or [group:vars], not '[g:kids]'"]),
         ("h\n[a:children]\nb\n[b:children]\na", ["f:5:1: group 'a' contains itself"]),
         ("h\n[a:children]\nall", ["f:3:1: there is no group 'all' that can be a child"]),
-        ("a.b\na-b", ["f:2:1: 'a-b' clashes with 'a.b': both would be called 'a-b'"]),
-        ("[web]\nweb", ["f:1:1: 'web' clashes with 'web': both would be called 'web'"]),
+        ("a.b\na-b", ["f:2:1: host 'a-b' clashes with host 'a.b': both would be called 'a-b'; rename one of them"]),
+        ("[web]\nweb", ["f:1:1: group 'web' clashes with host 'web': both would be called 'web'; rename one of them"]),
         ("x" * 64, ["f:1:1: 'xxx"]),
         ("...", ["f:1:1: '...' cannot name a device, however it is changed"]),
         ("#!/bin/sh", ["f:1:1: a program that prints an inventory is not run"]),
-        ("h x='\"\\0\"'", ["f: this is not an inventory: a text holds the character NUL"]),
     ],
 )
 def test_mistakes(text: str, mistakes: list[str]) -> None:
@@ -188,7 +187,7 @@ def test_mistakes(text: str, mistakes: list[str]) -> None:
 def test_a_yaml_inventory() -> None:
     imported = _yaml(
         "all:\n  hosts: {mail: {port: 25}}\n  vars: {ntp: pool}\n  children:\n    site:\n      children:\n"
-        "        web:\n          hosts:\n            web[1:2]: {a: [1, {b: null}]}\n            web2: {c: yes}\n"
+        "        web:\n          hosts:\n            web[1:2]: {a: [1, {b: null}]}\n            web2: {c: 'yes'}\n"
         "          vars: {tier: web}\n        db: {hosts: db-1}\n    ungrouped:\nweb: {vars: {more: 1}}\n"
     )
     assert imported.inventory == Inventory(
@@ -215,10 +214,8 @@ def test_what_yaml_says_and_we_do_not() -> None:
     )
     assert imported.inventory.devices == {"h": Device("h", vars={"a": 1, "b": 1})}
     assert _notes(imported) == [
-        "f:4:7: variable 'password' of 'h' is left out",
-        "f:4:17: a tag ('!vault') is not supported; remove it",
-        "f:8:7: variable 'deep' of 'h' is left out",
-        "f:8:17: a tag ('!t') is not supported; remove it",
+        "f:4:7: variable 'password' of 'h' is left out: it is encrypted by Ansible Vault",
+        "f:8:7: variable 'deep' of 'h' is left out: its tag '!t' means nothing here",
         "f:9:3: 'other' of group 'g' is left out",
     ]
 
@@ -237,6 +234,41 @@ def test_what_yaml_says_and_we_do_not() -> None:
 )
 def test_mistakes_in_yaml(text: str, mistake: str) -> None:
     assert _mistakes(text, is_yaml=True) == [mistake]
+
+
+PRINTED = """{"_meta": {"hostvars": {"kettle.home": {"a": 1, "b": "0644", "ansible_host": "10.0.0.1"},
+ "lamp": {"secret": {"__ansible_vault": "x"}, "text": {"__ansible_unsafe": "{ }"}}, "ghost": {}}},
+ "all": {"children": ["ungrouped", "web"], "vars": {"everywhere": true}},
+ "web": {"hosts": ["kettle.home", "n[1:2]"], "children": ["inner"]}, "inner": ["lamp"]}"""
+
+
+def test_what_ansible_inventory_prints() -> None:
+    imported = ansible.parse("-", PRINTED.encode())
+    assert imported.inventory == Inventory(
+        {
+            "kettle-home": Device("kettle-home", vars={"a": 1, "b": "0644"}),
+            "n-1-2-": Device("n-1-2-"),
+            "lamp": Device("lamp", vars={"text": "{ }"}),
+        },
+        {
+            "web": Group("web", members=("kettle-home", "n-1-2-"), children=("inner",)),
+            "inner": Group("inner", members=("lamp",)),
+        },
+        {"everywhere": True},
+    )
+    assert _notes(imported) == [
+        "-:1:62: variable 'ansible_host' of 'kettle.home' is left out: it is for Ansible itself",
+        "-:2:11: variable 'secret' of 'lamp' is left out: it is encrypted by Ansible Vault",
+        "-:2:85: 'ghost' is left out: no group names it",
+        "-:4:20: 'kettle.home' is called 'kettle-home' here: it cannot name a device as it is",
+        "-:4:35: 'n[1:2]' is called 'n-1-2-' here: it cannot name a device as it is",
+    ]
+
+
+def test_a_long_text_that_may_be_a_literal_is_left_out() -> None:
+    imported = _ini(f"h key=ssh-rsa{'A' * 5000} list='[{'1,' * 3000}]'")
+    assert set(imported.inventory.devices["h"].vars) == {"key"}
+    assert "it is longer than 4096 characters and may be a Python literal" in _notes(imported)[0]
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -277,15 +309,23 @@ def test_folders_of_variables_are_told(tmp_path: Path) -> None:
         "[" * 1_000_000,
         "h x='" + "a" * 1_000_000,
         "h[1:9999] x=" + "a" * 4000,
+        "a: &a [" + "x," * 900 + "]\nb: &b [" + "*a," * 900 + "]\nc: [" + "*b," * 900 + "]",
+        "a:\n" + "".join(f" b{n}: &b{n} {{<<: *b{max(n - 1, 0)}, k{n}: 1}}\n" for n in range(2000)),
+        "{" * 100_000,
+        "a: " + "- " * 100_000,
         "".join(f"[g{n}:children]\ng{n + 1}\n" for n in range(20_000)),
         "\0",
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_hostile_inventories_are_refused_or_read_in_no_time(text: str) -> None:
     began = time.monotonic()
     with suppress(InvalidFiles):
         _ini(text)
+    with suppress(InvalidFiles):
+        _yaml(text)
+    with suppress(InvalidFiles):
+        ansible.parse("f", text.encode())
     assert time.monotonic() - began < PATIENCE_SECONDS
 
 

@@ -64,7 +64,7 @@ class Questions:
         self._refuse = refuse
         self._used: Counter[int] = Counter()
         self._skips = 0
-        self._asked: tuple[str, float] | None = None  # the fingerprint of what waits for a person, and since when
+        self._asked: tuple[str, float] | None = None  # the text of what waits for a person, and since when
         self._timer: asyncio.TimerHandle | None = None
 
     def changed(self, silence: float) -> None:
@@ -112,8 +112,8 @@ class Questions:
     def _wait(self, prompt: Prompt, silence: float, why: str) -> None:
         now = time.monotonic()
         # What other lines push away and is asked still has been asked since then.
-        if self._asked is None or self._asked[0] != prompt.fingerprint:
-            self._asked = prompt.fingerprint, now - silence
+        if self._asked is None or self._asked[0] != prompt.text:
+            self._asked = prompt.text, now - silence
         self._ask(why)
         if self._rules.timeout is not None:
             self._lapse_in(prompt, self._asked[1] + self._rules.timeout.total_seconds() - now)

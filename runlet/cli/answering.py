@@ -163,13 +163,13 @@ class _Quit(Exception):
 
 def _one_after_another(api: Api, question: str | None, where: str | None, run: RunId | None, by: str) -> int:
     """Every group that is open, or the one that is named, until none is left that was not shown."""
-    shown: set[str] = set()
+    shown: set[tuple[str, str]] = set()
     results: list[AnswerView] = []
     try:
         while group := _next(api, question, where, run, shown):
             if shown:
                 click.echo()
-            shown.add(group.first.prompt.fingerprint)
+            shown |= _asked(group)
             results += _ask(api, group, by)
             if question is not None:
                 break
@@ -180,11 +180,18 @@ def _one_after_another(api: Api, question: str | None, where: str | None, run: R
     return _code(results)
 
 
-def _next(api: Api, question: str | None, where: str | None, run: RunId | None, shown: set[str]) -> Group | None:
+def _asked(group: Group) -> set[tuple[str, str]]:
+    """What it asks: a program may ask the like again, of another file say."""
+    return {(group.first.prompt.fingerprint, text) for text in group.texts}
+
+
+def _next(
+    api: Api, question: str | None, where: str | None, run: RunId | None, shown: set[tuple[str, str]]
+) -> Group | None:
     known = inbox.groups(api.prompts(run))
     if question is not None:
         return _narrowed(api, inbox.named(known, question), where) if not shown else None
-    rest = [group for group in known if group.first.prompt.fingerprint not in shown]
+    rest = [group for group in known if not _asked(group) <= shown]
     return next(iter(chosen(api, rest, where)), None)
 
 

@@ -25,6 +25,9 @@ from runlet.protocol.views import AnswerView, PromptView
 # Enough for an id of yesterday not to be one of today's: a million to the number of open questions.
 LEAST_ID_CHARACTERS = 5
 
+# Texts of one group in a line; the others are counted.
+MOST_TITLES = 3
+
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
@@ -53,11 +56,18 @@ class Group:
 
     @property
     def title(self) -> str:
-        """The line that asks: a program's last, with its first if that says nothing by itself; a screen's first."""
-        lines = [line.strip() for line in self.first.prompt.text.splitlines() if line.strip()] or [""]
-        if self.first.prompt.kind is Kind.INTERACTIVE:
-            return lines[0]
-        return lines[-1] if len(lines) == 1 or _WORD.search(lines[-1]) else f"{lines[0]} ... {lines[-1]}"
+        """The line that asks; of questions that differ in addresses and the like, each one's, so many at most."""
+        titles = list(dict.fromkeys(_title(text, self.first.prompt.kind) for text in self.texts))
+        more = f" / ... ({len(titles)} texts)" if len(titles) > MOST_TITLES else ""
+        return " / ".join(titles[:MOST_TITLES]) + more
+
+    @property
+    def texts(self) -> dict[str, list[Question]]:
+        """The questions by their text, the oldest first."""
+        found: dict[str, list[Question]] = {}
+        for one in self.questions:
+            found.setdefault(one.view.prompt.text, []).append(one)
+        return found
 
     def to_json(self) -> dict[str, object]:
         prompt = self.first.prompt
@@ -70,6 +80,14 @@ class Group:
             "asked_at": self.asked_at.isoformat(),
             "prompts": [question_json(one) for one in self.questions],
         }
+
+
+def _title(text: str, kind: Kind) -> str:
+    """A program's last line, with its first if that says nothing by itself; a screen's first."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    if kind is Kind.INTERACTIVE:
+        return lines[0]
+    return lines[-1] if len(lines) == 1 or _WORD.search(lines[-1]) else f"{lines[0]} ... {lines[-1]}"
 
 
 def question_json(question: Question) -> dict[str, object]:

@@ -26,6 +26,8 @@ from runlet.protocol.views import Presence
 WATCH_SECONDS = 1.0
 # Devices named in one row of a table; the others are counted.
 MOST_NAMED = 5
+# Texts of one group that are shown whole.
+MOST_TEXTS = 10
 
 _LISTED = ("GROUP", "ASKED", "DEVICES", "QUESTION")
 _SINGLE = ("QUESTION", "DEVICE", "RUN", "JOB", "ASKED", "CONFIDENCE")
@@ -102,8 +104,14 @@ def _devices(group: Group) -> set[str]:
 
 def print_question(group: Group, now: datetime) -> None:
     """A group's text, and who asks it."""
-    for line in group.first.prompt.text.splitlines() or [""]:
-        print(f"  {plain(line)}")
+    texts = list(group.texts.items())
+    for text, questions in texts[:MOST_TEXTS]:
+        for line in text.splitlines() or [""]:
+            print(f"  {plain(line)}")
+        if len(texts) > 1:
+            print(f"so on {names(Group('', tuple(questions)), MOST_NAMED)}")
+    if len(texts) > MOST_TEXTS:
+        print(f"and {len(texts) - MOST_TEXTS} texts more: runlet prompts {group.id} --output json")
     print(f"{count(group)}: {names(group, MOST_NAMED)}; asked {render.age(group.asked_at, now)}{_marks(group)}")
 
 

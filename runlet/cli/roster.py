@@ -142,7 +142,9 @@ def _asked(mark: str, views: Sequence[ExecutionView]) -> Asked:
     prompt = views[0].prompt
     assert prompt is not None
     since = min(view.asked_at or view.queued_at for view in views)
-    return Asked(mark, prompt, title(prompt), since, tuple(view.id for view in views))
+    others = len({view.prompt.text for view in views if view.prompt}) - 1
+    words = f"{title(prompt)} (and {others} like it, on other devices)" if others else title(prompt)
+    return Asked(mark, prompt, words, since, tuple(view.id for view in views))
 
 
 def _rank(view: ExecutionView) -> Rank:

@@ -14,8 +14,23 @@ MAX_TEXT = 1000
 MAX_ID = 64
 _FINGERPRINT_BYTES = 16
 _MAX_KEY_BYTES = 64
-# In place of a name: what no prompt's text holds.
+# In place of what differs: what no prompt's text holds.
 _OWN_NAME = "\0"
+# What differs from device to device in the same question, by its kind. What a person may choose by does not count:
+# names of disks, counts, versions of three numbers, fingerprints of keys. Matched in small letters.
+_DIFFERS = re.compile(
+    r"""(?x)
+      (?P<uuid> \b [0-9a-f]{8} - (?: [0-9a-f]{4} - ){3} [0-9a-f]{12} \b )
+    | (?P<mac> \b (?: [0-9a-f]{2} [:-] ){5} [0-9a-f]{2} \b )
+    | (?P<ip> \b \d{1,3} (?: \. \d{1,3} ){3} \b
+        | (?<! [\w:] ) (?: (?: [0-9a-f]{1,4} : ){7} [0-9a-f]{1,4} | (?= [0-9a-f:]* :: ) [0-9a-f:]{3,39} ) (?! [\w:] ) )
+    | (?P<date> \b \d{4}-\d\d-\d\d (?: [t ] \d\d:\d\d (?: :\d\d (?: \.\d+ )? )? (?: z | [+-]\d\d:?\d\d )? )? \b )
+    | (?P<time> \b \d{1,2}:\d\d:\d\d \b )
+    | (?P<pid> \b (?: pid | process ) \b [\s=:\#(]{0,3} \d+ )
+    | (?P<temporary> (?: /var | /private )? /tmp/ [^\s'"`),;?]+ | /run/user/\d+ )
+    | (?P<size> \b \d+ (?: [.,] \d+ )? (?: \s? [kmgtp]i?b | [kmgt] | \s bytes ) \b )
+    """
+)
 
 
 class Kind(StrEnum):
@@ -62,13 +77,21 @@ def named(names: Collection[str]) -> re.Pattern[str]:
     return re.compile(rf"(?i)(?<![\w-])(?:{words})(?![\w-])")
 
 
+def _within_words(names: Collection[str]) -> re.Pattern[str]:
+    """What finds these names in small letters, but not in a longer name: pi-1 in backup-pi-1.tar, not in pi-10."""
+    words = "|".join(re.escape(name.casefold()) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])")
+
+
 def fingerprint(text: str, kind: Kind, *, secret: bool, key: str, names: Collection[str] = ()) -> str:
-    """The same for texts that differ in spaces, capitals and the `names` of who asks only; `key` keeps it from being
-    looked up elsewhere.
+    """The same for texts that differ only in spaces, capitals, the `names` of who asks, also within a word, and in what
+    differs from device to device; `key` keeps it from being looked up elsewhere.
     """
+    text = text.casefold()
     if names:
-        text = named(names).sub(_OWN_NAME, text)
-    normal = f"{kind}\n{secret}\n{' '.join(text.casefold().split())}"
+        text = _within_words(names).sub(_OWN_NAME, text)
+    text = _DIFFERS.sub(lambda found: f"{_OWN_NAME}{found.lastgroup}", text)
+    normal = f"{kind}\n{secret}\n{' '.join(text.split())}"
     return hashlib.blake2b(
         normal.encode(), digest_size=_FINGERPRINT_BYTES, key=key.encode()[:_MAX_KEY_BYTES]
     ).hexdigest()

@@ -242,6 +242,47 @@ def test_fingerprints_overlook_a_device_s_own_names() -> None:
     assert of("Reboot pi-1.lan (Kitchen)?", "kitchen", "pi-1", "pi-1.lan") == of("Reboot hall (hall)?", "hall")
     assert of("Reboot pi-10?", "pi-1") != of("Reboot pi-20?", "pi-2")
     assert of("Reboot pi-1?", "pi-2") != of("Reboot pi-2?", "pi-2")
+    assert of("Erase vg_pi-1-root?", "pi-1") == of("Erase vg_hall-root?", "hall")
+    assert of("Read backup-pi-1.tar?", "pi-1") == of("Read backup-hall.tar?", "hall")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Use 10.0.0.5?", "Use 192.168.1.17?"),
+        ("Use fe80::1%eth0?", "Use 2001:db8::17:2%eth0?"),
+        ("Forget b8:27:eb:00:00:01?", "Forget b8:27:eb:00:00:02?"),
+        ("Stop the service (PID 4711)?", "Stop the service (pid 17)?"),
+        ("Kill process 4711?", "Kill process 17?"),
+        ("Keep /tmp/tmp.a8Xk?", "Keep /tmp/tmp.Zq1o?"),
+        ("Mount 0f3e6c3c-6a0f-4d0e-9d5a-2f1f8a7f3c11?", "Mount 9b0e6c3c-6a0f-4d0e-9d5a-2f1f8a7f3c12?"),
+        ("Get 12.5 MB?", "Get 940 kB?"),
+        ("Overwrite the backup of 2026-03-01 10:00:03?", "Overwrite the backup of 2026-02-11 23:10:44?"),
+    ],
+)
+def test_fingerprints_overlook_what_differs_from_device_to_device(one: str, other: str) -> None:
+    assert _mark(one) == _mark(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Erase sda?", "Erase sdb?"),
+        ("Erase disk 1?", "Erase disk 2?"),
+        ("Remove 3 packages?", "Remove 300 packages?"),
+        ("Upgrade to 1.2.3?", "Upgrade to 2.0.0?"),
+        ("Trust SHA256:abc?", "Trust SHA256:def?"),
+        ("Keep 10.0.0.5?", "Keep b8:27:eb:00:00:01?"),
+        ("Delete /srv/a?", "Delete /srv/b?"),
+        ("Go on? [Y/n]", "Go on? [y/n/q]"),
+    ],
+)
+def test_fingerprints_tell_apart_what_a_person_chooses_by(one: str, other: str) -> None:
+    assert _mark(one) != _mark(other)
+
+
+def _mark(text: str) -> str:
+    return fingerprint(text, Kind.PROMPT, secret=False, key="a")
 
 
 def test_a_program_that_works_between_its_looks_at_the_keys_asks_nothing_new() -> None:

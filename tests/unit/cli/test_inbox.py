@@ -10,7 +10,7 @@ import pytest
 from runlet import sealing
 from runlet.cli import answering, inbox
 from runlet.cli.inbox import LEAST_ID_CHARACTERS
-from runlet.cli.prompts import count, names
+from runlet.cli.prompts import MOST_TEXTS, count, names, print_question
 from runlet.errors import Conflict, InvalidInput, UnknownName
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Kind, Prompt
@@ -46,6 +46,21 @@ def test_a_device_that_asks_in_several_runs_is_one_device() -> None:
     assert (count(several), names(several, 5)) == ("3 programs on 2 devices", "a, b")
     (usual,) = inbox.groups([view("b"), view("a")])
     assert (count(usual), names(usual, 5)) == ("2 devices", "a, b")
+
+
+def test_a_group_shows_each_of_its_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    def asks(device: str, text: str) -> PromptView:
+        return replace(view(device), prompt=replace(PROMPT, text=text))
+
+    views = [asks("a", "Use 10.0.0.1?"), asks("b", "Use 10.0.0.2?"), asks("c", "Use 10.0.0.1?")]
+    (group,) = inbox.groups(views)
+    assert group.title == "Use 10.0.0.1? / Use 10.0.0.2?"
+    print_question(group, NOON)
+    assert capsys.readouterr().out.splitlines()[:4] == ["  Use 10.0.0.1?", "so on a, c", "  Use 10.0.0.2?", "so on b"]
+    (many,) = inbox.groups(asks(f"d{number}", f"Use 10.0.0.{number}?") for number in range(MOST_TEXTS + 2))
+    assert many.title == "Use 10.0.0.0? / Use 10.0.0.1? / Use 10.0.0.2? / ... (12 texts)"
+    print_question(many, NOON)
+    assert f"and 2 texts more: runlet prompts {many.id} --output json" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["two\nlines", "y\n", "y\r"])

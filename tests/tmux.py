@@ -60,6 +60,11 @@ class Tmux:
         """Type bytes of any value, as a keyboard with a strange mind would."""
         self._tmux("send-keys", "-H", *(f"{byte:x}" for byte in data))
 
+    def paste(self, text: str) -> None:
+        """Paste as a person does: bracketed, if the program has asked for that."""
+        subprocess.run(["tmux", "-L", self._socket, "load-buffer", "-"], input=text.encode(), check=True)
+        self._tmux("paste-buffer", "-p", "-r")
+
     def enter(self, line: str) -> None:
         """Type a line and press Enter."""
         self.type(line)

@@ -29,6 +29,7 @@ from runlet.amqp.publisher import Publisher
 from runlet.backoff import Backoff
 from runlet.errors import BrokerUnavailable, ProtocolError
 from runlet.protocol import names
+from runlet.protocol.age import Ages
 from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     HEARTBEAT_SECONDS,
@@ -61,6 +62,8 @@ COMMAND_PREFETCH = 50
 CONTROL_PREFETCH = 1000
 # An unanswered Hello is repeated: the controller may be down while the broker is up.
 WELCOME_SECONDS = 10.0
+# Controllers that are remembered, by what they send: those of a workspace, and some that were before.
+MOST_CLOCKS = 16
 # At the end, the last reports and the goodbye get this long to leave.
 GOODBYE_SECONDS = 2.0
 
@@ -94,6 +97,7 @@ class Agent:
         self._hello = ""  # the id of the last Hello
         self._awake_at = _clock()  # when we last looked
         self._controller_clock = ControllerClock()
+        self._ages: dict[int, Ages] = {}  # by the clock of a controller, the last to be heard of at the end
         self._welcomed = asyncio.Event()
         self._unanswered = 0  # heartbeats since the last answer
         self._controller = ""  # who welcomed us
@@ -196,11 +200,13 @@ class Agent:
         try:
             if names.parse_key(delivery.key)[1] == names.INPUT:
                 piece = Input.decode(delivery.body)
-                self._executions.consoles.type(piece, partial(self._answer, piece, delivery))
+                age = self._age(piece.clock, piece.at)
+                self._executions.consoles.type(piece, age, partial(self._answer, piece, delivery))
                 return
             message = decode(delivery.body)
             if isinstance(message, Answer):
-                self._executions.consoles.answer(message, delivery.ack)
+                age = self._age(message.clock, message.sent_at)
+                self._executions.consoles.answer(message, age, delivery.ack)
                 return
             self._control(message)
         except ProtocolError as error:
@@ -217,15 +223,25 @@ class Agent:
                 if self._welcomed.is_set() and message.controller != self._controller:
                     self._greet.set()
             case Resize() | Handover() | Watch():
+                if isinstance(message, Watch):
+                    self._age(message.clock, message.sent_at)  # it comes before what is typed
                 self._executions.consoles.control(message)
             case Stored():
                 self._executions.stored(message)
             case _:
                 raise ProtocolError(f"a {message.TYPE} in the control lane")
 
+    def _age(self, clock: int, at: float) -> float:
+        """How old at least what a controller sent then is, wherever it lay: in our own socket, while we slept."""
+        ages = self._ages.pop(clock, None) or Ages()
+        self._ages[clock] = ages
+        if len(self._ages) > MOST_CLOCKS:
+            del self._ages[next(iter(self._ages))]
+        return ages.of(at, _clock())
+
     def _answer(self, piece: Input, delivery: Delivery, reason: str) -> None:
         if reason and not piece.is_reply:  # nobody typed it
-            self._tell(InputRefused(piece.execution, piece.attempt, piece.console, reason))
+            self._tell(InputRefused(piece.execution, piece.attempt, piece.console, reason, piece.number))
         # The echo comes with the answer, and somebody waits for it: it goes first.
         asyncio.get_running_loop().call_soon(delivery.ack)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,8 +17,18 @@ from runlet.errors import ProtocolError
 from runlet.holder.keyboard import ANSWERS
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Prompt
-from runlet.protocol.chunk import Input
-from runlet.protocol.messages import Answer, Answered, Handover, Modes, Resize, Watch, Writer
+from runlet.protocol.chunk import PROGRAM_ENDED, Input
+from runlet.protocol.messages import (
+    CONTROL_TTL_SECONDS,
+    Answer,
+    Answered,
+    Handover,
+    InputTaken,
+    Modes,
+    Resize,
+    Watch,
+    Writer,
+)
 
 
 class Consoles:
@@ -30,18 +41,22 @@ class Consoles:
         held: Mapping[tuple[str, int], Held],
         key: bytes,
         journal: Journal,
-        tell: Callable[[Answered | Writer | Modes], object],
+        tell: Callable[[Answered | InputTaken | Writer | Modes], bool],
     ) -> None:
         self._held = held
         self._key = key
         self._journal = journal
         self._tell = tell
 
-    def type(self, piece: Input, answer: Callable[[str], None]) -> None:
-        """Type for a program. `answer` is called when its terminal has it, or with the words why it is refused."""
+    def type(self, piece: Input, age: float, answer: Callable[[str], None]) -> None:
+        """Type for a program what was typed `age` seconds ago. `answer` is called when its terminal has it, or with the
+        words why it is refused.
+        """
         held = self._held.get((piece.execution, piece.attempt))
         if held is None or held.state.is_outcome:
-            answer("the program has ended")
+            answer(PROGRAM_ENDED)
+        elif age > CONTROL_TTL_SECONDS:
+            answer(late(age))
         elif held.session is None:
             answer("the program has not started")
         else:
@@ -57,11 +72,23 @@ class Consoles:
                 prompt = held.answers.console_types()
                 held.session.type(piece, partial(_console_typed, held, prompt, piece, answer))
 
-    def answer(self, message: Answer, done: Callable[[], None]) -> None:
-        """An operator's answer. `done` is called when it is decided what becomes of it."""
+    def took(self, held: Held, console: int, judged: int, taken: int) -> None:
+        """What a console typed has come so far."""
+        loop = asyncio.get_running_loop()
+        before = held.receipts.due
+        held.receipts.moved(console, judged, taken, loop.time())
+        if held.receipts.due is not None and held.receipts.due != before:
+            loop.call_at(held.receipts.due, self._tell_receipts, held)
+
+    def answer(self, message: Answer, age: float, done: Callable[[], None]) -> None:
+        """An operator's answer of `age` seconds ago. `done` is called when it is decided what becomes of it."""
         held = self._held.get((message.execution, message.attempt))
         if held is None or held.state.is_outcome:
             self._tell(_not_typed(message, Result.STALE))
+            done()
+            return
+        if age > CONTROL_TTL_SECONDS:
+            self._tell(_not_typed(message, Result.REFUSED, late(age)))
             done()
             return
         try:
@@ -118,6 +145,15 @@ class Consoles:
                 if message.modes:
                     self._tell(Modes(message.execution, message.attempt, *held.display.told()))
 
+    def _tell_receipts(self, held: Held) -> None:
+        loop = asyncio.get_running_loop()
+        if held.receipts.due is None or held.receipts.due > loop.time():
+            return  # it was told with what came since
+        for console, judged, taken in held.receipts.take():
+            if not self._tell(InputTaken(*held.key, console, judged, taken)):
+                held.receipts.lost(console)
+                self.took(held, console, judged, taken)
+
     def _tell_lease(self, held: Held, before: int) -> None:
         """Note and tell a lease that has changed since it had the epoch `before`."""
         if held.lease.epoch == before:
@@ -130,6 +166,11 @@ class Consoles:
 def _console_typed(held: Held, prompt: Prompt | None, piece: Input, answer: Callable[[str], None], words: str) -> None:
     held.answers.console_typed(prompt, piece.data, words, piece.who)
     answer(words)
+
+
+def late(age: float) -> str:
+    """Why what comes so late is not typed: it was meant for another moment."""
+    return f"it reached the device {age:.0f} s late"
 
 
 def _not_typed(message: Answer, result: Result, detail: str = "") -> Answered:

@@ -57,6 +57,7 @@ from runlet.protocol.messages import (
     Ask,
     Cancel,
     Execute,
+    InputTaken,
     Modes,
     Report,
     Stored,
@@ -93,7 +94,7 @@ class Executions:
         journal: Journal,
         tasks: Tasks,
         report: Callable[[Report], None],
-        tell: Callable[[Answered | Writer | Modes], object],
+        tell: Callable[[Answered | InputTaken | Writer | Modes], bool],
         post: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._config = config
@@ -289,6 +290,7 @@ class Executions:
             partial(self._looked, held),
             partial(self._printed, held),
             lambda note: held.recall(note, time.monotonic()),
+            partial(self.consoles.took, held),
         )
         self._take_slot(held)
         held.ending = self._tasks.start(self._attend(held, held.session))

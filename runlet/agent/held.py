@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runlet.agent.answers import Answers
 from runlet.agent.display import Display
@@ -14,6 +14,7 @@ from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
 from runlet.agent.questions import Questions
+from runlet.agent.receipts import Receipts
 from runlet.agent.session import Session
 from runlet.model.execution import Event, State, advance
 from runlet.protocol.messages import Execute, Report
@@ -35,6 +36,7 @@ class Held:
     inquiries: Inquiries
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
+    receipts: Receipts = field(default_factory=Receipts)
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
     has_slot: bool = False  # it is among the programs of which so many may run at once
 

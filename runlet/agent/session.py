@@ -18,7 +18,7 @@ from runlet.holder.moments import unpack
 from runlet.holder.records import Ended, Start
 from runlet.holder.wire import Look
 from runlet.model.logs import Overflow
-from runlet.protocol.chunk import Input
+from runlet.protocol.chunk import PROGRAM_ENDED, Input
 from runlet.protocol.messages import Execute, TerminalSize
 
 # One turn of the loop takes at most this much from one holder, so that other sessions and commands get their turn.
@@ -26,8 +26,8 @@ READ_BYTES = 256 * 1024
 # Pieces of input that the holder has not answered. It answers each at once: more means that it is stopped, and what is
 # not acknowledged must not fill the control lane, where cancels come.
 MAX_UNANSWERED = 256
-# Bytes that the holder's socket does not take: likewise.
-MAX_UNSENT_BYTES = 64 * 1024
+# Bytes that the holder's socket does not take: likewise. More than the consoles of one that takes over have under way.
+MAX_UNSENT_BYTES = 256 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ class Session:
     """The live terminal of one execution. `started` resolves when the program runs, `ended` when it has ended.
 
     `look` is given what the holder sees of a program that may wait for a person, and that it no longer does; `printed`
-    what the program prints; `recall` what an earlier agent noted.
+    what the program prints; `recall` what an earlier agent noted; `took` how far a console's
+    bytes are judged and taken.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Session:
         look: Callable[[Look], None],
         printed: Callable[[bytes], None],
         recall: Callable[[bytes], None],
+        took: Callable[[int, int, int], None],
     ) -> None:
         self._connection = connection
         self._output = output
         self._look = look
         self._printed = printed
         self._recall = recall
+        self._took = took
         self._loop = asyncio.get_running_loop()
         self._frames = wire.Frames()
         self._sending = bytearray()
@@ -100,7 +103,7 @@ class Session:
     def _type(self, piece: Input, answer: Callable[[str], None], frame: bytes) -> None:
         key = piece.console, piece.number
         if self.ended.done():
-            answer("the program has ended")
+            answer(PROGRAM_ENDED)
         elif (earlier := self._unanswered.get(key)) is not None:  # delivered again: the holder has it once
             self._unanswered[key] = partial(_answer_both, earlier, answer)
         elif len(self._unanswered) >= MAX_UNANSWERED or len(self._sending) > MAX_UNSENT_BYTES:
@@ -190,6 +193,8 @@ class Session:
                 moved = self._moved.pop((console, number), None)
                 if moved is not None:
                     moved()
+            case wire.TOOK:
+                self._took(*wire.read_took(content))
             case wire.LOOKED:
                 self._look(wire.read_looked(content))
             case wire.NOTED:
@@ -214,7 +219,7 @@ class Session:
         self.ended.set_result(ending)
         unanswered, self._unanswered = self._unanswered, {}
         for answer in unanswered.values():
-            answer("the program has ended")
+            answer(PROGRAM_ENDED)
 
     def _disconnect(self) -> None:
         if self._connection.fileno() >= 0:

@@ -17,7 +17,7 @@ from runlet.cli.board import Board, Zoom
 from runlet.cli.board_console import BoardConsole
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import goes_on
-from runlet.cli.keys import HELP, Action, Choose, Keys, Typed
+from runlet.cli.keys import HELP, PREFIX_NAME, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
@@ -27,11 +27,18 @@ from runlet.cli.roster import Roster
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
 from runlet.cli.views import MODES_SECONDS, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
 from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
-from runlet.client.attachment import Attachment, ConsoleEvent, attach, new_identity
+from runlet.client.attachment import Attachment, ConnectionLost, ConsoleEvent, attach, new_identity
 from runlet.errors import ControllerUnavailable, RunletError
 from runlet.model.answer import MAX_BY
+from runlet.protocol.chunk import INPUT_PIECE_BYTES
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import Step
+
+# What was typed and waits for a program that does not read: more than anybody pastes. It is kept here so that keys for
+# Runlet itself, which come behind it, are heard.
+WAITING_BYTES = 16 * 1024 * 1024
+# Somebody who waits for their paste is told why.
+BLOCKED_SECONDS = 2.0
 
 _STEPS = {Action.ASK: Step.ASK, Action.GIVE: Step.GIVE, Action.TAKE: Step.TAKE}
 
@@ -78,6 +85,9 @@ class Console:
         self._writers = Writers()
         self._expects_until = 0.0  # an answer of the terminal
         self._refused_at = float("-inf")  # the last refusal that was shown
+        self._waiting = bytearray()  # typed, and not sent yet: the program does not read as fast
+        self._in_hand = 0  # the bytes of what waits that are sent next
+        self._waiting_changed = asyncio.Event()
 
     async def show(self, words: list[str]) -> Ending:
         """Show the run until the console ends; `words` are said first."""
@@ -114,6 +124,7 @@ class Console:
                 self._terminal.reset()
                 if not full_screen:  # else the cursor is back where the program's screen was entered
                     await self._terminal.write(view.leave())
+                await self._forget_waiting(view, "the program has not read what was typed before")
             if isinstance(ended, Ending) and not (ended is Ending.SETTLED and several and view is not lines):
                 return ended
             if board is not None and ended is Ending.SETTLED:
@@ -172,6 +183,7 @@ class Console:
                     for work in (
                         self._receive(attachment, view),
                         self._type(attachment, view),
+                        self._feed(attachment, view),
                         self._resize(attachment, view),
                         self._begin_anyway(view),
                         self._leave(),
@@ -190,6 +202,8 @@ class Console:
     async def _receive(self, attachment: Attachment, view: View) -> Ending:
         async for event in attachment.events():
             self._picture.take(event)
+            if isinstance(event, ConnectionLost) or (isinstance(event, Notice) and event.refused):
+                await self._forget_waiting(view, "what was typed before may not have arrived")
             asked = view.asked
             if shown := self._shown(view, event):
                 await self._terminal.write(shown)
@@ -253,6 +267,41 @@ class Console:
             with suppress(ControllerUnavailable):
                 await attachment.send_input(view.selected, attempt, sent.data, is_reply=is_reply)
 
+    async def _feed(self, attachment: Attachment, view: View) -> Ending:
+        """Type what waits, as fast as the program reads it."""
+        while True:
+            await self._waiting_changed.wait()
+            self._waiting_changed.clear()
+            while self._waiting and view.selected is not None:
+                execution = view.selected
+                piece = bytes(self._waiting[:INPUT_PIECE_BYTES])
+                del self._waiting[: len(piece)]
+                self._in_hand = len(piece)
+                telling = asyncio.create_task(self._tell_blocked(view, execution))
+                try:
+                    await attachment.send_input(execution, self._picture[execution].attempt, piece)
+                except ControllerUnavailable as error:
+                    await self._forget_waiting(view, error.message)
+                    break
+                finally:
+                    telling.cancel()
+                self._in_hand = 0
+
+    async def _tell_blocked(self, view: View, execution: str) -> None:
+        """Say once that the program does not read; not into a screen of its own."""
+        await asyncio.sleep(BLOCKED_SECONDS)
+        if not self._terminal.full_screen:
+            words = f"the program does not read: {self._in_hand + len(self._waiting)} bytes wait to be typed"
+            await self._terminal.write(view.say(f"{words}; {PREFIX_NAME} c cancels, {PREFIX_NAME} d detaches"))
+
+    async def _forget_waiting(self, view: View, why: str) -> None:
+        """A text with a hole is worse than its beginning: what waits is not typed any more."""
+        size = self._in_hand + len(self._waiting)
+        self._waiting.clear()
+        self._in_hand = 0
+        if size:
+            await self._terminal.write(view.say(f"not typed: the last {size} bytes, since {why}"))
+
     async def _send(self, attachment: Attachment, view: View, typed: bytes) -> None:
         if view.selected is None:
             return
@@ -264,15 +313,28 @@ class Console:
         if self._redraw:
             self._redraw = False
             await self._redraw_now(attachment, view)
+        if self._in_hand or self._waiting or not attachment.has_room(view.selected, len(typed)):
+            await self._wait_for_room(typed)
+            return
         try:
             await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
         except ControllerUnavailable:
-            await self._terminal.write(view.say("not typed: the controller is away"))
+            words = "does not answer" if attachment.is_silent else "is away"
+            await self._terminal.write(view.say(f"not typed: the controller {words}"))
         else:
             # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
             early = not (self._writers.other(view.selected) or self._terminal.is_behind)
             if early and (shown := view.typed(typed)):
                 await self._terminal.write(shown)
+
+    async def _wait_for_room(self, typed: bytes) -> None:
+        """The program does not read as fast: keep it here. At the bound the terminal itself has to wait, and whoever
+        types there.
+        """
+        while len(self._waiting) + len(typed) > WAITING_BYTES:  # noqa: ASYNC110 - the other end empties it piece by piece
+            await asyncio.sleep(BLOCKED_SECONDS)
+        self._waiting += typed
+        self._waiting_changed.set()
 
     async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
         match command:

@@ -18,11 +18,20 @@ from runlet.cli.replay import CurrentLine
 from runlet.cli.rollouts import Teller
 from runlet.cli.silent_waits import SilentWaits
 from runlet.cli.trailer import attempt_ended, left_out, trailer
+from runlet.cli.views import lost_words
 from runlet.cli.writers import Writers, own_name
-from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, ConsoleEvent, attach
+from runlet.client.attachment import (
+    Attachment,
+    ConnectionLost,
+    ConnectionRegained,
+    ConsoleEvent,
+    Silence,
+    SilenceEnded,
+    attach,
+)
 from runlet.errors import Conflict, ControllerUnavailable
 from runlet.model.execution import STARTED
-from runlet.protocol.chunk import Chunk
+from runlet.protocol.chunk import INPUT_PIECE_BYTES, PROGRAM_ENDED, Chunk
 from runlet.protocol.frames import (
     Attach,
     Drained,
@@ -37,6 +46,8 @@ from runlet.protocol.messages import Step
 
 # A script that waits for a run outlasts a restart or an upgrade of the controller, and does not hang for ever.
 PATIENCE_SECONDS = 600.0
+# How often stdin's next bytes are offered to a controller that does not answer.
+SILENT_SECONDS = 0.2
 
 
 class Follower:
@@ -51,6 +62,7 @@ class Follower:
     ) -> None:
         self.picture = picture
         self.started = asyncio.Event()  # some selected execution has a program to type to
+        self.is_typing = False  # more of stdin is to come
         self._printer = printer
         self._with_trailer = with_trailer
         self._current = current
@@ -84,16 +96,23 @@ class Follower:
                 return self._printer.finish(execution) + self._printer.tell(execution, words)
             case WriterChanged():
                 self._writers.take(event)
-            case Notice(str(execution), message, refused=True) if self._writers.other(execution):
+            case Notice(str(execution), message, refused=True) if PROGRAM_ENDED not in message:
                 # What comes next would be typed behind a hole.
-                hint = "try again later, or take over in a terminal: runlet attach, then Ctrl-] t"
+                other = "try again later, or take over in a terminal: runlet attach, then Ctrl-] t"
+                hint = other if self._writers.other(execution) else "what comes before it in the input was typed"
                 raise Conflict(plain(message), hint)
             case Notice(execution, message):
                 if execution is not None and len(self.picture.executions) > 1:
                     message = f"{device_name(self.picture[execution])}: {message}"
                 click.echo(plain(message), err=True)
-            case ConnectionLost(reason):
-                click.echo(f"{plain(reason)}; trying again", err=True)
+            case ConnectionLost():
+                click.echo(plain(lost_words(event)), err=True)
+                if event.unconfirmed and self.is_typing:
+                    raise ControllerUnavailable(event.reason, "what was typed before it may not all have arrived")
+            case Silence():
+                click.echo("the controller does not answer", err=True)
+            case SilenceEnded():
+                click.echo("the controller answers again", err=True)
             case ConnectionRegained():
                 click.echo("the controller is back", err=True)
         return ""
@@ -128,14 +147,23 @@ async def follow(endpoint: Endpoint, follower: Follower, request: Attach, *, typ
 async def _type(attachment: Attachment, follower: Follower, execution: str) -> None:
     """Type all of stdin, once there is a program to read it; then let others type."""
     await follower.started.wait()
+    follower.is_typing = True
     while data := await read_stdin():
-        while data:
-            await attachment.connected.wait()
-            with suppress(ControllerUnavailable):
-                await attachment.send_input(execution, follower.picture[execution].attempt, data)
-                data = b""
+        for piece in (data[at : at + INPUT_PIECE_BYTES] for at in range(0, len(data), INPUT_PIECE_BYTES)):
+            await _type_piece(attachment, follower, execution, piece)
+    follower.is_typing = False
     with suppress(ControllerUnavailable):
         await attachment.hand_over(execution, Step.LEAVE)
+
+
+async def _type_piece(attachment: Attachment, follower: Follower, execution: str, piece: bytes) -> None:
+    """When the controller can be had; nothing of it is sent in vain."""
+    while True:
+        await attachment.connected.wait()
+        with suppress(ControllerUnavailable):
+            await attachment.send_input(execution, follower.picture[execution].attempt, piece)
+            return
+        await asyncio.sleep(SILENT_SECONDS)
 
 
 async def follow_raw(endpoint: Endpoint, run: int, request: Attach) -> None:

@@ -19,7 +19,7 @@ from runlet.cli.prefix import Prefixes, device_name
 from runlet.cli.replay import LateTail, Replay, from_safe_place
 from runlet.cli.rollouts import Teller
 from runlet.cli.trailer import attempt_ended, left_out, trailer
-from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent
+from runlet.client.attachment import ConnectionLost, ConnectionRegained, ConsoleEvent, Silence, SilenceEnded
 from runlet.model.execution import STARTED, State
 from runlet.model.prompt import Kind
 from runlet.protocol.chunk import Chunk
@@ -52,6 +52,7 @@ _WITHIN_LINE = re.compile(
     rb"(?:[^\x00-\x07\x0a-\x0c\x0e-\x1f]|\x1b\[[\d;]*[mKCDGPX@]|\x1b\[\?2004[hl]|\x1b\][0-2];[^\x1b\x07]*\x07)*"
 )
 
+SILENT = "the controller does not answer; what is typed now is dropped"
 _KEYS_HINT = f"{PREFIX_NAME} d detaches, {PREFIX_NAME} ? shows keys"
 
 
@@ -163,8 +164,12 @@ class RawView:
                 return self.say(*self._rollout.told(self._picture.run))
             case Notice(self._execution | None, message):
                 return self.say(message)
-            case ConnectionLost(reason):
-                return self.say(f"{reason}; trying again")
+            case ConnectionLost():
+                return self.say(lost_words(event))
+            case Silence():
+                return self.say(SILENT)
+            case SilenceEnded():
+                return self.say("the controller answers again")
             case ConnectionRegained():
                 return self.say("the controller is back")
             case _:
@@ -290,8 +295,12 @@ class LinesView:
                 shown = self._end(self._picture[execution]) + self._follow_typing()
             case Notice(None, message):
                 shown = self._merged.say(message)
-            case ConnectionLost(reason):
-                shown = self._merged.say(f"{reason}; trying again")
+            case ConnectionLost():
+                shown = self._merged.say(lost_words(event))
+            case Silence():
+                shown = self._merged.say(SILENT)
+            case SilenceEnded():
+                shown = self._merged.say("the controller answers again")
             case ConnectionRegained():
                 shown = self._merged.say("the controller is back")
             case Notice(str(execution), message):
@@ -379,6 +388,12 @@ class LinesView:
         in_turn = executions[at:] + executions[:at]
         open_ones = [execution for execution in in_turn if not execution.state.is_outcome]
         return next((one.id for one in [*filter(_runs, open_ones), *open_ones]), None)
+
+
+def lost_words(lost: ConnectionLost) -> str:
+    """What to say of a lost connection."""
+    typed = f"; the {lost.unconfirmed} bytes typed last may not have arrived" if lost.unconfirmed else ""
+    return f"{lost.reason}{typed}; trying again"
 
 
 def _runs(execution: ExecutionView) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from runlet.client.api import CONNECT_SECONDS
 from runlet.client.failures import from_body, lost, unavailable
 from runlet.errors import ControllerUnavailable, ProtocolError, Unavailable
 from runlet.model.run import RunId
-from runlet.protocol.chunk import MAX_CHUNK_BYTES, REPLIED, TYPED, Chunk
+from runlet.protocol.chunk import INPUT_PIECE_BYTES, INPUT_WINDOW_BYTES, Chunk, Typed
 from runlet.protocol.frames import (
     MAX_CONTROLLER_FRAME_BYTES,
     Attach,
@@ -35,6 +36,7 @@ from runlet.protocol.frames import (
     RolloutChanged,
     RunSnapshot,
     Settled,
+    Taken,
     decode_from_controller,
     encode,
 )
@@ -47,9 +49,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLost:
-    """The controller is away; the next event comes once it is back."""
+    """The controller is away; the next event comes once it is back.
+
+    Of `unconfirmed` bytes, which were typed last, it is not known whether they have reached the program.
+    """
 
     reason: str
+    unconfirmed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The controller is connected and does not answer; SilenceEnded follows once it does, or ConnectionLost."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceEnded:
+    """The controller answers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,7 @@ class ConnectionRegained:
     """The attachment goes on; what was missed follows."""
 
 
-ConsoleEvent = ControllerFrame | Chunk | ConnectionLost | ConnectionRegained
+ConsoleEvent = ControllerFrame | Chunk | ConnectionLost | ConnectionRegained | Silence | SilenceEnded
 
 _QUEUED_FRAMES = 16  # 1 MiB of output at most, between the socket and the screen
 _CLOSE_SECONDS = 1.0  # a detaching person does not wait for a dead controller
@@ -66,6 +82,10 @@ _RETRY_BASE_SECONDS, _RETRY_CAP_SECONDS = 0.5, 10.0
 # A peer that is silently gone is noticed by the kernel after 10 + 3 * 5 s. Not by a ping of the WebSocket: while a
 # pager is paused nothing is read, pongs neither.
 _KEEPALIVE_IDLE_SECONDS, _KEEPALIVE_INTERVAL_SECONDS, _KEEPALIVE_PROBES = 10, 5, 3
+# A controller that sends nothing for so long is asked whether it is there, and is silent after as long again.
+_QUIET_SECONDS = 1.0
+# How soon its answer is noticed then.
+_SILENT_LOOK_SECONDS = 0.1
 # A console's own number: what a JSON number holds exactly anywhere, and nobody else guesses.
 _IDENTITY_BITS = 53
 _PROTOCOL_BROKEN = 1002  # RFC 6455: what we ask for will be refused again
@@ -89,6 +109,9 @@ class Attachment:
         self._over: set[str] = set()
         self.connected = asyncio.Event()
         self.connected.set()
+        self.is_silent = False
+        self._under_way: dict[str, int] = {}  # by execution: bytes typed that are not taken yet
+        self._room = asyncio.Event()
 
     async def events(self) -> AsyncIterator[ConsoleEvent]:
         """Everything the controller tells, RunSnapshot first and Settled last, and each byte of output once.
@@ -105,18 +128,39 @@ class Attachment:
                     if isinstance(event, Settled):
                         return
             except ControllerUnavailable as error:
-                yield ConnectionLost(error.message)
+                yield ConnectionLost(error.message, self._forget_typed())
                 await self._reconnect(error)
                 yield ConnectionRegained()
 
     async def send_input(self, execution: str, attempt: int, data: bytes, *, is_reply: bool = False) -> None:
         """Type `data` on the execution's terminal; `is_reply`: nobody typed it, our terminal answers the program.
 
-        Raises ControllerUnavailable while the connection is lost.
+        Waits while INPUT_WINDOW_BYTES are under way to a program that does not read them; `events` must be read
+        meanwhile. Raises ControllerUnavailable while the connection is lost or the controller is silent; then `data`
+        was not sent, or a part of it.
         """
-        kind = REPLIED if is_reply else TYPED
-        for start in range(0, len(data), MAX_CHUNK_BYTES):
-            await self._send(Chunk(execution, attempt, kind, data[start : start + MAX_CHUNK_BYTES]).encode())
+        for start in range(0, len(data), INPUT_PIECE_BYTES):
+            piece = data[start : start + INPUT_PIECE_BYTES]
+            while not (is_reply or self.has_room(execution, len(piece))):
+                self._room.clear()
+                await self._room.wait()
+            if self.is_silent:
+                raise unavailable(self._urls, "it does not answer")
+            self._under_way[execution] = self._under_way.get(execution, 0) + len(piece)
+            await self._send(Typed(execution, attempt, piece, _clock(), is_reply).encode())
+
+    def has_room(self, execution: str, size: int) -> bool:
+        """Whether so many bytes can be typed without a wait."""
+        return self.is_lost or self._under_way.get(execution, 0) + size <= INPUT_WINDOW_BYTES
+
+    def is_full(self, execution: str) -> bool:
+        """Whether what is typed now has to wait for the program to read."""
+        return not self.has_room(execution, INPUT_PIECE_BYTES)
+
+    @property
+    def is_lost(self) -> bool:
+        """There is no connection now."""
+        return not self.connected.is_set()
 
     async def hand_over(self, execution: str, step: Step) -> None:
         """Ask for the writer's lease, give it away, take it or let it go; WriterChanged tells what came of it.
@@ -140,14 +184,34 @@ class Attachment:
         if connection is not None:
             await connection.close()
 
-    async def _received(self) -> AsyncIterator[ControllerFrame | Chunk]:
+    def _forget_typed(self) -> int:
+        """The connection is lost, and with it what would tell how far the typed bytes came: their number."""
+        unconfirmed = sum(self._under_way.values())
+        self._under_way.clear()
+        self.is_silent = False
+        self._room.set()
+        return unconfirmed
+
+    async def _received(self) -> AsyncIterator[ControllerFrame | Chunk | Silence | SilenceEnded]:
         from websockets.exceptions import ConnectionClosed
 
         connection = self._connection
         assert connection is not None
+        pong: asyncio.Future[float] | None = None
         while True:
             try:
-                frame = await connection.recv()
+                async with asyncio.timeout(_SILENT_LOOK_SECONDS if self.is_silent else _QUIET_SECONDS):
+                    frame = await connection.recv()
+            except TimeoutError:
+                if pong is None or pong.done():
+                    if self.is_silent:
+                        self.is_silent = False
+                        yield SilenceEnded()
+                    pong = asyncio.ensure_future(await connection.ping())
+                elif not self.is_silent:
+                    self.is_silent = True
+                    yield Silence()
+                continue
             except ConnectionClosed as error:
                 await self.close()
                 self.connected.clear()
@@ -155,6 +219,9 @@ class Attachment:
                 if error.rcvd and error.rcvd.code == _PROTOCOL_BROKEN:
                     raise ProtocolError(reason or "the controller refused what was sent") from None
                 raise lost(self._urls, reason) from None
+            if self.is_silent:
+                self.is_silent = False
+                yield SilenceEnded()
             yield Chunk.decode(frame) if isinstance(frame, bytes) else decode_from_controller(frame)
 
     async def _reconnect(self, why: ControllerUnavailable) -> None:
@@ -174,7 +241,7 @@ class Attachment:
         except TimeoutError:
             raise why from None
 
-    def _news(self, event: ControllerFrame | Chunk) -> Iterator[ConsoleEvent]:
+    def _news(self, event: ConsoleEvent) -> Iterator[ConsoleEvent]:
         """What of `event` is new. A second attachment begins with what the first has told already."""
         match event:
             case RunSnapshot(run) if self._executions:
@@ -184,7 +251,13 @@ class Attachment:
                 self._rollout = run.rollout
                 self._executions = {view.id: view for view in self._selected(run)}
                 self._positions = {execution: begins.get(execution, Position()) for execution in self._executions}
+            case Taken(execution, size):
+                self._under_way[execution] = max(0, self._under_way.get(execution, 0) - size)
+                self._room.set()
+                return
             case Drained(execution, is_over=True):
+                self._under_way.pop(execution, None)  # nobody is left to take it
+                self._room.set()
                 if execution in self._over:
                     return
                 self._over.add(execution)
@@ -225,6 +298,11 @@ class Attachment:
             if connection is self._connection:
                 self.connected.clear()  # `events` finds out too, and has another made
             raise unavailable(self._urls, "the connection was lost") from None
+
+
+def _clock() -> float:
+    """This console's, which nobody sets, in seconds; a suspended laptop's sleep included, where the system tells it."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def new_identity() -> int:
@@ -280,7 +358,7 @@ async def _connect(url: str, token: str, run: RunId, request: Attach) -> ClientC
             proxy=None if is_loopback(url) else True,
         )
         _keep_alive(connection)
-        await connection.send(encode(request))
+        await connection.send(encode(replace(request, at=_clock())))
     except InvalidStatus as error:
         raise from_body(error.response.status_code, bytes(error.response.body)) from None
     except ConnectionClosed:

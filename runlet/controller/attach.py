@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from runlet.controller import runs
+from runlet.controller import clock, runs
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Attachment, Hub
 from runlet.controller.store import Store
@@ -17,7 +17,15 @@ from runlet.controller.streams import Streams
 from runlet.controller.transcripts import Transcripts
 from runlet.errors import ProtocolError, RunletError, Unavailable, UnknownName
 from runlet.protocol import frames
-from runlet.protocol.chunk import MAX_CHUNK_BYTES, REPLIED, Chunk, Input, one_line
+from runlet.protocol.chunk import (
+    INPUT_WINDOW_BYTES,
+    MAX_CHUNK_BYTES,
+    PROGRAM_ENDED,
+    Chunk,
+    Input,
+    Typed,
+    one_line,
+)
 from runlet.protocol.frames import (
     Attach,
     Drained,
@@ -29,7 +37,9 @@ from runlet.protocol.frames import (
     RolloutChanged,
     RunSnapshot,
     Settled,
+    Taken,
 )
+from runlet.protocol.messages import CONTROL_TTL_SECONDS
 from runlet.protocol.views import ExecutionView, RunView
 
 # A console tells first what it wants, right after connecting.
@@ -76,8 +86,10 @@ class Attaching:
             await socket.close(CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
+        now = clock.now()
         who = one_line(request.who) or "a console"
         attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who, late=request.late)
+        attachment.ages.of(request.at, now)
         left = False
         try:
             run = await self._read(str(run.id))  # again: it may have changed before we were woken by changes
@@ -133,6 +145,10 @@ class Attaching:
                 _, modes = attachment.modes.popitem()
                 told = frames.Modes(modes.execution, modes.attempt, modes.offset, modes.output)
                 await socket.send_text(frames.encode(told))
+            for execution, window in attachment.typed.items():
+                if window.freed:
+                    size, window.freed = window.freed, 0
+                    await socket.send_text(frames.encode(Taken(execution, size)))
             while attachment.notices:
                 await socket.send_text(frames.encode(attachment.notices.pop(0)))
             more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]
@@ -182,7 +198,7 @@ class Attaching:
         while True:
             message = await socket.receive()
             if message.get("bytes") is not None:
-                await self._type(attachment, Chunk.decode(message["bytes"]), read_only)
+                await self._type(attachment, Typed.decode(message["bytes"]), read_only)
                 continue
             frame = _text_frame(message)
             if isinstance(frame, Attach):
@@ -198,32 +214,40 @@ class Attaching:
             else:
                 self._hub.hand_over(attachment, frame.execution, frame.step)
 
-    async def _type(self, attachment: Attachment, chunk: Chunk, read_only: bool) -> None:
-        view = attachment.executions.get(chunk.execution)
+    async def _type(self, attachment: Attachment, typed: Typed, read_only: bool) -> None:
+        view = attachment.executions.get(typed.execution)
         if view is None:
             raise ProtocolError("typed for an execution that is not attached")
-        reason = _refusal(view, read_only)
-        is_reply = chunk.position == REPLIED
+        age = max(0.0, attachment.ages.of(typed.at, clock.now()))
+        window = attachment.typed[view.id]
+        reason = _refusal(view, read_only, age)
+        if reason is None and not typed.is_reply and not window.fits(len(typed.data)):
+            reason = f"more than {INPUT_WINDOW_BYTES} bytes are under way"
+        number = window.send(len(typed.data), clock.now())
         if reason is None and view.device is not None:
-            attachment.typed += 1
             attachment.acted.add(view.id)
-            typed = Input(
+            piece = Input(
                 view.id,
                 view.attempt,
                 attachment.number,
-                attachment.typed,
-                chunk.data,
-                is_reply,
+                number,
+                typed.data,
+                typed.is_reply,
                 attachment.identity,
                 self._hub.epoch(view.id, view.attempt),
                 attachment.who,
+                clock.NUMBER,
+                clock.now() - age,
             )
             try:
-                await self._dispatcher.type(view.device, typed)
+                await self._dispatcher.type(view.device, piece)
             except Unavailable as error:
                 reason = error.message
-        if reason and not is_reply:
-            attachment.notify(view.id, f"not typed: {reason}", refused=True)
+        if reason:
+            window.refused(number)
+            if not typed.is_reply:
+                attachment.notify(view.id, f"not typed: {reason}", refused=True)
+            attachment.wake.set()
 
     def _begin(self, view: ExecutionView, request: Attach) -> Position:
         wanted = request.positions.get(view.id, Position())
@@ -258,11 +282,13 @@ def _selected(run: RunView, request: Attach) -> list[ExecutionView]:
     return chosen
 
 
-def _refusal(view: ExecutionView, read_only: bool) -> str | None:
+def _refusal(view: ExecutionView, read_only: bool, age: float) -> str | None:
     if read_only:
         return READ_ONLY
     if view.state.is_outcome:
-        return "the program has ended"
+        return PROGRAM_ENDED
     if view.device is None:
         return "no device has it yet"
+    if age > CONTROL_TTL_SECONDS:
+        return f"it reached the controller {age:.0f} s late"
     return None

@@ -36,6 +36,7 @@ from runlet.protocol.messages import (
     Heartbeat,
     Hello,
     InputRefused,
+    InputTaken,
     Message,
     Modes,
     Report,
@@ -218,6 +219,8 @@ class Collector:
             match message:
                 case InputRefused():
                     self._hub.on_refused(message)
+                case InputTaken():
+                    self._hub.on_taken(message)
                 case Writer():
                     self._hub.on_writer(message)
                 case Modes():
@@ -254,7 +257,7 @@ class Collector:
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case Answered():
                     pass  # behind the reports, which may tell of executions that are new here
-                case InputRefused() | Writer() | Modes():
+                case InputRefused() | InputTaken() | Writer() | Modes():
                     pass  # concern consoles only
                 case _:
                     log.warning("dropped a %s from %s", message.TYPE, device)

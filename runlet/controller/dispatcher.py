@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from runlet.amqp.consumer import Consumer
 from runlet.amqp.definitions import Replication
 from runlet.amqp.publisher import Publisher
-from runlet.controller import outbox
+from runlet.controller import clock, outbox
 from runlet.controller.outbox import Outgoing
 from runlet.controller.store import Store
 from runlet.controller.topology import for_devices
@@ -83,7 +84,8 @@ class Dispatcher:
 
     async def give(self, device: str, answer: Answer) -> None:
         """An answer to a prompt; raises as `type` does."""
-        await self._post(names.key(device, names.CONTROL), encode(answer))
+        sent = replace(answer, clock=clock.NUMBER, sent_at=clock.now())
+        await self._post(names.key(device, names.CONTROL), encode(sent))
 
     async def _post(self, key: str, body: bytes) -> None:
         try:

@@ -46,6 +46,8 @@ class Hearing:
             self._hub.show_output(execution)
         for refused in told.refused:
             self._hub.show_refused(refused)
+        for taken in told.taken:
+            self._hub.show_taken(taken)
         self._answering.show_decided(told.decided)
         for writer in told.writers:
             self._hub.show_writer(writer)

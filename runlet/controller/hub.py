@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
+from runlet.controller import clock
 from runlet.controller.telling import Telling
+from runlet.controller.typing_window import LOST_SECONDS, TypingWindow
+from runlet.protocol.age import Ages
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import (
     WATCH_REPEAT_SECONDS,
     Handover,
     InputRefused,
+    InputTaken,
     Modes,
     Resize,
     Step,
@@ -27,6 +32,8 @@ from runlet.protocol.messages import (
 )
 from runlet.protocol.views import ExecutionView, RolloutView
 
+# How often somebody looks for typing that nothing is heard of.
+LOOK_SECONDS = 1.0
 # Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
 NOTICE_LIMIT = 100
 
@@ -35,8 +42,8 @@ NOTICE_LIMIT = 100
 class Attachment:
     """One console's hold on some executions of a run.
 
-    `number` tells an agent which attachment types, and `typed` the pieces of its input apart. `identity` and `who` are
-    the console's own, the same when it attaches again.
+    `number` tells an agent which attachment types. `identity` and `who` are the console's own, the same when it
+    attaches again.
     """
 
     number: int
@@ -47,7 +54,8 @@ class Attachment:
     size: TerminalSize | None = None  # its window's, where that is to count
     is_late: bool = False  # it has not seen all that is on the screens
     positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
-    typed: int = 0
+    typed: defaultdict[str, TypingWindow] = field(default_factory=lambda: defaultdict(TypingWindow))  # by execution
+    ages: Ages = field(default_factory=Ages)  # of what it sends
     rollout: RolloutView | None = None  # not told yet
     changed: set[str] = field(default_factory=set)
     writers: dict[str, Writer] = field(default_factory=dict)  # not told yet
@@ -194,7 +202,19 @@ class Hub:
         """Tell the console that typed, and no other."""
         for attachment in self._following.get(refused.execution, ()):
             if attachment.number == refused.console:
+                attachment.typed[refused.execution].refused(refused.number)
                 attachment.notify(refused.execution, f"not typed: {refused.reason}", refused=True)
+
+    def on_taken(self, taken: InputTaken) -> None:
+        self._telling.taken(taken)
+        self.show_taken(taken)
+
+    def show_taken(self, taken: InputTaken) -> None:
+        """What a console typed has come further."""
+        for attachment in self._following.get(taken.execution, ()):
+            if attachment.number == taken.console:
+                attachment.typed[taken.execution].moved(taken.held, taken.taken)
+                attachment.wake.set()
 
     def on_writer(self, writer: Writer) -> None:
         """Who may type on a session."""
@@ -247,15 +267,25 @@ class Hub:
             self._tell(view.device, Resize(view.id, view.attempt, attachment.size, attachment.identity, redraw, alone))
 
     async def run(self) -> None:
-        """Repeat what would lapse: a Watch that was lost, or is getting old."""
+        """Repeat what would lapse: a Watch that was lost, or gets old; tell of typing that nothing is heard of."""
         while True:
-            await asyncio.sleep(WATCH_REPEAT_SECONDS)
+            for _ in range(round(WATCH_REPEAT_SECONDS / LOOK_SECONDS)):
+                await asyncio.sleep(LOOK_SECONDS)
+                self._look_for_lost()
             for execution, following in self._following.items():
                 self._watch(next(iter(following)).executions[execution], watched=True)
+
+    def _look_for_lost(self) -> None:
+        for attachment in set().union(*self._attached.values()):
+            for execution, window in attachment.typed.items():
+                if lost := window.lost(clock.now()):
+                    words = f"not typed: the device has not confirmed {lost} bytes within {LOST_SECONDS:g} s"
+                    attachment.notify(execution, words, refused=True)
 
     def _watch(self, view: ExecutionView, *, watched: bool, modes: bool = False) -> None:
         if view.device is not None and not view.state.is_outcome:
             writer = self._writers.get(view.id)
             present = writer and any(one.identity == writer.identity for one in self._following.get(view.id, ()))
             identity = writer.identity if writer and present else 0
-            self._tell(view.device, Watch(view.id, view.attempt, watched, identity, modes))
+            at = clock.NUMBER, clock.now()
+            self._tell(view.device, Watch(view.id, view.attempt, watched, identity, modes, *at))

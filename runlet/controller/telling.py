@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from runlet.amqp.publisher import Publisher
 from runlet.protocol import names, news
-from runlet.protocol.messages import InputRefused, Modes, Writer
+from runlet.protocol.messages import InputRefused, InputTaken, Modes, Writer
 from runlet.protocol.news import MAX_NAMES, News
 
 # Each controller says that it is there this often.
@@ -40,6 +40,7 @@ class Telling:
         self._decided: set[str] = set()
         self._writers: dict[str, Writer] = {}
         self._modes: dict[str, Modes] = {}
+        self._taken: dict[tuple[str, int], InputTaken] = {}  # by execution and console
         self._wake = asyncio.Event()
 
     def changed(self, execution: str) -> None:
@@ -64,6 +65,12 @@ class Telling:
         """The console that typed may be attached elsewhere."""
         if self._is_heard:
             self._refused.append(refused)
+            self._wake.set()
+
+    def taken(self, taken: InputTaken) -> None:
+        """The console that typed may be attached elsewhere."""
+        if self._is_heard:
+            self._taken[taken.execution, taken.console] = taken
             self._wake.set()
 
     def decided(self, answer: str) -> None:
@@ -124,9 +131,10 @@ class Telling:
 
     def _gathered(self) -> Iterator[News]:
         named = self._changed, self._printed, self._rollouts, self._refused, self._decided
-        parts = [tuple(part) for part in (*named, self._writers.values(), self._modes.values())]
+        whole = self._writers.values(), self._modes.values(), self._taken.values()
+        parts = [tuple(part) for part in (*named, *whole)]
         self._changed, self._printed, self._rollouts, self._refused, self._decided = set(), set(), set(), [], set()
-        self._writers, self._modes = {}, {}
+        self._writers, self._modes, self._taken = {}, {}, {}
         for start in range(0, max(map(len, parts)), MAX_NAMES):
             yield News(self.origin, *(part[start : start + MAX_NAMES] for part in parts))  # type: ignore[arg-type]
 

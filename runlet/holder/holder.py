@@ -227,8 +227,8 @@ class Holder:
         self._open_at = None if self._is_open else time.monotonic() + OPEN_SECONDS
 
     def _write(self) -> None:
-        typed = self._keyboard.waiting
-        del typed[: self._terminal.write(bytes(typed))]
+        self._keyboard.took(self._terminal.write(bytes(self._keyboard.waiting)))
+        self._answer_soon()
         # However it looks after this, it is news: a program may ask again without a word.
         self._look = self._told = None
         self._attention.changed(time.monotonic())
@@ -394,6 +394,8 @@ class Holder:
         if self._note:
             self._sending += wire.frame(wire.NOTED, self._note)
         self._sending += wire.greeting(self._buffer.acknowledged)
+        self._keyboard.tell_again()
+        self._answer_soon()
         if self._ended is not None:
             self._outcome_at = time.monotonic() + TAKEN_SECONDS
         else:
@@ -469,7 +471,10 @@ class Holder:
             if self._keyboard.waiting:
                 self._write()
         self._answers += wire.answer(console, number, words)
-        if self._answer_at is None:
+        self._answer_soon()
+
+    def _answer_soon(self) -> None:
+        if self._agent is not None and self._answer_at is None:
             self._answer_at = time.monotonic() + ANSWER_SECONDS
 
     def _type_if(self, console: int, number: int, seen: wire.Seen, data: bytes) -> None:
@@ -485,6 +490,8 @@ class Holder:
 
     def _flush_answers(self) -> None:
         self._sending += self._answers
+        for console, judged, taken in self._keyboard.news():
+            self._sending += wire.took(console, judged, taken)
         self._answers.clear()
         self._answer_at = None
 
@@ -509,7 +516,7 @@ class Holder:
             if moments := self._moments.within(offset, offset + len(data)):
                 self._sending += wire.frame(wire.MOMENTS, pack(moments))
             self._sending += wire.frame(wire.OUTPUT, data)
-            if self._answers:
+            if self._answer_at is not None:
                 self._flush_answers()
         if self._look is not None and not self._buffer.unsent:
             self._sending += self._look

@@ -44,6 +44,7 @@ LOOKED = 22  # a look: whether the program waits for a person, as far as can be 
 NOTED = 23  # what an earlier agent left; before GREETING
 MOMENTS = 24  # when bytes of the next OUTPUT were printed (see moments.py)
 MOVED = 25  # console, number: nothing was typed, for the terminal is not as it was seen; a new LOOKED follows
+TOOK = 26  # console, number, number: what it typed is judged up to the first, and nothing waits up to the second
 
 # The largest content is what a console types at once.
 MAX_CONTENT_BYTES = 1024 * 1024
@@ -54,6 +55,7 @@ _HEADER = struct.Struct(">BI")
 _NUMBER = struct.Struct(">Q")
 _GREETING = struct.Struct(">HQ")
 _TYPED = struct.Struct(">QQ")
+_TOOK = struct.Struct(">QQQ")
 _SIZE = struct.Struct(">HH")
 _LOOK = struct.Struct(">QBBHHd")
 _LINES, _ECHO, _OWN_SCREEN, _LONG = 1, 2, 4, 8
@@ -209,6 +211,10 @@ def answer(console: int, number: int, words: str) -> bytes:
     return frame(ANSWER, _TYPED.pack(console, number) + words.encode())
 
 
+def took(console: int, judged: int, taken: int) -> bytes:
+    return frame(TOOK, _TOOK.pack(console, judged, taken))
+
+
 def looked(look: Look) -> bytes:
     flags = look.lines * _LINES | look.echo * _ECHO | look.own_screen * _OWN_SCREEN
     flags |= look.long * _LONG | look.hides * _HIDES | _HAS_WAIT
@@ -234,6 +240,12 @@ def read_type_if(content: bytes) -> tuple[int, int, Seen, bytes]:
         own_screen=bool(flags & _OWN_SCREEN),
     )
     return console, number, seen, rest[_SEEN.size :]
+
+
+def read_took(content: bytes) -> tuple[int, int, int]:
+    """(console, judged, taken)."""
+    console, judged, taken = _TOOK.unpack_from(_long_enough(content, _TOOK.size))
+    return console, judged, taken
 
 
 def read_release(content: bytes) -> int:

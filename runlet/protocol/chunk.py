@@ -5,8 +5,16 @@ A chunk, the same layout on AMQP and on a console's WebSocket:
     1 byte    layout version, 1
     16 bytes  execution (UUID)
     2 bytes   attempt, unsigned, big-endian
-    8 bytes   position, unsigned, big-endian: the stream's offset of output; of what comes from a console, TYPED or
-              REPLIED
+    8 bytes   position, unsigned, big-endian: the stream's offset of output
+    the rest  the bytes themselves
+
+What is typed, from a console to the controller:
+
+    1 byte    layout version, 5
+    16 bytes  execution (UUID)
+    2 bytes   attempt, unsigned, big-endian
+    1 byte    TYPED or REPLIED
+    8 bytes   when, in seconds by the console's own clock, which nobody sets: a double, big-endian
     the rest  the bytes themselves
 
 Output from an agent, with when it was printed:
@@ -19,14 +27,16 @@ Output from an agent, with when it was printed:
 
 What is typed, from the controller to an agent:
 
-    1 byte    layout version, 3
+    1 byte    layout version, 6
     16 bytes  execution (UUID)
     2 bytes   attempt, unsigned, big-endian
     8 bytes   console, unsigned, big-endian
-    8 bytes   number, unsigned, big-endian: grows with each piece that this console types for this execution
+    8 bytes   number, unsigned, big-endian: how many bytes this console has typed for this execution, with these
     1 byte    TYPED or REPLIED
     8 bytes   identity, unsigned, big-endian: the console's own number, the same when it attaches again
     8 bytes   epoch, unsigned, big-endian: the newest state of the lease that was known where it was typed; 0: none was
+    8 bytes   clock, unsigned, big-endian: whose the next is, a number drawn by each controller at its start
+    8 bytes   when it was typed, in seconds by that clock, which nobody sets: a double, big-endian
     1 byte    length of the name that follows: whose console it is, in UTF-8
     the rest  the bytes themselves
 
@@ -36,6 +46,7 @@ is idempotent too: a number that is not above the console's last one came before
 
 from __future__ import annotations
 
+import math
 import struct
 import uuid
 from dataclasses import dataclass
@@ -46,10 +57,12 @@ from runlet.protocol.moment import MOMENT_BYTES, Moment, in_order, pack, unpack
 
 _LAYOUT = 1
 _HEADER = struct.Struct(">B16sHQ")
-_INPUT_LAYOUT = 3
+_INPUT_LAYOUT = 6
+_TYPED_LAYOUT = 5
 _TIMED_LAYOUT = 4
 _COUNT = struct.Struct(">H")
-_INPUT_HEADER = struct.Struct(">B16sHQQBQQB")
+_INPUT_HEADER = struct.Struct(">B16sHQQBQQQdB")
+_TYPED_HEADER = struct.Struct(">B16sHBd")
 
 # What comes from a console: typed by its operator, or answered by its terminal, unasked by them, to what the program
 # wanted to know of it.
@@ -61,6 +74,12 @@ _MAX_WHO_BYTES = 255
 
 # One read of a PTY returns at most 64 KiB on Linux with a raised buffer; larger chunks only add latency for others.
 MAX_CHUNK_BYTES = 64 * 1024
+# What a console may have under way of what it types for one execution: a terminal's queue many times over, and enough
+# for some megabytes a second over a round trip of 20 ms. It is sent in pieces of which several fit.
+INPUT_WINDOW_BYTES = 64 * 1024
+INPUT_PIECE_BYTES = 16 * 1024
+# Why nothing is typed any more; what is left of a console's input had nobody to reach.
+PROGRAM_ENDED = "the program has ended"
 # As many as an agent keeps of one execution.
 MAX_MOMENTS = 4096
 # The largest chunk of output as it is encoded.
@@ -104,11 +123,34 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """What an operator typed at a console for one execution, or their terminal answered, and when by its clock."""
+
+    execution: str
+    attempt: int
+    data: bytes
+    at: float
+    is_reply: bool = False
+
+    def encode(self) -> bytes:
+        execution, kind = uuid.UUID(self.execution).bytes, REPLIED if self.is_reply else TYPED
+        return _TYPED_HEADER.pack(_TYPED_LAYOUT, execution, self.attempt, kind, self.at) + self.data
+
+    @classmethod
+    def decode(cls, body: bytes) -> Typed:
+        """Raises ProtocolError as Chunk.decode does."""
+        execution, attempt, kind, at = _header(body, _TYPED_HEADER, _TYPED_LAYOUT)
+        data = body[_TYPED_HEADER.size :]
+        return cls(str(uuid.UUID(bytes=execution)), attempt, data, _instant(at), kind == REPLIED)
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """What a console typed for one execution at once.
 
     `console` numbers one attachment of it, `identity` the console itself, which may hold the writer's lease. `epoch` is
-    the newest state of that lease that was known where it was typed; 0: none was.
+    the newest state of that lease that was known where it was typed; 0: none was. It was typed at `at` by the `clock`
+    of a controller.
     """
 
     execution: str
@@ -120,29 +162,36 @@ class Input:
     identity: int = 0
     epoch: int = 0
     who: str = ""
+    clock: int = 0
+    at: float = 0.0
 
     def encode(self) -> bytes:
         execution, who = uuid.UUID(self.execution).bytes, self.who.encode()[:_MAX_WHO_BYTES]
         kind = REPLIED if self.is_reply else TYPED
-        fields = self.attempt, self.console, self.number, kind, self.identity, self.epoch, len(who)
-        return _INPUT_HEADER.pack(_INPUT_LAYOUT, execution, *fields) + who + self.data
+        typed = self.attempt, self.console, self.number, kind, self.identity, self.epoch, self.clock, self.at
+        return _INPUT_HEADER.pack(_INPUT_LAYOUT, execution, *typed, len(who)) + who + self.data
 
     @classmethod
     def decode(cls, body: bytes) -> Input:
         """Raises ProtocolError as Chunk.decode does."""
         fields = _header(body, _INPUT_HEADER, _INPUT_LAYOUT, MAX_CHUNK_BYTES + _MAX_WHO_BYTES)
-        execution, attempt, console, number, kind, identity, epoch, length = fields
+        execution, attempt, console, number, kind, identity, epoch, clock, at, length = fields
         begin = _INPUT_HEADER.size + length
         who = one_line(body[_INPUT_HEADER.size : begin].decode(errors="replace"))
         is_reply = kind == REPLIED
-        return cls(
-            str(uuid.UUID(bytes=execution)), attempt, console, number, body[begin:], is_reply, identity, epoch, who
-        )
+        typed = body[begin:], is_reply, identity, epoch, who, clock, _instant(at)
+        return cls(str(uuid.UUID(bytes=execution)), attempt, console, number, *typed)
 
 
 def one_line(who: str) -> str:
     """Whose console it is, fit to be shown: consoles say so themselves, and may say anything."""
     return "".join(char if char.isprintable() else " " for char in who[:MAX_WHO_CHARACTERS])
+
+
+def _instant(at: float) -> float:
+    if not math.isfinite(at):
+        raise ProtocolError("something was typed at no time")
+    return at
 
 
 def _moments(body: bytes) -> bytes:

@@ -1,11 +1,11 @@
 """Every frame of an attachment: what crosses the WebSocket between a console and the controller, sans-I/O.
 
-    console -> controller     Attach first and once; then Resize, Handover, and Chunk for what is typed
+    console -> controller     Attach first and once; then Resize, Handover, and Typed for what is typed
     controller -> console     RunSnapshot first; then ExecutionChanged, RolloutChanged, WriterChanged, Modes, Notice,
-                              Gap, Drained, and Chunk for output; Settled last, then the controller closes the
+                              Taken, Gap, Drained, and Chunk for output; Settled last, then the controller closes the
                               WebSocket with code 1000
 
-A Chunk (chunk.py) is a binary frame; all others are text: one JSON object each, its kind in `type`.
+Typed and Chunk (chunk.py) are binary frames; all others are text: one JSON object each, its kind in `type`.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Attach:
     identity: int | None = None  # a number drawn by the console, the same when it attaches again; None: a new console
     who: str = ""  # whose console it is, "user@host", for the others; cut at MAX_WHO_CHARACTERS
     late: bool = False  # it has not seen all that is on the screens: they are drawn again, and their Modes are told
+    at: float = 0.0  # when, in seconds by the clock that Typed tells the time of
 
     def __post_init__(self) -> None:
         if self.identity is not None and not 0 < self.identity < 2**63:
@@ -131,6 +132,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """`size` bytes more of what this console typed have been taken by the program's terminal, or refused and told.
+
+    A console has INPUT_WINDOW_BYTES (chunk.py) under way at most: what is typed beyond waits there for this.
+    """
+
+    TYPE: ClassVar[str] = "taken"
+
+    execution: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class WriterChanged:
     """Who may type on an execution's terminal: the whole state, newer than what was told before."""
 
@@ -203,7 +217,7 @@ class Settled:
 
 ConsoleFrame = Attach | Resize | Handover
 ControllerFrame = (
-    RunSnapshot | ExecutionChanged | RolloutChanged | WriterChanged | Modes | Notice | Gap | Drained | Settled
+    RunSnapshot | ExecutionChanged | RolloutChanged | WriterChanged | Modes | Notice | Taken | Gap | Drained | Settled
 )
 Frame = ConsoleFrame | ControllerFrame
 

@@ -229,6 +229,8 @@ class Watch:
     watched: bool
     identity: int = 0  # of the writer's console, when it is attached there: the lease does not lapse
     modes: bool = False  # tell all that a console of this execution alone wants to know
+    clock: int = 0  # the controller's, a number drawn at its start: what is typed tells its age by it
+    sent_at: float = 0.0  # by that clock, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,8 @@ class Answer:
     data: str  # the bytes to type, with the Enter that ends them, in Base64; of a secret a sealed box of them
     sealed: bool
     by: str  # who answers, in words
+    clock: int = 0  # the controller's, a number drawn at its start
+    sent_at: float = 0.0  # by that clock, in seconds
 
     def __post_init__(self) -> None:
         _check_answer(self.id, self.prompt)
@@ -431,7 +435,10 @@ class Goodbye:
 
 @dataclass(frozen=True, slots=True)
 class InputRefused:
-    """Bytes typed for this execution did not reach its program; `reason` says why, for the console."""
+    """Bytes typed for this execution did not reach its program; `reason` says why, for the console.
+
+    Twice, it is told twice; lost, the console is told in the end that nothing was heard of them.
+    """
 
     TYPE: ClassVar[str] = "input_refused.v1"
 
@@ -439,6 +446,24 @@ class InputRefused:
     attempt: int
     console: int
     reason: str
+    number: int = 0  # of the piece
+
+
+@dataclass(frozen=True, slots=True)
+class InputTaken:
+    """How far what a console typed for this execution has come, in bytes: told soon after it was typed, as it moves.
+
+    What is told grows, and the newest is all there is to know: twice is once, and one that is lost is made good by the
+    next, or by what a console is told when nothing is heard of what it typed.
+    """
+
+    TYPE: ClassVar[str] = "input_taken.v1"
+
+    execution: str
+    attempt: int
+    console: int
+    held: int  # the holder has judged everything up to here: it is typed, waits, or was refused
+    taken: int  # the terminal has taken it, or it is refused
 
 
 class Cause(StrEnum):
@@ -497,7 +522,7 @@ class Modes:
 
 
 Command = Execute | Cancel | Ask | Welcome | Alive | Resize | Handover | Watch | Stored | Answer
-AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused | Writer | Modes
+AgentEvent = Report | Answered | Hello | Facts | Heartbeat | Goodbye | InputRefused | InputTaken | Writer | Modes
 Message = Command | AgentEvent
 
 _BY_TYPE: dict[str, type[Message]] = {kind.TYPE: kind for kind in get_args(Message)}

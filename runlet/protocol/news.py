@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from runlet.errors import ProtocolError
-from runlet.protocol.messages import InputRefused, Modes, Writer
+from runlet.protocol.messages import InputRefused, InputTaken, Modes, Writer
 from runlet.protocol.values import from_json, to_json
 
 # What is older says less than a look into the database, which whoever hears news takes as often as this.
@@ -31,6 +31,7 @@ class News:
     decided: tuple[str, ...] = ()  # answers whose devices said what became of them
     writers: tuple[Writer, ...] = ()  # whole, for no database has them
     modes: tuple[Modes, ...] = ()  # likewise
+    taken: tuple[InputTaken, ...] = ()
 
 
 def encode(news: News) -> bytes:
@@ -44,7 +45,8 @@ def decode(body: bytes) -> News:
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {error}") from None
     news = from_json(News, content, "news")
-    told = news.changed, news.printed, news.rollouts, news.refused, news.decided, news.writers, news.modes
+    named = news.changed, news.printed, news.rollouts, news.refused, news.decided
+    told = *named, news.writers, news.modes, news.taken
     if max(map(len, told)) > MAX_NAMES:
         raise ProtocolError(f"news of more than {MAX_NAMES} things")
     return news

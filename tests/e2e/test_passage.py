@@ -147,6 +147,38 @@ def test_a_console_attaches_to_what_has_printed_a_little_more_than_it_shows(oper
     terminal.wait_for_end(0)
 
 
+def test_a_large_paste_reaches_an_editor_whole(operator: Operator, terminal: Tmux, tmp_path: Path) -> None:
+    text = "".join(f"{number}: what somebody has copied from a page\n" for number in range(3_000))
+    written = tmp_path / "written"
+    number = operator.detached("exec", "pi-1", "--", "vim", "-u", "NONE", "-N", "--cmd", "set t_BE=\x1b[?2004h")
+    terminal.enter(f"runlet attach {number}")
+    terminal.wait_for(re.compile("^~$"))
+    terminal.type("i")
+    terminal.wait_for("INSERT")
+    terminal.paste(text)
+    terminal.wait_for("2999: what somebody has copied from a page")
+    terminal.press("Escape")
+    terminal.enter(f":w {written}")
+    wait_until(lambda: written.exists() and written.read_text().rstrip() == text.rstrip(), "it to be written")
+    terminal.enter(":q!")
+    terminal.wait_for_end(0)
+
+
+def test_who_leaves_while_a_program_does_not_read_is_told_what_was_not_typed(
+    operator: Operator, terminal: Tmux
+) -> None:
+    script = "stty raw -echo; echo ready; exec sleep 1000"
+    number = operator.detached("exec", "pi-1", "--", "sh", "-c", script)
+    terminal.enter(f"runlet attach {number}")
+    terminal.wait_for("ready")
+    terminal.paste("x" * 400_000)
+    terminal.wait_for("the program does not read: ")
+    terminal.press(PREFIX, "d")
+    terminal.wait_for(re.compile("not typed: the last [0-9]+ bytes"))
+    terminal.wait_for_end(0)
+    operator.succeed("cancel", number)
+
+
 def test_the_clipboard_and_the_title_are_not_for_devices(operator: Operator, terminal: Tmux, tmp_path: Path) -> None:
     terminal.option("set-clipboard", "on")
     write = "printf '\\033]52;c;%s\\007' $(printf {} | base64); echo written"

@@ -115,6 +115,20 @@ def test_answers_from_a_pipe(operator: Operator) -> None:
     assert "7 apps upgraded.\n" in done.stdout
 
 
+def test_a_large_file_is_typed_whole_or_the_loss_is_told(operator: Operator, tmp_path: Path) -> None:
+    text = b"".join(b"%d: what somebody has written into a file\n" % number for number in range(20_000))
+    written, script = tmp_path / "written", 'stty -echo; read -p "Text? " x; cat > "$0"'
+    for content, code in ((text, 0), (text[:100_000] + b"x" * 5_000 + text, 1)):
+        number = operator.detached("exec", "pi-1", "--", "bash", "-c", script, str(written))
+        done = operator.runlet("attach", number, stdin=b"\n" + content + b"\x04")
+        assert done.returncode == code, done.stderr
+        if code:
+            assert "a line of more than 4095 bytes does not fit" in done.stderr
+            operator.succeed("cancel", number)
+        else:
+            assert written.read_bytes() == content
+
+
 def test_a_pipe_types_on_one_device(operator: Operator) -> None:
     number = operator.detached("run", "ask-name", "--on", "pi-1,pi-2")
     refused = operator.runlet("attach", number, stdin=b"Ana\n")

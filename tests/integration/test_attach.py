@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from runlet.errors import ControllerUnavailable, NotAuthorized, UnknownName
 from runlet.model.execution import STARTED, State
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled, WriterChanged
 from runlet.protocol.messages import Cause, Step, TerminalSize
-from tests.harness import TOKEN, Fleet, Typist, attached, wait_until
+from tests.harness import PATIENCE_SECONDS, TOKEN, Fleet, Typist, attached, wait_until
 
 
 def drop(attachment: Attachment) -> None:
@@ -311,6 +312,41 @@ async def test_bytes_typed_arrive_unharmed(fleet: Fleet):
         await console.type(data, run.executions[0])
         await console.rest()
     assert hashlib.sha256(data).hexdigest().encode() in console.seen[run.executions[0].id]
+
+
+async def test_a_large_paste_waits_for_a_program_that_reads_slowly(fleet: Fleet):
+    """The program reads after all has been typed, or would have been: nothing is refused, lost or doubled."""
+    data = random.Random(9).randbytes(1_000_000)
+    run = fleet.exec(["sh", "-c", f"stty raw -echo; echo ready; sleep 0.5; head -c {len(data)} | sha256sum"])
+    execution = run.executions[0]
+    async with attached(fleet, run) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"ready")
+        typing = asyncio.create_task(console.type(data, execution))
+        await console.rest()
+        await typing
+    assert hashlib.sha256(data).hexdigest().encode() in console.seen[execution.id]
+    assert not any(isinstance(event, Notice) for event in console.events)
+
+
+async def test_what_a_program_does_not_read_stays_with_the_console(fleet: Fleet):
+    run = fleet.exec(["sh", "-c", "stty raw -echo; echo ready; exec sleep 1000"])
+    execution = run.executions[0]
+    async with attached(fleet, run) as attachment:
+        console = Typist(attachment)
+        await console.until_seen(b"ready")
+        typing = asyncio.create_task(console.type(bytes(1_000_000), execution))
+        listening = asyncio.create_task(console.rest())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not attachment.is_full(execution.id):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+        assert not typing.done()
+        with fleet.api() as api:
+            api.cancel(run.id)
+        await listening
+        typing.cancel()
+    assert not any(isinstance(event, Notice) for event in console.events)
+    assert fleet.settled(run).state is State.CANCELLED
 
 
 async def test_a_console_that_vanishes_leaves_the_run_alone(fleet: Fleet):

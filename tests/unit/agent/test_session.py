@@ -20,7 +20,7 @@ async def test_input_that_comes_twice_is_answered_twice_and_counts_once() -> Non
     """After a reconnect the broker delivers again what a slow holder has not answered yet."""
     ours, holders = socket.socketpair()
     output = OutputSender("execution", 1, OutputBuffer(), _keep)
-    session = Session(ours, output, lambda _look: None, lambda _data: None, lambda _note: None)
+    session = Session(ours, output, lambda _look: None, lambda _data: None, lambda _note: None, lambda *_moved: None)
     piece = Input("execution", 1, 7, 1, b"x")
     first, again = (asyncio.get_running_loop().create_future() for _ in range(2))
     with holders:

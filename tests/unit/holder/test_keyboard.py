@@ -36,7 +36,7 @@ def test_a_refusal_that_comes_again_is_refused_again() -> None:
     keyboard = Keyboard()
     keyboard.type(1, 1, bytes(INPUT_LIMIT_BYTES), None)
     first = keyboard.type(2, 1, b"b", None)
-    assert first == "the program does not read what was typed before"
+    assert first == f"{INPUT_LIMIT_BYTES} bytes wait for the program to read them, and more do not fit"
     keyboard.forget_waiting()
     assert keyboard.type(2, 1, b"b", None) == first
     assert keyboard.type(2, 2, b"c", None) == ""
@@ -46,7 +46,7 @@ def test_a_refusal_that_comes_again_is_refused_again() -> None:
 def test_a_full_queue_refuses_all_of_it_or_nothing() -> None:
     keyboard = Keyboard()
     assert keyboard.type(1, 1, bytes(INPUT_LIMIT_BYTES - 1), None) == ""
-    assert keyboard.type(1, 2, b"ab", None) == "the program does not read what was typed before"
+    assert keyboard.type(1, 2, b"ab", None).endswith("and more do not fit")
     assert len(keyboard.waiting) == INPUT_LIMIT_BYTES - 1
     keyboard.forget_waiting()
     assert keyboard.type(1, 3, b"ab", None) == ""
@@ -73,6 +73,36 @@ def test_a_line_must_fit_into_the_terminal(pieces: list[bytes], taken: bool) -> 
 
 def test_without_lines_there_is_no_limit_of_lines() -> None:
     assert Keyboard().type(1, 1, b"x" * 10_000, None) == ""
+
+
+def test_what_the_kernel_takes_is_news_of_whoever_typed_it() -> None:
+    keyboard = Keyboard()
+    keyboard.type(1, 4, b"abcd", None)
+    keyboard.type(2, 2, b"xy", None)
+    keyboard.type(1, 7, b"efg", None)
+    assert list(keyboard.news()) == [(1, 7, 0), (2, 2, 0)]
+    assert list(keyboard.news()) == []
+    keyboard.took(5)
+    assert keyboard.waiting == b"yefg"
+    assert {one: rest for one, *rest in keyboard.news()} == {1: [7, 4], 2: [2, 1]}
+    keyboard.forget_waiting()
+    assert {one: rest for one, *rest in keyboard.news()} == {1: [7, 7], 2: [2, 2]}
+    keyboard.tell_again()
+    assert len(list(keyboard.news())) == 2
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), max_size=20), st.randoms(use_true_random=False))
+def test_every_byte_is_told_as_taken_in_the_end(pieces: list[tuple[int, int]], draw: random.Random) -> None:
+    keyboard = Keyboard()
+    numbers, taken = dict.fromkeys((1, 2, 3), 0), dict.fromkeys((1, 2, 3), 0)
+    for console, size in pieces:
+        numbers[console] += size
+        keyboard.type(console, numbers[console], bytes(size), None)
+        keyboard.took(draw.randint(0, len(keyboard.waiting)))
+        for one, judged, up_to in keyboard.news():
+            assert taken[one] <= up_to <= judged == numbers[one]
+            taken[one] = up_to
+        assert sum(numbers.values()) - sum(taken.values()) == len(keyboard.waiting)
 
 
 def test_consoles_are_forgotten_in_the_order_of_their_last_key() -> None:

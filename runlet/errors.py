@@ -16,6 +16,7 @@
     │   └── BrokerUnavailable
     │       ├── Unroutable      the broker has no queue for this message
     │       └── ChannelRefused  the broker does not do what was asked on a channel
+    ├── JournalFailed           an agent's durable record cannot be used
     ├── ProtocolError           the other side sent what the protocol does not allow
     └── LocalFleetError         `runlet up` and its companions cannot do what they were asked
 
@@ -188,6 +189,12 @@ class ProtocolError(RunletError):
     """The other side sent what the protocol does not allow; it is dropped and logged, never guessed at."""
 
     code = "protocol"
+
+
+class JournalFailed(RunletError):
+    """An agent's durable record cannot be read or written: the agent ends, and tries again when it is started again."""
+
+    code = "journal"
 
 
 class LocalFleetError(RunletError):

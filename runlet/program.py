@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -18,6 +19,20 @@ from pathlib import Path
 
 from runlet import __version__
 from runlet.errors import RunletError
+
+# Scripts, variables and passwords are in files of these programs: they are their user's alone.
+PRIVATE_UMASK = 0o077
+
+
+def _umask() -> int:
+    """It can only be read by setting it."""
+    mask = os.umask(PRIVATE_UMASK)
+    os.umask(mask)
+    return mask
+
+
+# What this process was started with. Programs that it starts for others get it.
+INHERITED_UMASK = _umask()
 
 
 def main(
@@ -35,6 +50,7 @@ def main(
     parser.add_argument("--lifeline", action="store_true", help="stop when standard input ends: the parent is gone")
     parser.add_argument("--version", action="version", version=__version__)
     options = parser.parse_args(arguments)
+    os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_until_stopped(options.config, options.lifeline, work))

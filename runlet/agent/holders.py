@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from runlet import program
 from runlet.holder import spawner
 from runlet.holder.records import ENDED, NEW, SOCKET, START, STARTED, Ended, Start, Started, UnreadableRecord
 
@@ -109,6 +110,11 @@ class Holders:
         arguments = (sys.executable, "-I", "-S", "-c", spawner.PROGRAM, str(_ROOT), str(self._folder))
         with theirs, (self._folder / "spawner.log").open("ab") as said:
             self._spawner = subprocess.Popen(
-                arguments, stdin=theirs.fileno(), stdout=said, stderr=said, start_new_session=True
+                arguments,
+                stdin=theirs.fileno(),
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                umask=program.INHERITED_UMASK,
             )
         return ours

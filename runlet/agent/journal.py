@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runlet.errors import Conflict
+from runlet.errors import Conflict, JournalFailed
 from runlet.model.execution import State, advance
 from runlet.protocol.messages import Execute, Report, decode, encode
 
@@ -22,7 +22,8 @@ from runlet.protocol.messages import Execute, Report, decode, encode
 # above what a device's command queue can hold.
 REMEMBERED_SETTLED = 20_000
 
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS execution (
     number INTEGER PRIMARY KEY,  -- the order of acceptance
     id TEXT NOT NULL,
@@ -32,15 +33,16 @@ CREATE TABLE IF NOT EXISTS execution (
     tail_offset INTEGER NOT NULL DEFAULT 0,
     tail BLOB NOT NULL DEFAULT x'',  -- output that the controller had not stored when the program ended
     UNIQUE (id, attempt)
-);
+)""",
+    """
 CREATE TABLE IF NOT EXISTS settled (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     report BLOB,               -- its outcome, should the controller have lost it
     UNIQUE (id, attempt)
-);
-"""
+)""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,10 @@ class Journal:
     """The journal of one device. Not thread-safe: the agent has one thread."""
 
     def __init__(self, path: Path) -> None:
-        """Raises Conflict when another agent has it: that one's running programs would be taken for lost."""
+        """Raises Conflict when another agent has it: that one's running programs would be taken for lost.
+
+        Raises JournalFailed, as every method does, when the disk fails or the file is damaged.
+        """
         self._lock = path.with_suffix(".lock").open("wb")
         try:
             # Not flock: a child between fork and exec would share it, and hold it when we are killed.
@@ -69,25 +74,44 @@ class Journal:
             raise Conflict(
                 f"another agent works with {path.parent}", "stop that one, or give this one a state folder of its own"
             ) from None
+        for file in path.parent.glob(f"{path.stem}.*"):  # an older version's, which others could read
+            file.chmod(0o600)
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        self._path = path
+        try:
+            self._execute("PRAGMA journal_mode=WAL")
+            self._execute("PRAGMA synchronous=FULL")
+            for statement in _SCHEMA:
+                self._execute(statement)
+        except JournalFailed:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
         self._lock.close()
 
+    def _execute(self, statement: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, parameters)
+        except sqlite3.OperationalError as error:
+            raise JournalFailed(f"{self._path}: {error}", f"has its disk room? df -h {self._path.parent}") from error
+        except sqlite3.DatabaseError as error:
+            raise JournalFailed(
+                f"{self._path} is damaged: {error}",
+                f"move it and {self._path.name}-wal away: the agent makes another one; what it had not told is lost",
+            ) from error
+
     def accept(self, command: Execute, report: Report) -> bool:
         """Take an execution; False when it was taken before, settled included: a duplicate delivery."""
-        known = self._db.execute(
+        known = self._execute(
             "SELECT 1 FROM execution WHERE (id, attempt) = (?1, ?2) UNION ALL "
             "SELECT 1 FROM settled WHERE (id, attempt) = (?1, ?2)",
             (command.execution, command.attempt),
         ).fetchone()
         if known:
             return False
-        self._db.execute(
+        self._execute(
             "INSERT INTO execution (id, attempt, command, report) VALUES (?, ?, ?, ?)",
             (command.execution, command.attempt, encode(command), encode(report)),
         )
@@ -95,7 +119,7 @@ class Journal:
 
     def bar(self, execution: str, attempt: int, report: Report) -> bool:
         """A Cancel came before its Execute: whatever comes later, it never starts. False when it is known already."""
-        cursor = self._db.execute(
+        cursor = self._execute(
             "INSERT OR IGNORE INTO execution (id, attempt, report) "
             "SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM settled WHERE (id, attempt) = (?1, ?2))",
             (execution, attempt, encode(report)),
@@ -104,7 +128,7 @@ class Journal:
 
     def note(self, report: Report) -> None:
         """Something happened that must not be told again in an older version."""
-        self._db.execute(
+        self._execute(
             "UPDATE execution SET report = ? WHERE (id, attempt) = (?, ?)",
             (encode(report), report.execution, report.attempt),
         )
@@ -113,20 +137,20 @@ class Journal:
         """The same for what matters only while its program lives: without waiting for the disk, for a power cut ends
         the program too.
         """
-        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._execute("PRAGMA synchronous=NORMAL")
         self.note(report)
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._execute("PRAGMA synchronous=FULL")
 
     def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
         """The execution has its outcome; the output not yet stored is kept with it."""
-        self._db.execute(
+        self._execute(
             "UPDATE execution SET report = ?, tail_offset = ?, tail = ? WHERE (id, attempt) = (?, ?)",
             (encode(report), tail_offset, tail, report.execution, report.attempt),
         )
 
     def is_over(self, execution: str, attempt: int) -> bool:
         """Whether it has an outcome, settled or not."""
-        row = self._db.execute(
+        row = self._execute(
             "SELECT report FROM execution WHERE (id, attempt) = (?1, ?2) UNION ALL "
             "SELECT NULL FROM settled WHERE (id, attempt) = (?1, ?2)",
             (execution, attempt),
@@ -139,25 +163,25 @@ class Journal:
     def remembered(self, execution: str, attempt: int) -> Report | None:
         """How an execution that is settled ended; None when it is not known, or was forgotten since."""
         query = "SELECT report FROM settled WHERE (id, attempt) = (?, ?)"
-        row = self._db.execute(query, (execution, attempt)).fetchone()
+        row = self._execute(query, (execution, attempt)).fetchone()
         report = None if row is None else _decoded(row[0])
         return replace(report, kept_from=report.output_length) if isinstance(report, Report) else None
 
     def settle(self, execution: str, attempt: int) -> None:
         """The controller has the outcome and all output: forget the output, remember the id and the outcome."""
-        self._db.execute("BEGIN IMMEDIATE")
-        cursor = self._db.execute(
+        self._execute("BEGIN IMMEDIATE")
+        cursor = self._execute(
             "INSERT OR IGNORE INTO settled (id, attempt, report) "
             "SELECT id, attempt, report FROM execution WHERE (id, attempt) = (?, ?)",
             (execution, attempt),
         )
-        self._db.execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
-        self._db.execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
-        self._db.execute("COMMIT")
+        self._execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
+        self._execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
+        self._execute("COMMIT")
 
     def entries(self) -> Iterator[Entry]:
         """Everything the agent is responsible for, in the order it was accepted."""
-        rows = self._db.execute(
+        rows = self._execute(
             "SELECT id, attempt, command, report, tail_offset, tail FROM execution ORDER BY number"
         ).fetchall()
         for id_, attempt, command, report, tail_offset, tail in rows:

@@ -7,6 +7,8 @@ that nothing here depends on there being one controller. What it then refuses fo
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -81,6 +83,11 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(
         url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
+
+    path = Path(str(url.database))
+    for suffix in ("", "-wal", "-shm"):  # an older version's, which others could read
+        with suppress(OSError):
+            path.with_name(path.name + suffix).chmod(0o600)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:

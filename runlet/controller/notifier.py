@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from runlet import program
 from runlet.backoff import Backoff
 from runlet.controller import notifications, webhook
 from runlet.controller.notifications import Claimed
@@ -82,7 +83,12 @@ async def _run(command: Sequence[str], body: bytes) -> None:
     nothing = asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=nothing, stderr=nothing, start_new_session=True
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=nothing,
+            stderr=nothing,
+            start_new_session=True,
+            umask=program.INHERITED_UMASK,
         )
     except (OSError, ValueError) as error:
         raise Unavailable(f"{command[0]} cannot be started: {error}") from None

@@ -91,14 +91,18 @@ class Child:
         code = await self._process.wait()
         if code < 0:
             return self._failure(f"was ended by {signal.Signals(-code).name}")
-        return self._failure(f"ended with exit code {code}")
+        said = next((line for line in reversed(self._last_lines()) if line.startswith("error: ")), "")
+        return self._failure(f"ended with exit code {code}" + said.replace("error", "", 1))
 
     def _failure(self, what: str) -> LocalFleetError:
         """Its own last error says why better than we could, and its hint what to do."""
-        lines = last_lines(self.log, _SHOWN_LINES).splitlines()
+        lines = self._last_lines()
         hint = next((line.removeprefix("hint: ") for line in reversed(lines) if line.startswith("hint: ")), None)
         words = "\n".join(f"  {line}" for line in lines if not line.startswith("hint: "))
         return LocalFleetError(f"{self.program.name} {what}; the end of {self.log}:\n{words}", hint)
+
+    def _last_lines(self) -> list[str]:
+        return last_lines(self.log, _SHOWN_LINES).splitlines()
 
     async def stop(self) -> None:
         """Ask it to stop; after its deadline, kill it and its group. Nothing to do when it has ended."""

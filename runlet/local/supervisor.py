@@ -1,8 +1,9 @@
 """What `runlet up` does: starts broker, controller and devices in this order, keeps them running, stops them.
 
-A child that crashes is started again, a few times; after that something is wrong that starting again does not mend, and
-all is stopped. They stop in the opposite order: devices first, while there is a broker to say goodbye through; then the
-controller, which records it; the broker last.
+A child that crashes is started again, with growing pauses and for as long as it takes: a full disk or a damaged file of
+one device is no reason to end the programs of the others. Nor is one stopped that is not ready for long: an agent whose
+controller is away waits for it beside its programs. They stop in the opposite order: devices first, while there is a
+broker to say goodbye through; then the controller, which records it; the broker last.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import contextlib
 import os
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,9 +32,10 @@ from runlet.local.processes import Process
 WORKSPACE = "default"
 _SECRET_BYTES = 24
 
-# A child that crashes more often within this time is not going to work.
-CRASHES = 5
-CRASHES_WITHIN_SECONDS = 60.0
+# The longest pause before a child that goes on crashing is started again: what ends it may pass, a full disk say.
+MOST_PAUSE_SECONDS = 30.0
+# A child that ran so long before it ended is started again at once.
+CALM_SECONDS = 60.0
 
 # The broker's own deadlines come first: killed before them, it could not end its node.
 _BROKER_STOP_SECONDS = broker.NODE_STOP_SECONDS + broker.EPMD_STOP_SECONDS + 4.0
@@ -147,9 +148,9 @@ class Supervisor:
 
         for name, child in self._devices.items():
             child.configure(self._device_config(name))
-        await self._begin(list(self._devices.values()))
+        failures = await self._begin_devices()
         for child in self._devices.values():
-            keepers.create_task(self._keep(child))
+            keepers.create_task(self._keep(child, failures.get(child)))
         self._tell("devices", " ".join(self._devices))
 
         endpoint = Endpoint(url, self._token, self._plan.devices[0], os.getpid())
@@ -164,37 +165,54 @@ class Supervisor:
         self._write_down()
         return await asyncio.gather(*(child.ready() for child in children))
 
-    async def _keep(self, child: Child) -> None:
-        """Start a child again whenever it ends. Raises LocalFleetError when it ends too often."""
-        crashes: deque[float] = deque(maxlen=CRASHES)
-        backoff = Backoff(base=0.2, cap=5.0)
-        failure = await child.ended()
-        while True:
-            now = time.monotonic()
-            if len(crashes) == CRASHES and now - crashes[0] < CRASHES_WITHIN_SECONDS:
-                raise LocalFleetError(
-                    f"gave up on {child.program.name} after {CRASHES} restarts within {CRASHES_WITHIN_SECONDS:g} s: "
-                    f"{failure.message}",
-                    failure.hint,
-                )
-            if crashes and now - crashes[-1] > CRASHES_WITHIN_SECONDS:
-                backoff.reset()
-            crashes.append(now)
-            self._tell(child.program.name, f"{failure.message.splitlines()[0].rstrip(':')}; starting it again")
-            await asyncio.sleep(backoff.next())
-            failure = await self._again(child)
-
-    async def _again(self, child: Child) -> LocalFleetError:
-        """Start it once more; returns what is to be told at its next end."""
-        await child.launch()
+    async def _begin_devices(self) -> dict[Child, LocalFleetError]:
+        """Those that do not come to run, and why. Raises LocalFleetError when none does."""
+        children = list(self._devices.values())
+        for child in children:
+            await child.launch()
         self._write_down()
-        try:
-            await child.ready()
-        except LocalFleetError as failure:
-            await child.stop()
-            return failure
-        self._tell(child.program.name, "runs again")
-        return await child.ended()
+        ends = await asyncio.gather(*(child.ready() for child in children), return_exceptions=True)
+        failures = {}
+        for child, end in zip(children, ends, strict=True):
+            if isinstance(end, LocalFleetError) and len(children) > 1:
+                failures[child] = end
+            elif isinstance(end, BaseException):
+                raise end
+        if len(failures) == len(children):
+            raise failures[children[0]]
+        return failures
+
+    async def _keep(self, child: Child, failure: LocalFleetError | None = None) -> None:
+        """Start a child again whenever it ends; `failure` is why it did not come to run, when it did not."""
+        backoff = Backoff(base=0.2, cap=MOST_PAUSE_SECONDS)
+        told = ""
+        while True:
+            launched = time.monotonic()
+            failure = failure or await child.ended()
+            if time.monotonic() - launched > CALM_SECONDS:
+                backoff.reset()
+            if (words := _reason(failure, child.program.name)) != told:  # not every half minute while nothing changes
+                told = words
+                self._tell(child.program.name, f"{words}; starting it again until it runs")
+            await asyncio.sleep(backoff.next())
+            await child.launch()
+            self._write_down()
+            failure = await self._until_ready(child)
+            if failure is None:
+                told = ""
+                self._tell(child.program.name, "runs again")
+
+    async def _until_ready(self, child: Child) -> LocalFleetError | None:
+        """Wait for as long as it takes; why it ended before, if it did."""
+        while True:
+            try:
+                await child.ready()
+            except LocalFleetError as failure:
+                if child.process is None:
+                    return failure
+                self._tell(child.program.name, f"{_reason(failure, child.program.name)}; waiting for it")
+            else:
+                return None
 
     def _write_down(self) -> None:
         children = [self._broker, self._migration, self._controller, *self._devices.values()]
@@ -259,6 +277,11 @@ def programs_left(home: Home, keep: Collection[str] = ()) -> list[Process]:
             with contextlib.suppress(FileNotFoundError, UnreadableRecord):
                 found.append(Process(Started.decode(record.read_bytes()).holder, str(record.parent)))
     return [holder for holder in found if holder.runs()]
+
+
+def _reason(failure: LocalFleetError, name: str) -> str:
+    """Without the child's name, and without the lines of its log."""
+    return failure.message.splitlines()[0].partition("; the end of ")[0].removeprefix(f"{name} ")
 
 
 def _held(home: Home) -> LocalFleetError:

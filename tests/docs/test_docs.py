@@ -261,8 +261,7 @@ LIMITS = {
     "devices of `up`": ("runlet.cli.fleet.MOST_DEVICES", 200),
     "a report's output": ("runlet.cli.junit.OUTPUT_BYTES", 16 * 1024),
     "a report's output in all": ("runlet.cli.junit.ALL_OUTPUT_BYTES", 8 * 1024**2),
-    "crashes": ("runlet.local.supervisor.CRASHES", 5),
-    "crashes within": ("runlet.local.supervisor.CRASHES_WITHIN_SECONDS", 60.0),
+    "a pause before a start": ("runlet.local.supervisor.MOST_PAUSE_SECONDS", 30.0),
 }
 
 

@@ -235,16 +235,59 @@ def kill_whole(site: Site, up: subprocess.Popen[str]) -> None:
     (site.path / "endpoint.json").unlink()
 
 
-def test_a_child_that_goes_on_crashing_ends_all_with_a_reason(site: Site) -> None:
-    process = site.foreground("--devices", "pi-1")
-    (site.path / "config" / "device-pi-1.json").write_text("not JSON")
+def test_a_child_that_goes_on_crashing_ends_no_other(site: Site) -> None:
+    """Its disk may have room again, its configuration be mended: until then the others go on, and their programs."""
+    process = site.foreground("--devices", "pi-1,pi-2")
+    run = site.runlet("exec", "pi-2", "-d", "--", "sh", "-c", "echo begun; read line; echo ended")
+    assert run.returncode == 0, run.stderr
+    config = site.path / "config" / "device-pi-1.json"
+    whole = config.read_text()
+    config.write_text("not JSON")
     os.kill(site.child("device-pi-1"), signal.SIGKILL)
-    told, _ = process.communicate(timeout=COMMAND_SECONDS)
-    assert process.returncode == 1
-    assert "gave up on device-pi-1 after 5 restarts" in told
-    assert "ended with exit code 1" in told
+    told = until_told(process, "device-pi-1", "ended with exit code 1")
     assert "not an agent's configuration" in told, "the child's last words"
-    site.assert_nothing_runs()
+    log = site.path / "log" / "device-pi-1.log"
+    wait_until(lambda: log.read_text().count("not an agent's configuration") > 5, "more crashes than a few", 60)
+    config.write_text(whole)
+    until_told(process, "device-pi-1", "runs again")
+    shown = site.runlet("show")
+    assert "pi-2" in shown.stdout
+    assert "interrupted" not in shown.stdout
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=COMMAND_SECONDS)
+    assert process.returncode == 0
+
+
+def until_told(process: subprocess.Popen[str], part: str, words: str) -> str:
+    """The next line that `up` prints of this part with these words."""
+    assert process.stdout
+    return next(line for line in process.stdout if line.startswith(part) and words in line)
+
+
+def test_a_device_that_cannot_be_started_keeps_no_other_from_it(site: Site) -> None:
+    journal = site.path / "devices" / "pi-1" / "journal.db"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"no database" * 1000)
+    process = site.foreground("--devices", "pi-1,pi-2")
+    told = until_told(process, "device-pi-1", "ended with exit code 1")
+    assert f"{journal} is damaged" in told
+    assert site.runlet("exec", "pi-2", "--", "true").returncode == 0
+    journal.unlink()
+    until_told(process, "device-pi-1", "runs again")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=COMMAND_SECONDS)
+
+
+def test_what_is_stored_is_its_owner_s_and_programs_have_the_mask_of_their_user(site: Site) -> None:
+    site.up("--devices", "pi-1")
+    shown = site.runlet("exec", "pi-1", "--", "sh", "-c", "umask")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert int(shown.stdout.split()[0], 8) == mask, shown.stdout
+    kept = [path for folder in ("devices/pi-1", "controller") for path in (site.path / folder).rglob("*")]
+    others = [path for path in kept if path.lstat().st_mode & 0o077]
+    assert kept
+    assert others == []
 
 
 def test_the_jobs_of_the_last_up_are_still_there(site: Site) -> None:

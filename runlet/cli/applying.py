@@ -123,7 +123,9 @@ def apply(
     else:
         tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
     _tell_difference(submission)
-    with options.endpoint().api() as api, _places(tree):
+    endpoint = options.endpoint()
+    submission = replace(submission, origin=endpoint.device)
+    with endpoint.api() as api, _places(tree):
         asked = False
         if submission.prune and planned is None and not yes and is_interactive():
             found = api.plan(submission)
@@ -207,17 +209,17 @@ def rollback(options: Options, number: int | None, adopt: bool, dry_run: bool, y
       runlet rollback 12
       runlet rollback latest --adopt
     """
-    by = provenance.operator(os.environ)
-    with options.endpoint().api() as api:
+    by, endpoint = provenance.operator(os.environ), options.endpoint()
+    with endpoint.api() as api:
         to = _newest(api) if number is None else number
         base, asked = None, False
         if not dry_run and not yes and is_interactive():
-            found = api.rollback(to, by, adopt=adopt, dry_run=True)
+            found = api.rollback(to, by, adopt=adopt, dry_run=True, origin=endpoint.device)
             base, asked = found.base, _deletes(found)
             if asked and not _agreed(found):
                 click.echo("nothing is changed", err=True)
                 return ExitCode.SUCCEEDED
-        done = api.rollback(to, by, adopt=adopt, dry_run=dry_run, base=base)
+        done = api.rollback(to, by, adopt=adopt, dry_run=dry_run, base=base, origin=endpoint.device)
         if not done.changes_something:
             _tell_earlier(api, to, done.source)
     if asked and output is Output.TABLE:

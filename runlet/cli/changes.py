@@ -71,7 +71,9 @@ def _outlook(outlook: JobOutlook) -> Iterator[str]:
     more = ", ..." if outlook.devices > len(outlook.sample) else ""
     names = f": {plain(', '.join(outlook.sample))}{more}" if outlook.sample else ""
     count = f"one of {outlook.devices}" if outlook.where is Where.ANY else str(outlook.devices)
-    where = "the one that asks" if outlook.where is Where.LOCAL else count + names
+    where = count + names
+    if outlook.where is Where.LOCAL:
+        where = "the one that asks" + (f"; by itself {plain(outlook.sample[0])}" if outlook.fire_times else "")
     yield click.style(f"{_INDENT}devices  {where}", dim=True)
     if outlook.fire_times:
         times = ", ".join(time.astimezone().isoformat(" ", "seconds") for time in outlook.fire_times)

@@ -67,11 +67,12 @@ def config(options: Options, names: tuple[str, ...], deleted: tuple[str, ...], y
         raise InvalidInput("--delete opens no editor, and names the jobs itself", "leave out the others")
     if not yes and not is_interactive():
         raise InvalidInput("there is no terminal on which to ask before applying", "apply without asking with: --yes")
-    with options.endpoint().api() as api:
+    endpoint = options.endpoint()
+    with endpoint.api() as api:
         if deleted:
             _apply(api, deletions(api.jobs(), deleted, provenance.operator(os.environ)), None, yes=yes)
         else:
-            _edit(api, names, yes=yes)
+            _edit(api, endpoint.device, names, yes=yes)
 
 
 def submissions(
@@ -118,7 +119,7 @@ def changed_meanwhile(opened: Mapping[str, DeclaredJob], plan: PlanView) -> list
     return [name for name, found in before.items() if found != (opened[name].revision if name in opened else None)]
 
 
-def _edit(api: Api, names: Sequence[str], *, yes: bool) -> None:
+def _edit(api: Api, device: str | None, names: Sequence[str], *, yes: bool) -> None:
     from runlet.spec.tree import load
 
     known = api.jobs()
@@ -142,7 +143,8 @@ def _edit(api: Api, names: Sequence[str], *, yes: bool) -> None:
                 if not click.confirm("Edit again?", default=True, err=True):
                     raise
         by = provenance.operator(os.environ)
-        if _apply(api, submissions(opened, known, jobs, by), opened, yes=yes):
+        wanted = [replace(one, origin=device) for one in submissions(opened, known, jobs, by)]
+        if _apply(api, wanted, opened, yes=yes):
             draft.drop()
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,7 +18,7 @@ from urllib.parse import quote
 
 from runlet.client.address import check_urls, is_loopback
 from runlet.client.failures import from_body, unavailable
-from runlet.errors import ProtocolError
+from runlet.errors import ControllerUnavailable, ProtocolError
 from runlet.model.declaration import Submission
 from runlet.model.execution import State
 from runlet.model.run import RunId
@@ -50,6 +52,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0  # a controller that does not even accept by then is not up
 ANSWER_SECONDS = 30.0  # `apply` of a large repository is the slowest question
 SILENT_SECONDS = 2.0  # most questions take milliseconds: by then a person wonders
+# The pauses before a launch whose answer was lost is asked for again: a controller that restarts takes some seconds.
+AGAIN_SECONDS = (0.5, 2.0, 5.0)
 TRANSCRIPT_PAGE_BYTES = 1024 * 1024  # bounds what `logs` holds in memory
 # Where the answered bytes begin and the stored stream ends.
 TRANSCRIPT_BEGIN_HEADER, TRANSCRIPT_END_HEADER = "X-Runlet-Begin", "X-Runlet-End"
@@ -113,13 +117,20 @@ class Api:
         return _items(ApplyView, self._ask("GET", "/v1/applies", query=query), "applies")
 
     def rollback(
-        self, apply: int, by: str, *, adopt: bool = False, dry_run: bool = False, base: str | None = None
+        self,
+        apply: int,
+        by: str,
+        *,
+        adopt: bool = False,
+        dry_run: bool = False,
+        base: str | None = None,
+        origin: str | None = None,
     ) -> PlanView:
         """Bring back what a source declared after an apply; what that did, or would do with `dry_run`.
 
-        `base` is that of the plan it must still fit, if there was one.
+        `base` is that of the plan it must still fit, if there was one; `origin` the device that asks.
         """
-        content = {"by": by, "adopt": adopt, "dry_run": dry_run, "base": base}
+        content = {"by": by, "adopt": adopt, "dry_run": dry_run, "base": base, "origin": origin}
         return from_json(PlanView, self._ask("POST", f"/v1/applies/{apply}/rollback", content), "plan")
 
     def jobs(self) -> list[JobView]:
@@ -163,9 +174,11 @@ class Api:
     ) -> RunView:
         """Launch a job, or a bare command. `target` None means the job's own; `origin` is the device that asks.
 
-        With `no_input` nobody is asked: a program that asks fails. `secrets` has sealed boxes by device and name.
+        With `no_input` nobody is asked: a program that asks fails. `secrets` has sealed boxes by device and name. When
+        the answer is lost the same is asked again, which launches nothing twice.
         """
         content = {
+            "id": str(uuid.uuid4()),
             "job": job,
             "command": None if command is None else list(command),
             "args": list(args),
@@ -183,7 +196,7 @@ class Api:
             "no_input": no_input,
             "secrets": secrets or {},
         }
-        return from_json(RunView, self._ask("POST", "/v1/runs", content), "run")
+        return from_json(RunView, _object(self._send("POST", "/v1/runs", content, again=AGAIN_SECONDS)), "run")
 
     def runs(self, most: int | None = 20) -> Iterator[list[RunSummary]]:
         """The newest runs, newest first, page by page; `most` at most, all when None."""
@@ -330,27 +343,41 @@ class Api:
         content: Any = None,
         query: dict[str, Any] | None = None,
         accept: tuple[int, ...] = (),
+        again: Sequence[float] = (),
     ) -> httpx2.Response:
+        """`again` has the pauses before what may be asked twice is asked again, should its answer be lost."""
+        answer = self._request(method, path, content, query)
+        for pause in again:
+            if not isinstance(answer, ControllerUnavailable):
+                break
+            time.sleep(pause)
+            with suppress(ControllerUnavailable):
+                answer = self._request(method, path, content, query)
+        if isinstance(answer, ControllerUnavailable):
+            raise answer
+        if answer.status_code >= 400 and answer.status_code not in accept:
+            raise from_body(answer.status_code, answer.content)
+        return answer
+
+    def _request(
+        self, method: str, path: str, content: Any, query: dict[str, Any] | None
+    ) -> httpx2.Response | ControllerUnavailable:
+        """The answer, or how it was lost after it was asked for. Raises ControllerUnavailable when nobody was asked."""
         import httpx2
 
         for url in list(self._urls):
             try:
                 with self._watched(url):
-                    answer = self._http.request(method, url + path, json=content, params=query)
-                break
+                    return self._http.request(method, url + path, json=content, params=query)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 # Nothing was asked yet, so that another one may be.
                 failure = unavailable(url, str(error) or "it takes too long")
                 self._urls = [*self._urls[1:], url]
             except httpx2.TimeoutException:
-                raise unavailable(url, "it takes too long") from None
+                return unavailable(url, "it takes too long")
             except httpx2.HTTPError as error:
-                raise unavailable(url, str(error) or type(error).__name__) from None
-        else:
-            raise failure
-        if answer.status_code >= 400 and answer.status_code not in accept:
-            raise from_body(answer.status_code, answer.content)
-        return answer
+                return unavailable(url, str(error) or type(error).__name__)
+        raise failure
 
 
 def _object(answer: httpx2.Response) -> dict[str, Any]:

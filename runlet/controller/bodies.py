@@ -58,6 +58,7 @@ class SubmissionBody(BaseModel):
     base: Text | None = Field(None, max_length=MAX_NAME)
     delete: list[Text] = Field([], max_length=MAX_DECLARATIONS)
     note: Words = ""
+    origin: Words | None = None
 
 
 class RollbackBody(BaseModel):
@@ -65,6 +66,7 @@ class RollbackBody(BaseModel):
     adopt: bool = False
     dry_run: bool = False
     base: Text | None = Field(None, max_length=MAX_NAME)
+    origin: Words | None = None
 
 
 class TargetBody(BaseModel):
@@ -106,6 +108,7 @@ Secrets = dict[str, Annotated[dict[str, Text], AfterValidator(_sealed)]]
 
 
 class RunBody(BaseModel):
+    id: Name | None = None
     job: Text | None = None
     command: list[Text] | None = None
     args: list[Text] = []
@@ -166,6 +169,7 @@ def submission(body: SubmissionBody) -> Submission:
         base=body.base,
         delete=tuple(body.delete),
         note=body.note,
+        origin=body.origin,
     )
 
 
@@ -175,6 +179,7 @@ def given_answers(body: AnswersBody) -> list[Answer]:
 
 def launch_request(body: RunBody) -> launches.Request:
     return launches.Request(
+        id=body.id,
         job=body.job,
         command=None if body.command is None else tuple(body.command),
         args=tuple(body.args),

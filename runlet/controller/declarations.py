@@ -73,6 +73,7 @@ def rollback(
     adopt: bool = False,
     dry_run: bool = False,
     base: str | None = None,
+    origin: str | None = None,
 ) -> PlanView:
     """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it.
 
@@ -88,7 +89,16 @@ def rollback(
     )
     note = ROLLBACK_NOTE.format(number)
     submission = Submission(
-        row.source, by, declarations, row.commit, row.dirty, prune=True, adopt=adopt, base=base, note=note
+        row.source,
+        by,
+        declarations,
+        row.commit,
+        row.dirty,
+        prune=True,
+        adopt=adopt,
+        base=base,
+        note=note,
+        origin=origin,
     )
     try:
         return plan(session, submission, now) if dry_run else apply(session, submission, now)
@@ -115,7 +125,7 @@ def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict
         delete=frozenset(submission.delete),
     )
     future = after(changes, present, submission.source)
-    seen = look(session, submission.source, changes, future, now)
+    seen = look(session, submission, changes, future, now)
     listed = _devices_of(submission)
     before = [name for name in _listed(session, submission.source) if name in listed]
     # The devices that jobs select are part of what a plan promises, whoever has changed them since.
@@ -157,6 +167,7 @@ def _write(
     applied = tables.Apply(
         at=now,
         by=submission.by,
+        origin=submission.origin,
         source=submission.source,
         commit=submission.commit,
         dirty=submission.dirty,

@@ -193,7 +193,11 @@ def _launch(session: Session, job: Job, zone: str, at: datetime, now: datetime) 
     only = None
     if schedule.timezone == DEVICE_ZONE:
         only = frozenset(name for name, own in devices.zones(session).items() if own == zone)
-    request = launches.Request(job=job.name, fire_time=FireTime(at, zone, schedule, only))
+    request = launches.Request(
+        job=job.name,
+        origin=jobs.origins(session, [job.name]).get(job.name),  # with `where: local`, the device that declared it
+        fire_time=FireTime(at, zone, schedule, only),
+    )
     try:
         with session.begin_nested():
             return launches.launch(session, request, now)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import fields
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
-from runlet.controller.tables import Content, Declared
+from runlet.controller.tables import Apply, Content, Declared
 from runlet.errors import UnknownName
 from runlet.model.declaration import Kind
 from runlet.model.job import Job
@@ -34,6 +35,14 @@ def _find(session: Session, name: str) -> tuple[Declared, Content]:
     close = difflib.get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
     raise UnknownName(f"no job is called {name!r}{meant}", "see them with: runlet jobs; declare one with: runlet apply")
+
+
+def origins(session: Session, names: Collection[str]) -> dict[str, str]:
+    """The devices that declared these jobs, of those that a device declared."""
+    query = (
+        select(Declared.name, Apply.origin).join(Apply).where(Declared.kind == Kind.JOB, col(Declared.name).in_(names))
+    )
+    return {name: origin for name, origin in session.exec(query) if origin is not None}
 
 
 def views(session: Session) -> list[JobView]:

@@ -69,6 +69,7 @@ class Request:
     no_input: bool = False  # nobody is asked, whatever the job says
     secrets: Sealed = field(default_factory=dict)
     fire_time: FireTime | None = None  # when it is not an operator who asks
+    id: str | None = None  # the client's own, of this launch
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,11 @@ class Launched:
 def launch(session: Session, request: Request, now: datetime) -> Launched:
     """Resolve the target, render the script and write down the run with one execution per device.
 
-    Raises UnknownName, InvalidInput or Conflict; then nothing was written.
+    What was launched before under the request's id is not launched again. Raises UnknownName, InvalidInput or Conflict;
+    then nothing was written.
     """
+    if request.id is not None and (before := session.exec(select(Run).where(Run.launch_id == request.id)).first()):
+        return _launched_before(session, before, request, now)
     run, target = _prepare(session, request, now)
     inventory = inventories.present(session)
     fleet = devices.fleet(session, inventory, now)
@@ -119,6 +123,17 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     return _begin(session, run, rows, now)
 
 
+def _launched_before(session: Session, run: Run, request: Request, now: datetime) -> Launched:
+    """The run of a client that asks again, for it has not heard the answer."""
+    asked = (request.job, None if request.command is None else list(request.command), list(request.args))
+    if (run.job, run.command, run.args) != asked:
+        raise Conflict(
+            f"the id {request.id!r} is of run {run.id}, which is another", "give each launch an id of its own"
+        )
+    assert run.id is not None
+    return Launched(runs.view(session, run.id, now), Effects())
+
+
 def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
     """Write down a run's executions, and release what may go to its device: all of them when there is no plan."""
     assert run.id is not None
@@ -139,6 +154,7 @@ _OF_ONE_LAUNCH = frozenset(
         "id",
         "created_at",
         "rerun_of",
+        "launch_id",
         "adopted_from",
         "rollout_state",
         "told",
@@ -225,7 +241,8 @@ def _chosen(request: Request, run: Run, target: Target, fleet: Fleet) -> list[st
         return resolve_in(fleet, target, origin=request.origin, barred=barred)
     if target.where is Where.ANY:  # one of them, or the next of them to connect
         return resolve_in(fleet, target, barred=barred | (fleet.candidates.keys() - only))
-    chosen: list[str | None] = [name for name in resolve_in(fleet, target, barred=barred) if name in only]
+    found = resolve_in(fleet, target, origin=request.origin, barred=barred)
+    chosen: list[str | None] = [name for name in found if name in only]
     if not chosen and not target.allow_empty:
         raise Conflict(f"none of the devices in {run.zone} can be selected now", "see them with: runlet devices")
     return chosen
@@ -268,6 +285,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         rows=request.terminal.rows,
         term=request.term,
         created_at=now,
+        launch_id=request.id,
         delivery=job.delivery.to_mapping() if job else {},
         plan=plan or None,
         concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,

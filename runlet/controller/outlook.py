@@ -12,10 +12,10 @@ from functools import cached_property
 
 from sqlmodel import Session
 
-from runlet.controller import devices, executions, inventories
+from runlet.controller import devices, executions, inventories, jobs
 from runlet.controller.missing import Missing
 from runlet.errors import InvalidDeclarations, Mistake, RunletError
-from runlet.model.declaration import Change, Held, Key, Kind
+from runlet.model.declaration import Change, Held, Key, Kind, Submission
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
 from runlet.model.schedule import DEVICE_ZONE
@@ -34,6 +34,10 @@ FIRE_TIMES_TOLD = 5
 DEVICES_TOLD = 5
 # Devices in one message.
 DEVICES_NAMED = 3
+_NOBODY_DECLARED = (
+    "without where, or with where: local, a schedule starts a job on the device that declares it; say where: all, any, "
+    "enrolled or custom"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,14 @@ class Outlook:
 
 
 def look(
-    session: Session, source: str, changes: Sequence[Change], future: Mapping[Key, Held], now: datetime
+    session: Session, submission: Submission, changes: Sequence[Change], future: Mapping[Key, Held], now: datetime
 ) -> Outlook:
-    """Judge a plan of `source`. Raises InvalidDeclarations with every mistake.
+    """Judge a plan of a source. Raises InvalidDeclarations with every mistake.
 
     Jobs that are not in the plan are looked at when the inventory changes: what breaks this source's own is a mistake,
     what breaks another's a warning.
     """
+    source = submission.source
     inventory = _inventory(source, future)
     fleet = devices.fleet(session, inventory, now)
     missing = Missing(inventory, fleet)
@@ -61,11 +66,13 @@ def look(
     warnings = list(_open_executions(session, changes))
     moved = any(change.kind in inventories.KINDS and change.is_one for change in changes)
     own = {change.name for change in changes if change.kind is Kind.JOB and change.after is not None}
+    kept = {change.name for change in changes if change.kind is Kind.JOB and not change.is_one}
+    origins = dict.fromkeys(own - kept, submission.origin) | jobs.origins(session, kept)
     for (kind, name), held in future.items():
         if kind is not Kind.JOB or not (name in own or moved):
             continue
-        one = _Look(Job.from_mapping(held.declaration.content), fleet, missing, now)
-        found = list(one.mistakes())
+        one = _Look(Job.from_mapping(held.declaration.content), fleet, missing, now, origins.get(name))
+        found = list(one.mistakes(name in own))
         if name in own:
             looks.append(one)
             planned.append(name)
@@ -126,8 +133,10 @@ class _Look:
         fleet: Fleet,
         missing: Missing,
         now: datetime,
+        origin: str | None,
     ) -> None:
         self.job = job
+        self._origin = origin
         self._fleet = fleet
         self._missing = missing
         self._now = now
@@ -140,14 +149,19 @@ class _Look:
             job=job.name,
             where=job.target.where,
             devices=len(self.devices),
-            sample=tuple(self.devices[:DEVICES_TOLD]),
+            sample=(self._origin,) if self._is_local and self._origin else tuple(self.devices[:DEVICES_TOLD]),
             fire_times=self._fire_times(),
             warnings=tuple(self._warnings()),
         )
 
-    def mistakes(self) -> Iterator[Mistake]:
+    def mistakes(self, is_own: bool) -> Iterator[Mistake]:
         """What would keep every run of the job from starting."""
         job = self.job
+        if is_own and self._is_local:
+            try:
+                resolve_in(self._fleet, job.target, origin=self._origin, barred=job.barred)
+            except RunletError as error:
+                yield Mistake(Kind.JOB, job.name, "every", None, f"{_NOBODY_DECLARED} ({error.message})")
         if self._unresolved is not None and job.target.where is Where.CUSTOM:
             yield Mistake(Kind.JOB, job.name, "whereCustom", None, self._unresolved.message)
         told: set[str] = set()
@@ -156,6 +170,11 @@ class _Look:
             if message is not None and message not in told:
                 told.add(message)
                 yield Mistake(Kind.JOB, job.name, "script", need.line, message)
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether a schedule starts it where it was declared."""
+        return self.job.schedule is not None and self.job.target.where is Where.LOCAL
 
     def _resolved(self) -> list[str]:
         """The devices that a run launched now would go to; for `any` and `local`, those it could go to."""
@@ -195,7 +214,7 @@ class _Look:
     def _fire_times(self) -> tuple[datetime, ...]:
         """The next fire times, in UTC for a schedule in each device's own zone."""
         schedule = self.job.schedule
-        if schedule is None or self.job.target.where is Where.LOCAL:
+        if schedule is None:
             return ()
         zone = find_zone("UTC" if schedule.timezone == DEVICE_ZONE else schedule.timezone)
         trigger = grammar.parse(schedule.every)
@@ -203,8 +222,6 @@ class _Look:
 
     def _warnings(self) -> Iterator[str]:
         job = self.job
-        if job.schedule is not None and job.target.where is Where.LOCAL:
-            yield "every: a schedule has no device that asks, so where: local never fires; say where"
         if self._unresolved is not None:
             yield self._unresolved.message
         if job.target.where in (Where.CUSTOM, Where.ENROLLED):

@@ -78,7 +78,14 @@ def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
         now = datetime.now(UTC)
         applied = await store.transact(
             lambda session: declarations.rollback(
-                session, number, body.by, now, adopt=body.adopt, dry_run=body.dry_run, base=body.base
+                session,
+                number,
+                body.by,
+                now,
+                adopt=body.adopt,
+                dry_run=body.dry_run,
+                base=body.base,
+                origin=body.origin,
             )
         )
         scheduler.poke()

@@ -125,7 +125,12 @@ class _Places:
         anyone = job.target.where in (Where.ALL, Where.ANY)  # whoever is connected then
         try:
             target = Target(Where.ENROLLED) if anyone else job.target
-            chosen = resolve_in(self._fleet, target, barred=job.barred)
+            chosen = resolve_in(
+                self._fleet,
+                target,
+                origin=jobs.origins(self._session, [job.name]).get(job.name),
+                barred=job.barred,
+            )
         except RunletError:  # it selects nothing now; when it fires, its firing says so
             chosen = []
         return {self._zones[name] for name in chosen if name is not None} or {DEFAULT_ZONE}

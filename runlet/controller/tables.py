@@ -101,6 +101,7 @@ class Apply(SQLModel, table=True):
     id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     at: datetime = _instant()
     by: str
+    origin: str | None = None  # the device that applied, if it was one
     source: str = Field(index=True)
     commit: str | None = None
     dirty: bool = False
@@ -155,6 +156,7 @@ class Run(SQLModel, table=True):
     zone: str | None = None  # the time zone that the fire time is of
     splay: float | None = None  # seconds over which a fire time's commands are spread
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
+    launch_id: str | None = None  # the client's own: asked twice, it is launched once
     rerun_of: int | None = Field(default=None, sa_type=BigInteger)
     adopted_from: int | None = Field(default=None, sa_type=BigInteger, index=True)  # its number in a lost database
     delivery: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # model.Delivery
@@ -166,6 +168,7 @@ class Run(SQLModel, table=True):
 
     __table_args__ = (
         Index("run_due", "decide_at"),
+        Index("run_of_launch", "launch_id", unique=True),
         Index("run_to_tell", "told"),  # the few that are open
         Index("run_of_group", "concurrency_group", "waits_for"),
     )

@@ -77,6 +77,7 @@ class Submission:
     base: str | None = None
     delete: tuple[str, ...] = ()  # jobs of this source to delete, beside what `prune` does
     note: str = ""  # for the history
+    origin: str | None = None  # the device that applies, if it is one
 
 
 class ChangeKind(StrEnum):

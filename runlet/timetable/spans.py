@@ -75,7 +75,7 @@ def zone_or_none(name: str) -> ZoneInfo | None:
 @cache
 def _known_names() -> dict[str, str]:
     """Small letters to the name. Reads some hundred files."""
-    return {name.lower(): name for name in available_timezones()}
+    return {name.lower(): name for name in available_timezones() if not name.startswith(_MISLEADING)}
 
 
 def span_at(zone: ZoneInfo, instant: datetime) -> Span:

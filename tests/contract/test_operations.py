@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -75,6 +76,17 @@ async def test_a_launch_writes_executions_and_their_commands(store: Store):
     assert [one.device for one in started.outgoing] == NAMES
     assert all(isinstance(one.message, Execute) and one.message.script == "echo Ada" for one in started.outgoing)
     assert await shown(store, started.run) == started.run
+
+
+async def test_a_launch_under_an_id_is_launched_once(store: Store):
+    await store.transact(lambda session: connect(session, *NAMES))
+    asked = replace(request("all", None, "true"), id="mine")
+    first, second = [await store.transact(lambda session: launches.launch(session, asked, NOON)) for _ in range(2)]
+    assert (first.run.id, len(first.outgoing)) == (second.run.id, 3)
+    assert second.outgoing == []
+    other = replace(asked, command=("false",))
+    with pytest.raises(Conflict, match=f"is of run {first.run.id}, which is another"):
+        await store.transact(lambda session: launches.launch(session, other, NOON))
 
 
 async def test_what_is_not_answered_is_due_again(store: Store):

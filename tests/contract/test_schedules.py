@@ -29,7 +29,7 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.firings import KEPT_FIRINGS, Fired, fire_due
 from runlet.controller.store import Store
 from runlet.controller.tables import Firing
-from runlet.errors import UnknownName
+from runlet.errors import InvalidDeclarations, UnknownName
 from runlet.model.declaration import Kind, Submission
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
@@ -197,7 +197,6 @@ async def test_changes_of_clocks(store: Store, day: datetime, fold: Fold, instan
 
 async def test_what_cannot_be_launched_is_told_and_the_others_go_on(store: Store):
     jobs = [
-        job("1h", "local", Target(Where.LOCAL)),
         job("1h", "nobody", ALL),
         replace(job("1h", "needy"), script="echo {{ args[1] }}"),
         job("1h", "works"),
@@ -205,13 +204,35 @@ async def test_what_cannot_be_launched_is_told_and_the_others_go_on(store: Store
     await apply(store, *jobs)
     done = await fire(store, NOON + HOUR)
     assert [launched.run.job for launched in done.launched] == ["works"]
-    for name, words in (("local", "local"), ("nobody", "no device is connected"), ("needy", "args[1] is not given")):
+    for name, words in (("nobody", "no device is connected"), ("needy", "args[1] is not given")):
         [firing] = await told(store, name)
         assert (firing.outcome, firing.run) == (FAILED, None)
         assert words in firing.detail
     assert [summary.job for summary in await store.transact(lambda session: runs.summaries(session, 10, NOON))] == [
         "works"
     ]
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "device"])
+async def test_a_job_that_says_no_where_runs_on_the_device_that_declared_it(store: Store, timezone: str):
+    await zoned(store, **{"pi-1": "UTC", "pi-2": "Asia/Tokyo"})
+    local = job("1h", target=Target(), timezone=timezone).declaration()
+    await store.transact(
+        lambda session: declarations.apply(session, Submission("tests", "ann", (local,), origin="pi-2"), NOON)
+    )
+    await store.transact(  # from elsewhere, and nothing is changed
+        lambda session: declarations.apply(session, Submission("tests", "ann", (local,)), NOON)
+    )
+    assert (await row(store)).zone == ("UTC" if timezone == "UTC" else "Asia/Tokyo")
+    [launched] = (await fire(store, NOON + HOUR)).launched
+    assert [one.device for one in launched.run.executions] == ["pi-2"]
+
+
+@pytest.mark.parametrize("origin", [None, "pi-9"])
+async def test_a_schedule_whose_device_nobody_knows_is_refused(store: Store, origin: str | None):
+    local = Submission("tests", "ann", (job("1h", target=Target()).declaration(),), origin=origin)
+    with pytest.raises(InvalidDeclarations, match="on the device that declares it; say where"):
+        await store.transact(lambda session: declarations.plan(session, local, NOON))
 
 
 @pytest.mark.parametrize("made", ['{{ "a\\0b" }}', '{{ "\\ud83d" }}'])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
 import pytest
 
-from runlet.client.api import Api
+from runlet.client.api import PAGE, Api
 from runlet.errors import ControllerUnavailable
 from runlet.model.execution import State
-from tests.harness import TOKEN, WELL, Fleet, wait_until
+from runlet.model.target import Target
+from tests.harness import PATIENCE_SECONDS, TOKEN, WELL, Fleet, wait_until
+from tests.proxy import Proxy, Way
 
 ROUTES = [
     ("POST", "/v1/apply"),
@@ -147,3 +151,36 @@ def test_a_controller_that_is_silent_is_told_of() -> None:
         with Api(url, "token", tell=hang_up) as api, pytest.raises(ControllerUnavailable):
             api.health()
     assert told == [f"the controller {url} has not answered for 2 s; waiting 30 s at most"]
+
+
+def test_a_launch_whose_answer_is_lost_is_asked_for_again_and_launches_once(fleet: Fleet) -> None:
+    proxy = Proxy(int(fleet.url.rpartition(":")[2]))
+    mark = str(uuid.uuid4())
+
+    def launched() -> list[int]:
+        with fleet.api() as direct:
+            [page] = direct.runs(PAGE)
+            return [run.id for run in page if run.command == ("true", mark)]
+
+    try:
+        with Api(f"http://127.0.0.1:{proxy.port}", TOKEN) as api, ThreadPoolExecutor(1) as thread:
+            api.jobs()
+            proxy.blackhole(Way.DOWN)
+            asked = thread.submit(api.start_run, command=["true", mark], target=Target.parse("pi-1"))
+            wait_until(launched, "the run to be launched")
+            proxy.cut()
+            proxy.mend()
+            assert [asked.result(PATIENCE_SECONDS).id] == launched()
+    finally:
+        proxy.close()
+
+
+def test_an_id_launches_once_and_nothing_else(fleet: Fleet) -> None:
+    body = {"id": str(uuid.uuid4()), "command": ["true"], "target": {"where": "custom", "whereCustom": ["pi-1"]}}
+    first, second = (ask(fleet, "POST", "/v1/runs", json=body) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] == second.json()["id"]
+    other = ask(fleet, "POST", "/v1/runs", json=body | {"command": ["false"]})
+    assert other.status_code == 409
+    again = ask(fleet, "POST", f"/v1/runs/{first.json()['id']}/rerun", json={"only": None})
+    assert again.status_code in (201, 409), "a rerun is a launch of its own"

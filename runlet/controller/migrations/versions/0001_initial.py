@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=True),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("commit", sa.String(), nullable=True),
         sa.Column("dirty", sa.Boolean(), nullable=False),
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("zone", sa.String(), nullable=True),
         sa.Column("splay", sa.Float(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
+        sa.Column("launch_id", sa.String(), nullable=True),
         sa.Column("rerun_of", sa.BigInteger(), nullable=True),
         sa.Column("adopted_from", sa.BigInteger(), nullable=True),
         sa.Column("delivery", sa.JSON(), nullable=False),
@@ -89,6 +91,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_run_job"), "run", ["job"], unique=False)
     op.create_index("run_due", "run", ["decide_at"], unique=False)
     op.create_index("run_of_group", "run", ["concurrency_group", "waits_for"], unique=False)
+    op.create_index("run_of_launch", "run", ["launch_id"], unique=True)
     op.create_index("run_to_tell", "run", ["told"], unique=False)
     op.create_table(
         "schedule",
@@ -274,6 +277,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_schedule_next_at"), table_name="schedule")
     op.drop_table("schedule")
     op.drop_index("run_to_tell", table_name="run")
+    op.drop_index("run_of_launch", table_name="run")
     op.drop_index("run_of_group", table_name="run")
     op.drop_index("run_due", table_name="run")
     op.drop_index(op.f("ix_run_job"), table_name="run")

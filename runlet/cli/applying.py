@@ -69,7 +69,8 @@ def plan(
 ) -> int:
     """Tell what `apply` would change, without changing it. Exits with 0 for no change, with 2 for some.
 
-    PATH is a file, a folder, or `-` for a playbook on stdin.
+    Use it before an `apply`, and in CI to notice what was changed by hand. PATH is a file, a folder, or `-` for a
+    playbook on stdin.
 
     \b
     Examples:

@@ -96,7 +96,8 @@ def logs(
 ) -> None:
     """Print what a run's programs wrote. RUN is a number or `latest`, the default.
 
-    What could act on your terminal is taken out, all but colours; --raw keeps everything, for a file or a pipe.
+    For reading what was printed; `attach` is for typing, `replay` shows the pace. What could act on your terminal
+    is taken out, all but colours; --raw keeps everything, for a file or a pipe.
 
     \b
     Examples:

@@ -53,9 +53,9 @@ _HEAD = """\
 def config(options: Options, names: tuple[str, ...], deleted: tuple[str, ...], yes: bool) -> None:
     """Edit jobs where the controller holds them: those named, or all.
 
-    They open as a playbook in your editor (VISUAL or EDITOR). What would change is shown, and applied once you say y. A
-    new job's source is "by hand"; any other stays its owner's, and the next `plan` of its repository tells of the
-    change. A job taken out of the text stays; --delete deletes one.
+    For when there is no time for git. They open as a playbook in your editor (VISUAL or EDITOR). What would change
+    is shown, and applied once you say y. A new job's source is "by hand"; any other stays its owner's, and the next
+    `plan` of its repository tells of the change. A job taken out of the text stays; --delete deletes one.
 
     \b
     Examples:

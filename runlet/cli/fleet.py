@@ -53,8 +53,9 @@ _NOT_UP = 1  # exit code of `status` when there is nothing, or nothing ready
 def up(devices: str | None, inventory: Path | None, port: int, detach: bool) -> None:
     """Start a broker, a controller and devices on this machine.
 
-    Needs an installed RabbitMQ, but no root and no configuration. Everything is kept in RUNLET_HOME; with another
-    folder there, another fleet runs beside this one.
+    For trying Runlet, and playbooks before they reach devices that are real. Needs an installed RabbitMQ, but no
+    root and no configuration. Everything is kept in RUNLET_HOME; with another folder there, another fleet runs
+    beside this one.
 
     \b
     Examples:

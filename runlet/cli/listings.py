@@ -62,7 +62,8 @@ def ps(options: Options, limit: int, list_all: bool, output: Output) -> None:
 def show(options: Options, run: RunId, device: str | None, output: Output) -> None:
     """Show a run, its executions, and who answered what they asked. RUN is a number or `latest`, the default.
 
-    Earlier attempts are listed by themselves; `logs --attempt` has their output.
+    Look here first when something failed, or waits. Earlier attempts are listed by themselves; `logs --attempt` has
+    their output.
 
     \b
     Examples:

@@ -138,8 +138,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.ERROR
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = ExitCode.ERROR
+        code = _begin(error)
     except click.ClickException as error:
         _tell(_as_ours(error), options.output)
         code = ExitCode.ERROR  # not click's 2, which is `plan`'s word for "there are changes"
@@ -149,6 +148,19 @@ def main() -> NoReturn:
         _tell(error, options.output)
         code = ExitCode.STALE_PLAN if isinstance(error, StalePlan) else ExitCode.ERROR
     sys.exit(code)
+
+
+def _begin(error: click.exceptions.NoArgsIsHelpError) -> ExitCode:
+    """No command is given: in a terminal, tell what to type first; else, and of a group of commands, its help."""
+    from runlet.cli.beginning import words
+    from runlet.cli.terminal import is_interactive
+
+    if error.ctx.parent is not None or not is_interactive():
+        error.show()
+        return ExitCode.ERROR
+
+    click.echo(words(os.environ.get(CONTROLLER_VARIABLE)))
+    return ExitCode.SUCCEEDED
 
 
 def _check(words: Sequence[str]) -> None:

@@ -60,8 +60,9 @@ _paths = click.argument("paths", metavar="PATH...", nargs=-1, required=True, typ
 def validate(paths: tuple[Path, ...], report: Report) -> None:
     """Check playbooks and inventories without sending anything. Every mistake is told with its file, line and column.
 
-    A file is an inventory when it is called inventory.yaml, inventory.*.yaml or inventory-*.yaml, and a playbook
-    otherwise. `-` is a playbook on stdin.
+    It needs no controller: use it while you write, before commits, and in CI. A file is an inventory when it is
+    called inventory.yaml, inventory.*.yaml or inventory-*.yaml, and a playbook otherwise. `-` is a playbook on
+    stdin.
 
     \b
     Examples:

@@ -163,8 +163,9 @@ def run(
 def exec_(options: Options, staying: _Staying, target: Target, command: tuple[str, ...], no_input: bool) -> int:
     """Run a command on devices, without a job.
 
-    TARGET holds patterns, comma-separated, or is one of all, any, enrolled, local. COMMAND is not given to a shell.
-    Terminals, streaming and exit codes are as with `run`.
+    For what is done once; what is done again belongs into a job. TARGET holds patterns, comma-separated, or is one
+    of all, any, enrolled, local. COMMAND is not given to a shell. Terminals, streaming and exit codes are as with
+    `run`.
 
     \b
     Examples:

@@ -17,6 +17,8 @@ from runlet.errors import UnknownName
 def schema(name: str, listing: bool) -> None:
     """Print the JSON Schema of playbooks, or of what NAME says, as it is shipped.
 
+    For editors, which complete and check by it; `runlet init` puts the schemas where they find them.
+
     \b
     Examples:
       runlet schema --list

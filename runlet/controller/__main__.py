@@ -21,6 +21,11 @@ from runlet.controller.config import ControllerConfig
 
 MIGRATE = "migrate"
 POLICIES = "policies"
+_ABOUT = (
+    "Serve Runlet's API and direct its agents. Before the first time, and after each update, make its database with: "
+    "runlet controller migrate --config FILE. What its broker must be told is printed by: "
+    "runlet controller policies --config FILE"
+)
 
 
 def main() -> int:
@@ -30,7 +35,7 @@ def main() -> int:
     if sys.argv[1:2] == [POLICIES]:
         about = "Print the policies that the broker needs, for: rabbitmqctl import_definitions"
         return program.main(f"runlet controller {POLICIES}", about, _print_policies, sys.argv[2:])
-    return program.main("runlet controller", "Serve Runlet's API and direct its agents.", _work)
+    return program.main("runlet controller", _ABOUT, _work)
 
 
 async def _work(config: Path, stop: asyncio.Event) -> None:

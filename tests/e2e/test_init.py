@@ -70,3 +70,20 @@ def test_what_cannot_be_written_leaves_nothing(newcomer: Operator) -> None:
     assert (done.returncode, files(newcomer.home)) == (1, {"playbooks": "a file"})
     assert "error: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_runlet_alone_leads_a_newcomer_to_the_first_thing_to_type(newcomer: Operator) -> None:
+    terminal = Tmux(newcomer.environment, 100, 30)
+    try:
+        terminal.enter("runlet")
+        shown = terminal.wait_for_end(0)
+        assert "No controller is known here. Begin with:\n  runlet up -d --devices 3 " in shown
+    finally:
+        terminal.close()
+    piped = newcomer.runlet()
+    assert (piped.returncode, piped.stderr.startswith("Usage: runlet ")) == (1, True)
+
+
+def test_runlet_alone_names_the_controller_that_is_known(operator: Operator, terminal: Tmux) -> None:
+    terminal.enter("runlet")
+    assert f"The controller is {operator.environment['RUNLET_CONTROLLER']}." in terminal.wait_for_end(0)

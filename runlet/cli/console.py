@@ -169,6 +169,7 @@ class Console:
             begin,
             stored,
             read_only=self._read_only,
+            full_screen=lambda: self._terminal.full_screen,
             prediction=Prediction(terminal_size().columns) if self._predict else None,
         )
 
@@ -226,7 +227,12 @@ class Console:
                 if execution == view.selected:
                     view.answer(ours=self._writers.answers(execution))
                 self._redraw = self._redraw or (bool(lines) and self._terminal.full_screen)
-                return view.take(Notice(execution, "; ".join(lines))) if lines else b""
+                said = view.take(Notice(execution, "; ".join(lines))) if lines else b""
+                # Where the window is ours to set, it takes our size, and is another for a moment only.
+                is_anothers = self._read_only or bool(self._writers.other(execution))
+                if isinstance(view, RawView) and execution == view.selected:
+                    said += view.fit(event.terminal if is_anothers else None)
+                return said
             case Notice(str(execution), refused=True):
                 now = asyncio.get_running_loop().time()
                 if now < self._refused_at + REFUSAL_SECONDS:

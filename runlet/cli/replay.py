@@ -77,10 +77,12 @@ class LateTail:
 
     def release(self) -> tuple[bytes, int, bytes]:
         """(what brings a terminal into the modes in which it begins, as far as is known, its position, it)."""
-        data = bytes(self._data)
+        data, position = bytes(self._data), self._position or 0
+        if position == 0:  # nothing was switched before
+            return b"", 0, data
         passage = Passage()
         passage.answering = False
-        return passage.feed(modes_before(data, self._after.encode())), self._position or 0, data
+        return passage.feed(modes_before(data, self._after.encode())), position, data
 
 
 def from_safe_place(data: bytes, position: int) -> tuple[bytes, int]:

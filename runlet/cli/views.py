@@ -7,9 +7,11 @@ write to the terminal, which is in raw mode.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from runlet.cli.clipping import Clipping
 from runlet.cli.inert import plain
 from runlet.cli.keys import PREFIX_NAME, Action, Choose
 from runlet.cli.merged import MergedView
@@ -93,8 +95,9 @@ class View(Protocol):
 class RawView:
     """One execution's terminal, from `begin` on: what may pass (passage.py), byte for byte.
 
-    `stored` is the length of the transcript of its present attempt when the console attaches. A console that begins
-    behind the start is late: it shows nothing before it has all that was stored, and knows in which modes that begins.
+    `stored` is the length of the transcript of its present attempt when the console attaches. That is shown once it is
+    all there, and known in which modes it begins and for which size it is drawn. `full_screen` tells whether what has
+    been shown was on a screen of the program's own.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class RawView:
         stored: int,
         *,
         read_only: bool,
+        full_screen: Callable[[], bool] = lambda: False,
         prediction: Prediction | None = None,
     ) -> None:
         self.selected: str | None = execution
@@ -113,7 +117,11 @@ class RawView:
         self._read_only = read_only
         self._begin = begin
         self._stored = stored
-        self._late = LateTail(stored) if begin.offset else None
+        self._full_screen = full_screen
+        self._ours = TerminalSize()
+        self._theirs: TerminalSize | None = None  # the program's window, where that is another's
+        self._clipping: Clipping | None = None
+        self._late = LateTail(stored) if stored else None
         if self._late and picture[execution].state.is_outcome:
             self._late.told(stored, "")  # nobody can tell more than the tail
         self._prediction = prediction
@@ -134,13 +142,14 @@ class RawView:
         return f"attached to {name} (run {self._picture.run.id}) - {_KEYS_HINT}\r\n".encode()
 
     def request(self, size: TerminalSize) -> Attach:
+        self._ours = size
         device = self._picture[self._execution].device
         return Attach(
             devices=None if device is None else (device,),
             positions={self._execution: self._begin},
             read_only=self._read_only,
             terminal=None if self._read_only else size,
-            late=self._late is not None,
+            late=self._begin.offset > 0,
         )
 
     def take(self, event: ConsoleEvent) -> bytes:
@@ -199,10 +208,18 @@ class RawView:
         return self._prediction.typed(data)
 
     def resize(self, size: TerminalSize) -> bytes:
+        """This window has another size; where it counts, the program draws again by itself."""
+        self._ours = size
+        clipped = self._clip()
         if self._prediction is None:
-            return b""  # the program draws again by itself
+            return clipped
         self._prediction.columns = size.columns
-        return self._prediction.withdraw()
+        return self._prediction.withdraw() + clipped
+
+    def fit(self, theirs: TerminalSize | None) -> bytes:
+        """The program draws for a window of this size, which is another's; None: for this one."""
+        self._theirs = theirs
+        return self._clip()
 
     def leave(self) -> bytes:
         return b"\r\n" if self._line else b""
@@ -212,13 +229,26 @@ class RawView:
         if self._late is None:
             return b""
         (modes, position, data), self._late = self._late.release(), None
-        return modes + self._print(self._replay.feed(position, data)) if data else b""
+        return self._print(modes + self._replay.feed(position, data)) if data else b""
 
     def _begin_late(self, offset: int, modes: str) -> bytes:
         if self._late is None:
             return b""
         self._late.told(offset, modes)
         return self.begin_anyway() if self._late.is_complete else b""
+
+    def _clip(self) -> bytes:
+        """Begin or end to show only what fits, and say so."""
+        theirs, ours, before = self._theirs, self._ours, self._clipping
+        if theirs is None or (theirs.columns <= ours.columns and theirs.rows <= ours.rows):
+            self._clipping = None
+            return before.end() if before else b""
+        if before is not None and before.sizes == (theirs, ours):
+            return b""
+        words = f"drawn for {theirs.columns}x{theirs.rows}, and this window is {ours.columns}x{ours.rows}"
+        said = b"" if self._full_screen() else self.say(f"{words}: not all of it fits; make it as large")
+        self._clipping = Clipping(theirs, ours, f"[runlet] {words}", full_screen=self._full_screen())
+        return said + self._clipping.begin()
 
     def _show(self, position: int, data: bytes) -> bytes:
         if self._late is None:
@@ -233,6 +263,8 @@ class RawView:
         # One byte more than is shown again tells a line that is too long from one that is not.
         self._line = (b"" if begin else self._line) + shown[begin : begin + LINE_AGAIN_BYTES + 1]
         self._line = self._line[: LINE_AGAIN_BYTES + 1]
+        if self._clipping is not None:
+            shown = self._clipping.feed(shown)
         return self._prediction.printed(shown) if self._prediction else shown
 
     def _interrupt(self) -> bytes:

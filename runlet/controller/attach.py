@@ -88,7 +88,7 @@ class Attaching:
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
         now = clock.now()
         who = one_line(request.who) or "a console"
-        attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who, late=request.late)
+        attachment = self._hub.attach(run.id, _selected(run, request), request.identity, who)
         attachment.ages.of(request.at, now)
         left = False
         try:

@@ -52,7 +52,6 @@ class Attachment:
     identity: int
     who: str
     size: TerminalSize | None = None  # its window's, where that is to count
-    is_late: bool = False  # it has not seen all that is on the screens
     positions: dict[str, Position] = field(default_factory=dict)  # up to where the console has the output
     typed: defaultdict[str, TypingWindow] = field(default_factory=lambda: defaultdict(TypingWindow))  # by execution
     ages: Ages = field(default_factory=Ages)  # of what it sends
@@ -112,19 +111,17 @@ class Hub:
         executions: Iterable[ExecutionView],
         identity: int | None = None,
         who: str = "",
-        *,
-        late: bool = False,
     ) -> Attachment:
         """Follow these executions. Subscribe first and read after: a change in between wakes the attachment."""
         number = next(self._numbers)
         views = {view.id: view for view in executions}
-        attachment = Attachment(number, run, views, number if identity is None else identity, who, is_late=late)
+        attachment = Attachment(number, run, views, number if identity is None else identity, who)
         self._attached.setdefault(run, set()).add(attachment)
         for view in attachment.executions.values():
             self._following.setdefault(view.id, set()).add(attachment)
             if writer := self._writers.get(view.id):
                 attachment.writers[view.id] = writer
-            self._watch(view, watched=True, modes=late or len(views) == 1)
+            self._watch(view, watched=True, modes=len(views) == 1)
         return attachment
 
     def detach(self, attachment: Attachment, *, left: bool) -> None:
@@ -241,7 +238,7 @@ class Hub:
 
     def show_modes(self, modes: Modes) -> None:
         for attachment in self._following.get(modes.execution, ()):
-            if attachment.is_late:
+            if len(attachment.executions) == 1:
                 attachment.modes[modes.execution] = modes
                 attachment.wake.set()
 

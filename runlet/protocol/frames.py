@@ -55,7 +55,7 @@ class Attach:
     terminal: TerminalSize | None = None  # the console's window; None leaves the executions' terminals as they are
     identity: int | None = None  # a number drawn by the console, the same when it attaches again; None: a new console
     who: str = ""  # whose console it is, "user@host", for the others; cut at MAX_WHO_CHARACTERS
-    late: bool = False  # it has not seen all that is on the screens: they are drawn again, and their Modes are told
+    late: bool = False  # it is not shown all that was drawn: programs are to draw again
     at: float = 0.0  # when, in seconds by the clock that Typed tells the time of
 
     def __post_init__(self) -> None:
@@ -165,7 +165,7 @@ class WriterChanged:
 class Modes:
     """What brings a terminal into the modes in which the program had its own behind `offset` bytes of its stream.
 
-    Told to who attaches `late`, once or more; not at all while the device is away.
+    Told to who attaches to one execution, once or more; not at all while the device is away.
     """
 
     TYPE: ClassVar[str] = "modes"

@@ -77,8 +77,9 @@ import curses, os, signal
 def main(screen):
     number = 0
     while True:
-        for row in range(curses.LINES - 1):
-            screen.addstr(row, 0, f"row {row} of {curses.LINES}x{curses.COLS}")
+        rows, columns = screen.getmaxyx()
+        for row in range(rows - 1):
+            screen.addstr(row, 0, f"row {row} of {rows}x{columns}  ")
         screen.refresh()
         if (key := screen.getch()) == ord("q"):
             return
@@ -108,6 +109,29 @@ def test_what_curses_draws_is_whole_after_the_help_and_for_who_comes_late(
     terminal.wait_for(lambda screen: "row 0 of" in screen and rows in screen, "all that was drawn")
     terminal.type("q")
     terminal.wait_for_end(0)
+
+
+def test_a_window_smaller_than_the_programs_shows_what_fits(open_terminal: Callable[..., Tmux], tmp_path: Path) -> None:
+    script = tmp_path / "curses_program.py"
+    script.write_text(CURSES)
+    writer, reader = open_terminal(120, 40), open_terminal(80, 24)
+    writer.enter(f"runlet exec pi-1 -- python3 {script}")
+    writer.wait_for("row 38 of 40x120")
+    writer.type("k")
+    writer.wait_for("key 1: k")
+    reader.enter("runlet attach --read-only")
+    rows = "".join(f"row {row} of 40x120\n" for row in range(1, 23))
+    told = "drawn for 120x40, and this window is 80x24"
+    reader.wait_for(lambda screen: "key 1: k" in screen and rows in screen and told in screen, "the rows that fit")
+    writer.type("x")
+    screen = reader.wait_for("key 2: x")
+    assert rows in screen
+    writer.resize(80, 24)
+    whole = "".join(f"row {row} of 24x80\n" for row in range(1, 23))
+    reader.wait_for(lambda screen: whole in screen and told not in screen, "all of it")
+    writer.type("q")
+    writer.wait_for_end(0)
+    reader.wait_for_end(0)
 
 
 def test_what_a_program_draws_first_stays(terminal: Tmux, tmp_path: Path) -> None:

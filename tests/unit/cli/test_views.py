@@ -194,3 +194,33 @@ def test_modes_that_a_device_tells_do_no_harm() -> None:
     raw = raw_view(begin=100, stored=101)
     raw.take(Modes(ONE.id, 1, 101, "\x1b]52;c;cm0gLXJmIC8=\x07\x1b[?1049h\x1b[6n\x1b[21t"))
     assert raw.take(Chunk(ONE.id, 1, 100, b"x")) == b"\x1b[?1049hx"
+
+
+def test_a_window_that_is_smaller_is_told_and_what_fits_is_shown() -> None:
+    raw = raw_view()
+    raw.request(SIZE)
+    assert b"drawn for 120x40, and this window is 80x24" in raw.fit(TerminalSize(120, 40))
+    assert raw.fit(TerminalSize(120, 40)) == b"", "once"
+    assert raw.take(Chunk(ONE.id, 1, 0, b"a line that wraps\r\n")) == b"a line that wraps\r\n"
+    drawn = raw.take(Chunk(ONE.id, 1, 19, b"\x1b[?1049h\x1b[23;1Hone\r\ntwo\nthree"))
+    assert drawn.startswith(b"\x1b[?1049h\x1b[23;1Hone\r\x1b[Btwo\x1b[Bthree\x1b[?7l"), "nothing scrolls"
+    assert b"\x1b[24;1H\x1b[0;7m[runlet] drawn for 120x40" in drawn, "below the last row that is shown"
+    assert raw.take(Chunk(ONE.id, 1, 60, b"\x1b[?1049l")) == b"\x1b[?7h\x1b[?1049l"
+    assert raw.fit(SIZE) == b"", "it fits"
+    assert raw.take(Chunk(ONE.id, 1, 70, b"\x1b[?1049hwhole")) == b"\x1b[?1049hwhole"
+
+
+def test_a_window_that_is_made_large_enough_shows_everything() -> None:
+    raw = raw_view()
+    raw.request(SIZE)
+    raw.fit(TerminalSize(100, 24))
+    assert raw.take(Chunk(ONE.id, 1, 0, b"\x1b[?1049hx")) == b"\x1b[?1049hx\x1b[?7l", "its last row is worth more"
+    assert raw.resize(TerminalSize(100, 30)) == b"\x1b[?7h"
+
+
+def test_the_last_row_of_a_scroll_region_scrolls() -> None:
+    raw = raw_view()
+    raw.request(SIZE)
+    raw.fit(TerminalSize(80, 30))
+    shown = raw.take(Chunk(ONE.id, 1, 0, b"\x1b[?1049h\x1b[1;10r\x1b[10;1Hlast\nnew\x1b[9;1H\n\n"))
+    assert b"last\nnew\x1b[9;1H\x1b[B\n" in shown

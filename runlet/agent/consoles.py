@@ -13,8 +13,10 @@ from runlet import sealing
 from runlet.agent.answers import Candidate
 from runlet.agent.held import Held
 from runlet.agent.journal import Journal
+from runlet.agent.replies import CONSOLE_SECONDS, SCREEN
 from runlet.errors import ProtocolError
 from runlet.holder.keyboard import ANSWERS
+from runlet.holder.wire import Look
 from runlet.model.answer import Origin, Result
 from runlet.model.prompt import Prompt
 from runlet.protocol.chunk import PROGRAM_ENDED, Input
@@ -29,6 +31,9 @@ from runlet.protocol.messages import (
     Watch,
     Writer,
 )
+
+# Why what a terminal sends by itself is not typed.
+ANSWERED_FOR = "the program was answered before this console came"
 
 
 class Consoles:
@@ -65,7 +70,10 @@ class Consoles:
             self._tell_lease(held, before)  # noted before it is typed
             if refusal:
                 answer(refusal)
+            elif piece.is_reply and held.replies.has_just_answered(time.monotonic()):
+                answer(ANSWERED_FOR)
             elif piece.is_reply:
+                held.replies.leave(held.output.buffer.end)
                 held.asking.typed(piece.data)
                 held.session.type(piece, answer)
             else:
@@ -79,6 +87,23 @@ class Consoles:
         held.receipts.moved(console, judged, taken, loop.time())
         if held.receipts.due is not None and held.receipts.due != before:
             loop.call_at(held.receipts.due, self._tell_receipts, held)
+
+    def looked(self, held: Held, look: Look) -> None:
+        """What the program asks its terminal is answered by the console in front, and where there is none by us."""
+        if held.is_replying or not held.replies.pending(look):
+            return
+        held.is_replying = True
+        asyncio.get_running_loop().call_later(CONSOLE_SECONDS, self._reply, held)
+
+    def _reply(self, held: Held) -> None:
+        held.is_replying = False
+        look = held.asking.look
+        if held.session is None or look is None:
+            return
+        if held.lease.front and held.output.is_watched:
+            held.replies.leave(look.offset)
+        for number, data in held.replies.take(look, time.monotonic()):
+            held.session.type(Input(*held.key, SCREEN, number, data, is_reply=True), lambda _: None)
 
     def answer(self, message: Answer, age: float, done: Callable[[], None]) -> None:
         """An operator's answer of `age` seconds ago. `done` is called when it is decided what becomes of it."""

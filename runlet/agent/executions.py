@@ -28,6 +28,7 @@ from runlet.agent.lease import Lease
 from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
 from runlet.agent.questions import Questions
+from runlet.agent.replies import Replies
 from runlet.agent.session import Elsewhere, Ending, Lost, NotStarted, Session, start_of
 from runlet.agent.tasks import Tasks
 from runlet.agent.verdicts import (
@@ -336,6 +337,7 @@ class Executions:
     def _printed(self, held: Held, data: bytes) -> None:
         end = held.output.buffer.end
         held.display.printed(end, data)
+        held.replies.printed(end, data)
         for place, answer in held.inquiries.answers(end, data):
             if held.session:
                 held.session.type(Input(*held.key, TERMINAL, place, answer, is_reply=True), lambda _: None)
@@ -346,6 +348,7 @@ class Executions:
         if held.state.is_outcome:
             return
         is_another = held.asking.take(look)
+        self.consoles.looked(held, look)
         held.answers.go_on()
         if not is_another:
             return
@@ -472,7 +475,21 @@ class Executions:
         size = command.terminal if command else TerminalSize()
         lease = Lease(size.columns, size.rows)
         reserved = max(report.version, _FIRST_ASK)
-        held = Held(command, report, state, output, asking, answers, questions, lease, Display(), Inquiries(), reserved)
+        replies = Replies(begun=state is not State.DELIVERED)
+        held = Held(
+            command,
+            report,
+            state,
+            output,
+            asking,
+            answers,
+            questions,
+            lease,
+            Display(),
+            Inquiries(),
+            replies,
+            reserved,
+        )
         self._held[key] = held
         self._tasks.start(output.run())
         return held

@@ -15,6 +15,7 @@ from runlet.agent.output import OutputSender
 from runlet.agent.prompts import Asking
 from runlet.agent.questions import Questions
 from runlet.agent.receipts import Receipts
+from runlet.agent.replies import Replies
 from runlet.agent.session import Session
 from runlet.model.execution import Event, State, advance
 from runlet.protocol.messages import Execute, Report
@@ -34,10 +35,12 @@ class Held:
     lease: Lease
     display: Display
     inquiries: Inquiries
+    replies: Replies
     reserved: int  # a version of the report; the journal knows that those before it may be used
     session: Session | None = None  # from the moment on that a holder was asked for
     receipts: Receipts = field(default_factory=Receipts)
     ending: asyncio.Task[None] | None = None  # writes down the outcome when the session ends
+    is_replying: bool = False  # what it asks its terminal is about to be answered
     has_slot: bool = False  # it is among the programs of which so many may run at once
 
     @property

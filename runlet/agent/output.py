@@ -73,6 +73,10 @@ class OutputSender:
         self._watched_until = now + WATCH_SECONDS if watched else now
         self._wake.set()
 
+    @property
+    def is_watched(self) -> bool:
+        return asyncio.get_running_loop().time() < self._watched_until
+
     def end(self) -> None:
         """Nothing will be appended any more."""
         self._ended = True
@@ -114,12 +118,7 @@ class OutputSender:
                 self._hold.cancel()
 
     def _is_due(self) -> bool:
-        return (
-            self._ended
-            or self._flushing
-            or self.buffer.unsent >= HOLD_BYTES
-            or asyncio.get_running_loop().time() < self._watched_until
-        )
+        return self._ended or self._flushing or self.buffer.unsent >= HOLD_BYTES or self.is_watched
 
     async def _send(self) -> None:
         offset, data = self.buffer.take(MAX_CHUNK_BYTES)

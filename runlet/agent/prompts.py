@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from runlet.agent import phrases, wording
+from runlet.agent.replies import ends_in_question
 from runlet.agent.same_question import is_alike, is_same, new_part, said
 from runlet.agent.screen import Screen
 from runlet.holder import waiting
@@ -62,7 +63,7 @@ class Waiting:
 
 def judge(look: Look) -> Waiting | None:
     """What the program waits with; None when it does not, as far as can be seen."""
-    if look.activity == waiting.BUSY:
+    if look.activity == waiting.BUSY or (not (look.lines or look.long) and ends_in_question(look.recent)):
         return None
     screen = _screen_of(look)
     if not look.lines and (look.own_screen or _draws(screen, look.activity)):

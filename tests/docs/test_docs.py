@@ -244,7 +244,7 @@ LIMITS = {
     "share of looks": ("runlet.holder.attention.IDLE_SHARE", 0.002),
     "recent output": ("runlet.holder.recent.RECENT_BYTES", 16 * 1024),
     "long silence": ("runlet.holder.holder.LONG_SECONDS", 2.0),
-    "lines of a question": ("runlet.agent.prompts.MOST_LINES", 12),
+    "lines of a question": ("runlet.agent.wording.MOST_LINES", 12),
     "text of a question": ("runlet.model.prompt.MAX_TEXT", 1000),
     "an answer": ("runlet.model.answer.MAX_BYTES", 4096),
     "text of an answer": ("runlet.model.answer.MAX_TEXT", 1000),

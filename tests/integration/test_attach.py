@@ -433,3 +433,31 @@ async def test_a_program_learns_of_true_colour_whether_or_not_somebody_looks(fle
     run = fleet.exec(["python3", "-c", script])
     assert fleet.settled(run).state is State.SUCCEEDED
     assert rb"b'\x1bP1$r0;48:2:1:2:3m\x1b\\'" in fleet.transcript(run)
+
+
+# Asks where the cursor is, and prints all that is typed within 1.5 s.
+WHERE = """
+import os, select, sys, tty
+tty.setraw(0); os.write(1, b"some words \\x1b[6n"); told = b""
+while select.select([0], [], [], 1.5)[0]: told += os.read(0, 100)
+print("told", told, flush=True)
+"""
+
+
+async def test_a_program_that_asks_where_its_cursor_is_is_answered_once_when_nobody_looks(fleet: Fleet):
+    run = fleet.exec(["python3", "-c", WHERE])
+    assert fleet.settled(run).state is State.SUCCEEDED
+    assert rb"told b'\x1b[1;12R'" in fleet.transcript(run)
+
+
+async def test_a_console_in_front_is_the_one_that_answers(fleet: Fleet):
+    run = fleet.exec(["sh", "-c", f"read go; exec python3 -c '{WHERE}'"])
+    execution = run.executions[0]
+    async with attached(fleet, run) as attachment:
+        console = Typist(attachment)
+        await attachment.resize(execution.id, TerminalSize(80, 25))
+        await console.type(b"\r", execution)
+        await console.until_seen(b"\x1b[6n")
+        await attachment.send_input(execution.id, 1, b"\x1b[7;7R", is_reply=True)
+        await console.rest()
+    assert rb"told b'\x1b[7;7R'" in fleet.transcript(run)

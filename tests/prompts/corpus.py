@@ -435,6 +435,13 @@ ASKING = [
         "}, 40)'",
         "Proceed? (y/n)",
     ),
+    asks(
+        "editor that asks where its cursor is",
+        'python3 -c \'import os, tty\ntty.setraw(0); os.write(1, b"some words \\x1b[6n")\n'
+        'place = b""\nwhile not place.endswith(b"R"): place += os.read(0, 1)\n'
+        'os.write(1, b"\\r\\nName at %b: " % place[2:-1]); os.read(0, 1)\'',
+        "Name at 1;12:",
+    ),
     asks("question in Japanese", "printf '続行しますか: '; read a", "続行しますか:"),
 ]
 

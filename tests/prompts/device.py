@@ -19,6 +19,7 @@ from pathlib import Path
 
 from runlet.agent.holders import Holders
 from runlet.agent.prompts import Asking
+from runlet.agent.replies import SCREEN, Replies
 from runlet.holder import processes, wire
 from runlet.holder.records import Start
 from runlet.holder.wire import Look
@@ -138,7 +139,7 @@ class Corpus:
                 processes.kill(processes.of_execution(execution.encode(), started.program))
 
     def _watch(self, seen: Seen, connection: _Connection) -> None:
-        asking = Asking("corpus")
+        asking, replies = Asking("corpus"), Replies()
         typed = list(seen.case.typed)
         patience = WATCHED_SECONDS if seen.case.expected is None else PATIENCE_SECONDS
         give_up = time.monotonic() + patience
@@ -152,6 +153,8 @@ class Corpus:
                     case wire.LOOKED:
                         look = wire.read_looked(content)
                         seen.looks.append(look)
+                        for number, data in replies.take(look, time.monotonic()):
+                            connection.say(wire.type_(SCREEN, number, data))
                         if asking.take(look):
                             seen.prompt = asking.prompt
                             seen.looked_at = time.monotonic()

@@ -503,3 +503,10 @@ def test_one_that_is_caught_between_two_looks_at_its_keys_still_asks() -> None:
     assert not asking.take(look(b"Name: ", BUSY))
     assert asking.take(look(b"Name: ", BUSY))
     assert asking.prompt is None
+
+
+def test_one_that_has_asked_its_terminal_waits_for_a_person_only_after_a_while() -> None:
+    for asked in (b"some words \x1b[6n", b"\x1b[>c"):
+        assert judge(look(asked, lines=False, echo=False)) is None
+        assert judge(look(asked, lines=False, echo=False, long=True))
+    assert judge(look(b"\x1b[6nName: ", lines=False, echo=False))

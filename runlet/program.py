@@ -14,6 +14,8 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -34,6 +36,34 @@ def _umask() -> int:
 # What this process was started with. Programs that it starts for others get it.
 INHERITED_UMASK = _umask()
 
+# So many lines of one kind within so long tell all there is to know; a flood of them would fill the disk.
+FOLD_LINES, FOLD_SECONDS = 50, 10.0
+# Kinds that are counted at once; there are some hundred in all of the code.
+FOLD_KINDS = 1000
+
+
+class Folding(logging.Filter):
+    """Leaves out lines of a kind that repeats itself, and says how many with the next that is let through."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._since = float("-inf")
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._left_out: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if (now := self._clock()) - self._since >= FOLD_SECONDS or len(self._counts) >= FOLD_KINDS:
+            self._since, self._counts = now, Counter()
+        kind = record.name, str(record.msg)
+        self._counts[kind] += 1
+        if self._counts[kind] > FOLD_LINES:
+            self._left_out[kind] += 1
+            return False
+        if left_out := self._left_out.pop(kind, 0):
+            record.msg = f"{record.msg} [and {left_out} like it before]"
+        return True
+
 
 def main(
     name: str,
@@ -52,6 +82,8 @@ def main(
     options = parser.parse_args(arguments)
     os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Folding())
     try:
         asyncio.run(_until_stopped(options.config, options.lifeline, work))
     except RunletError as error:

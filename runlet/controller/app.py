@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 
 import uvicorn
 
@@ -18,6 +19,7 @@ from runlet.controller.attach import Attaching
 from runlet.controller.collector import MAX_EVENT_BYTES, Collector
 from runlet.controller.config import ControllerConfig
 from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.door import Door, Visit, most_connections
 from runlet.controller.gate import Gate
 from runlet.controller.health import Vitals
 from runlet.controller.hearing import Hearing
@@ -208,6 +210,7 @@ def _server(application: Gate) -> _Server:
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=partial(Visit, Door(most_connections())),  # type: ignore[arg-type]  # what makes one will do
         ws="websockets-sansio",
         ws_max_size=frames.MAX_CONSOLE_FRAME_BYTES,
         ws_ping_timeout=None,  # a console whose pager is paused reads no pongs; a dead one is TCP's to find

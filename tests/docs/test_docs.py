@@ -188,6 +188,11 @@ def test_timing_is_the_code_s() -> None:
 
 LIMITS = {
     "arguments of a run": ("runlet.controller.launches.MAX_ARGUMENTS_BYTES", 128 * 1024),
+    "connections to the controller": ("runlet.controller.door.MOST_CONNECTIONS", 2000),
+    "files that connections may not have": ("runlet.controller.door.RESERVED_FILES", 256),
+    "the head of a request": ("runlet.controller.door.HEAD_SECONDS", 10.0),
+    "lines of one kind in a log": ("runlet.program.FOLD_LINES", 50),
+    "lines of one kind in a log, within": ("runlet.program.FOLD_SECONDS", 10.0),
     "body of a request": ("runlet.controller.gate.MAX_BODY_BYTES", 16 * 1024**2),
     "output that the controller has not stored": ("runlet.holder.buffer.OUTPUT_LIMIT_BYTES", 1024**2),
     "typed and under way": ("runlet.protocol.chunk.INPUT_WINDOW_BYTES", 64 * 1024),

@@ -127,7 +127,7 @@ async def _measure(url: str) -> dict[str, list[float]]:
         clock = WallClock(None)
         releaser = Releaser(store, dispatcher, hub, clock)
         application = api.build(
-            store, releaser, Scheduler(store, releaser, clock), streams, transcripts, attaching, vitals
+            store, releaser, Scheduler(store, releaser, clock), False, streams, transcripts, attaching, vitals
         )
         seconds: dict[str, list[float]] = {name: [] for name in _PAGES}
         transport = httpx2.ASGITransport(app=application)

@@ -30,6 +30,7 @@ def build(
     store: Store,
     releaser: Releaser,
     scheduler: Scheduler,
+    notify_commands: bool,
     streams: Streams,
     transcripts: Transcripts,
     attaching: Attaching,
@@ -38,7 +39,7 @@ def build(
 ) -> FastAPI:
     """The application, its parts given."""
     api = FastAPI(title="Runlet", version=__version__, docs_url=None, redoc_url=None)
-    api.include_router(routes.of_declarations(store, scheduler))
+    api.include_router(routes.of_declarations(store, scheduler, notify_commands))
     api.include_router(routes.of_runs(store, releaser, scheduler))
     api.include_router(routes.of_output(store, streams, transcripts, attaching))
     api.include_router(routes.of_prompts(store, answering))

@@ -120,6 +120,7 @@ class Controller:
             self._store,
             releaser,
             scheduler,
+            config.notify_commands,
             streams,
             self._transcripts,
             attaching,

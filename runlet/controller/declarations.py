@@ -41,15 +41,18 @@ def held(session: Session) -> dict[Key, Held]:
     }
 
 
-def plan(session: Session, submission: Submission, now: datetime) -> PlanView:
-    """What applying would do. Raises NotTheOwner, StalePlan, or InvalidDeclarations with every mistake."""
-    return _plan(session, submission, now)[1]
+def plan(session: Session, submission: Submission, now: datetime, *, commands: bool = True) -> PlanView:
+    """What applying would do. Raises NotTheOwner, StalePlan, or InvalidDeclarations with every mistake.
+
+    Without `commands`, it is one to be told by a command of the controller's machine.
+    """
+    return _plan(session, submission, now, commands)[1]
 
 
-def apply(session: Session, submission: Submission, now: datetime) -> PlanView:
+def apply(session: Session, submission: Submission, now: datetime, *, commands: bool = True) -> PlanView:
     """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
     _lock(session)
-    present, planned = _plan(session, submission, now)
+    present, planned = _plan(session, submission, now, commands)
     if planned.changes_something or _is_new_commit(session, submission):
         _write(session, submission, present, planned, now)
     return planned
@@ -74,6 +77,7 @@ def rollback(
     dry_run: bool = False,
     base: str | None = None,
     origin: str | None = None,
+    commands: bool = True,
 ) -> PlanView:
     """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it.
 
@@ -101,7 +105,7 @@ def rollback(
         origin=origin,
     )
     try:
-        return plan(session, submission, now) if dry_run else apply(session, submission, now)
+        return (plan if dry_run else apply)(session, submission, now, commands=commands)
     except StalePlan:
         raise StalePlan(
             "the controller has changed since this was planned", f"look again with: runlet rollback {number} --dry-run"
@@ -114,7 +118,7 @@ def rollback(
         ) from None
 
 
-def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict[Key, Held], PlanView]:
+def _plan(session: Session, submission: Submission, now: datetime, commands: bool) -> tuple[dict[Key, Held], PlanView]:
     present = held(session)
     changes = compare(
         submission.declarations,
@@ -125,7 +129,7 @@ def _plan(session: Session, submission: Submission, now: datetime) -> tuple[dict
         delete=frozenset(submission.delete),
     )
     future = after(changes, present, submission.source)
-    seen = look(session, submission, changes, future, now)
+    seen = look(session, submission, changes, future, now, commands=commands)
     listed = _devices_of(submission)
     before = [name for name in _listed(session, submission.source) if name in listed]
     # The devices that jobs select are part of what a plan promises, whoever has changed them since.

@@ -34,6 +34,10 @@ FIRE_TIMES_TOLD = 5
 DEVICES_TOLD = 5
 # Devices in one message.
 DEVICES_NAMED = 3
+_NO_COMMANDS = (
+    "the controller starts no commands; use a webhook, or set notify_commands in its configuration, with which whoever "
+    "applies a job runs programs there"
+)
 _NOBODY_DECLARED = (
     "without where, or with where: local, a schedule starts a job on the device that declares it; say where: all, any, "
     "enrolled or custom"
@@ -50,7 +54,13 @@ class Outlook:
 
 
 def look(
-    session: Session, submission: Submission, changes: Sequence[Change], future: Mapping[Key, Held], now: datetime
+    session: Session,
+    submission: Submission,
+    changes: Sequence[Change],
+    future: Mapping[Key, Held],
+    now: datetime,
+    *,
+    commands: bool = True,
 ) -> Outlook:
     """Judge a plan of a source. Raises InvalidDeclarations with every mistake.
 
@@ -73,6 +83,8 @@ def look(
             continue
         one = _Look(Job.from_mapping(held.declaration.content), fleet, missing, now, origins.get(name))
         found = list(one.mistakes(name in own))
+        if name in own and not commands and any(told.command for told in one.job.notify):
+            found.append(Mistake(Kind.JOB, str(name), "notify", None, _NO_COMMANDS))
         if name in own:
             looks.append(one)
             planned.append(name)
@@ -224,6 +236,9 @@ class _Look:
         job = self.job
         if self._unresolved is not None:
             yield self._unresolved.message
+        for rule in job.aborts:
+            if rule.threshold.percent and rule.min_executed == 1:
+                yield f"abort: {rule.threshold.spelling} of the first one is reached when it ends so; say minExecuted"
         if job.target.where in (Where.CUSTOM, Where.ENROLLED):
             yield from self._unknown()
 

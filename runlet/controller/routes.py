@@ -50,19 +50,30 @@ MAX_NUMBER = 2**63 - 1
 MAX_PLACE = 100
 
 
-def of_declarations(store: Store, scheduler: Scheduler) -> APIRouter:
-    """What is declared, was declared and would be: plans, applies, jobs, their schedules and renderings."""
+def of_declarations(store: Store, scheduler: Scheduler, notify_commands: bool) -> APIRouter:
+    """What is declared, was declared and would be: plans, applies, jobs, their schedules and renderings.
+
+    Without `notify_commands`, jobs that want commands started are refused.
+    """
     routes = APIRouter()
 
     @routes.post("/v1/plan")
     async def plan(body: SubmissionBody) -> dict[str, Any]:
         submission, now = bodies.submission(body), datetime.now(UTC)
-        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission, now))))
+        return dict(
+            to_json(
+                await store.transact(
+                    lambda session: declarations.plan(session, submission, now, commands=notify_commands)
+                )
+            )
+        )
 
     @routes.post("/v1/apply")
     async def apply(body: SubmissionBody) -> dict[str, Any]:
         submission, now = bodies.submission(body), datetime.now(UTC)
-        applied = await store.transact(lambda session: declarations.apply(session, submission, now))
+        applied = await store.transact(
+            lambda session: declarations.apply(session, submission, now, commands=notify_commands)
+        )
         scheduler.poke()
         return dict(to_json(applied))
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from runlet.controller import notifications
+from runlet.controller import declarations, notifications
 from runlet.controller.notifications import (
     CLAIM_SECONDS,
     GATHER_SECONDS,
@@ -17,11 +17,16 @@ from runlet.controller.notifications import (
     Claimed,
 )
 from runlet.controller.store import Store
+from runlet.errors import InvalidDeclarations
+from runlet.model.declaration import Submission
 from runlet.model.execution import Event, State
+from runlet.model.job import Job
 from runlet.model.notify import Notify
 from runlet.model.prompt import Kind, Prompt
+from runlet.model.rollout import Abort, Amount
 from runlet.protocol.messages import Report
 from tests.contract.conftest import NewDatabase
+from tests.contract.operations import NOON
 from tests.contract.rollouts import Rolling, job
 
 ASKS = Notify(frozenset({State.AWAITING_INPUT}), webhook="http://a.example/")
@@ -160,3 +165,20 @@ async def test_what_fails_is_tried_again_and_given_up(rolling: Rolling) -> None:
     assert notifications.is_last(found[0])
     await done(rolling, [], found)
     assert await claimed(rolling, seconds=2 * CLAIM_SECONDS) == []
+
+
+async def test_a_command_that_the_controller_does_not_start_is_a_mistake_of_the_job(store: Store):
+    job = Job("upgrade", "true", notify=(Notify(frozenset({State.FAILED}), command=("mail", "ann")),))
+    submission = Submission("tests", "ann", (job.declaration(),))
+    for work in (declarations.plan, declarations.apply):
+        with pytest.raises(InvalidDeclarations, match="the controller starts no commands"):
+            await store.transact(lambda session, work=work: work(session, submission, NOON, commands=False))
+    await store.transact(lambda session: declarations.apply(session, submission, NOON, commands=True))
+
+
+async def test_a_share_of_one_is_warned_of(store: Store):
+    share = Amount(10, percent=True)
+    for rule, warned in ((Abort(share), True), (Abort(share, min_executed=5), False), (Abort(Amount(1)), False)):
+        submission = Submission("tests", "ann", (Job("upgrade", "true", aborts=(rule,)).declaration(),))
+        plan = await store.transact(lambda session, submission=submission: declarations.plan(session, submission, NOON))
+        assert any("say minExecuted" in words for words in plan.outlooks[0].warnings) is warned

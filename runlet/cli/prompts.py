@@ -22,8 +22,10 @@ from runlet.model.prompt import Kind
 from runlet.model.run import RunId
 from runlet.protocol.views import Presence
 
-# How often `--watch` looks. A question is found by its agent within 0.3 s; a person reads it no sooner.
-WATCH_SECONDS = 1.0
+# `--watch` is answered when something changes; a busy fleet is looked at so often at most.
+PACE_SECONDS = 0.1
+# A controller that is away is asked again so often.
+AGAIN_SECONDS = 1.0
 # Devices named in one row of a table; the others are counted.
 MOST_NAMED = 5
 # Texts of one group that are shown whole.
@@ -175,9 +177,11 @@ def _looks(
     mark = None if question is None else inbox.named(inbox.groups(api.prompts(run)), question).first.prompt.fingerprint
     seen: float | None = None  # when the controller last answered; one that never did is not waited for
     is_away = False
+    since = ""
     while True:
         try:
-            known = inbox.groups(api.prompts(run))
+            views, since = api.prompts_since(since, run)
+            known = inbox.groups(views)
             found = chosen(api, [one for one in known if mark in (None, one.first.prompt.fingerprint)], where)
         except Unavailable as error:
             if seen is None or (patience is not None and time.monotonic() - seen > patience):
@@ -185,12 +189,13 @@ def _looks(
             if not is_away:
                 tell(f"{error}; trying again")
             is_away = True
+            time.sleep(AGAIN_SECONDS)
         else:
             if is_away:
                 tell("the controller is back")
             seen, is_away = time.monotonic(), False
             yield found
-        time.sleep(WATCH_SECONDS)
+            time.sleep(PACE_SECONDS)
 
 
 def _draw(look: Callable[[Callable[[str], None]], Iterator[list[Group]]]) -> None:

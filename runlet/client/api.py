@@ -235,6 +235,17 @@ class Api:
         """Every open question of the fleet, or of one run, the oldest first; asked for page by page."""
         yield from self._pages(PromptView, "/v1/prompts", "prompts", {} if run is None else {"run": run})
 
+    def prompts_since(self, mark: str, run: RunId | None = None) -> tuple[list[PromptView], str]:
+        """(the questions that are open, the mark of now), as soon as they may be others than at `mark`, or after a
+        while; at once for a mark that is none.
+        """
+        query: dict[str, Any] = {"limit": PAGE} | ({} if run is None else {"run": run})
+        content = self._ask("GET", "/v1/prompts", query=query | {"since": mark})
+        found, mark = _items(PromptView, content, "prompts"), str(content.get("mark", ""))
+        if content.get("next") is not None:
+            found += self._pages(PromptView, "/v1/prompts", "prompts", query | {"after": content["next"]})
+        return found, mark
+
     def answers(self, run: RunId) -> Iterator[AnswerView]:
         """The answers to the questions of a run, in the order in which they were given."""
         yield from self._pages(AnswerView, f"/v1/runs/{run}/answers", "answers", {})

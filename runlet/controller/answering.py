@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from runlet.controller import answers
 from runlet.controller.dispatcher import Dispatcher
+from runlet.controller.questions import Questions
 from runlet.controller.store import Store
 from runlet.controller.telling import Telling
 from runlet.errors import Unavailable
@@ -31,10 +32,11 @@ class _Waiting:
 class Answering:
     """The operators' way to the devices. What devices say comes by `on_decided`, or from other controllers."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, telling: Telling) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, telling: Telling, questions: Questions) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._telling = telling
+        self._questions = questions
         self._waiting: set[_Waiting] = set()
 
     async def give(self, given: Sequence[Answer]) -> list[AnswerView]:
@@ -53,13 +55,15 @@ class Answering:
         found = await self._store.transact(lambda session: answers.views(session, [one.id for one in given]))
         return [found[one.id] for one in given]
 
-    def on_decided(self, ids: Iterable[str]) -> None:
+    def on_decided(self, ids: Collection[str]) -> None:
         """Devices said what became of these, and it is recorded."""
         for id_ in ids:
             self._telling.decided(id_)
         self.show_decided(ids)
 
-    def show_decided(self, ids: Iterable[str]) -> None:
+    def show_decided(self, ids: Collection[str]) -> None:
+        if ids:
+            self._questions.note()  # what is answered is asked no longer
         for waiting in self._waiting:
             waiting.ids.difference_update(ids)
             if not waiting.ids:

@@ -17,6 +17,7 @@ from runlet.controller.attach import Attaching
 from runlet.controller.failures import failed, refusal
 from runlet.controller.gate import TRUSTED
 from runlet.controller.health import Vitals, told_to_anybody
+from runlet.controller.questions import Questions
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -35,6 +36,7 @@ def build(
     transcripts: Transcripts,
     attaching: Attaching,
     answering: Answering,
+    questions: Questions,
     vitals: Vitals,
 ) -> FastAPI:
     """The application, its parts given."""
@@ -42,7 +44,7 @@ def build(
     api.include_router(routes.of_declarations(store, scheduler, notify_commands))
     api.include_router(routes.of_runs(store, releaser, scheduler))
     api.include_router(routes.of_output(store, streams, transcripts, attaching))
-    api.include_router(routes.of_prompts(store, answering))
+    api.include_router(routes.of_prompts(store, answering, questions))
     api.include_router(routes.of_fleet(store))
 
     @api.get("/healthz")

@@ -26,6 +26,7 @@ from runlet.controller.hearing import Hearing
 from runlet.controller.hub import Hub
 from runlet.controller.notifier import Notifier
 from runlet.controller.policies import Policies
+from runlet.controller.questions import Questions
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -74,9 +75,10 @@ class Controller:
         consumer = Consumer(config.broker, "controller consumes", topology)
         dispatcher = Dispatcher(self._store, publisher, consumer, config.workspace, telling.origin, config.replication)
         streams = Streams(self._transcripts, dispatcher.tell)
-        hub = Hub(dispatcher.tell, telling)
-        answering = Answering(self._store, dispatcher, telling)
-        hearing = Hearing(self._store, hub, answering, telling)
+        questions = Questions()
+        hub = Hub(dispatcher.tell, telling, questions)
+        answering = Answering(self._store, dispatcher, telling, questions)
+        hearing = Hearing(self._store, hub, answering, telling, questions)
         clock = WallClock(await self._store.transact(devices.last_sign))
         releaser = Releaser(self._store, dispatcher, hub, clock)
         collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
@@ -125,6 +127,7 @@ class Controller:
             self._transcripts,
             attaching,
             answering,
+            questions,
             Vitals(self._store, publisher, consumer, collector, self._transcripts, scheduler),
         )
         server = _server(Gate(application, config.token))

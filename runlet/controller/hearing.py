@@ -12,6 +12,7 @@ from runlet.amqp.consumer import Delivery
 from runlet.controller import executions, releases
 from runlet.controller.answering import Answering
 from runlet.controller.hub import Hub
+from runlet.controller.questions import Questions
 from runlet.controller.store import Store
 from runlet.controller.telling import Telling
 from runlet.errors import ProtocolError, Unavailable
@@ -25,11 +26,12 @@ log = logging.getLogger(__name__)
 class Hearing:
     """Shows to the consoles here what happens at other controllers."""
 
-    def __init__(self, store: Store, hub: Hub, answering: Answering, telling: Telling) -> None:
+    def __init__(self, store: Store, hub: Hub, answering: Answering, telling: Telling, questions: Questions) -> None:
         self._store = store
         self._hub = hub
         self._answering = answering
         self._telling = telling
+        self._questions = questions
         self._changed: set[str] = set()  # of those that a console here follows
         self._rollouts: set[int] = set()
         self._wake = asyncio.Event()
@@ -53,6 +55,8 @@ class Hearing:
             self._hub.show_writer(writer)
         for modes in told.modes:
             self._hub.show_modes(modes)
+        if told.changed:
+            self._questions.note()
         self._changed |= self._hub.followed & set(told.changed)
         self._rollouts |= self._hub.attached & set(told.rollouts)
         if self._changed or self._rollouts:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from runlet.controller import clock
+from runlet.controller.questions import Questions
 from runlet.controller.telling import Telling
 from runlet.controller.typing_window import LOST_SECONDS, TypingWindow
 from runlet.protocol.age import Ages
@@ -96,9 +97,12 @@ class Hub:
     What happens here comes by the `on_` methods and is told to other controllers; what they tell comes by the `show_`.
     """
 
-    def __init__(self, tell: Callable[[str, Watch | Resize | Handover], None], telling: Telling) -> None:
+    def __init__(
+        self, tell: Callable[[str, Watch | Resize | Handover], None], telling: Telling, questions: Questions
+    ) -> None:
         self._tell = tell
         self._telling = telling
+        self._questions = questions
         self._following: dict[str, set[Attachment]] = {}
         self._attached: dict[int, set[Attachment]] = {}  # by run
         self._writers: dict[str, Writer] = {}  # of the executions that are followed
@@ -141,6 +145,7 @@ class Hub:
 
     def close(self) -> None:
         """Wake everyone: the controller stops."""
+        self._questions.note()
         for attachment in set().union(*self._following.values()):
             attachment.wake.set()
 
@@ -165,6 +170,7 @@ class Hub:
     def on_change(self, view: ExecutionView) -> None:
         """An execution has a newer version or now has a device."""
         self._telling.changed(view.id)
+        self._questions.took(view)
         self.show_change(view)
 
     def show_change(self, view: ExecutionView) -> None:

@@ -25,6 +25,7 @@ from runlet.controller.bodies import (
 from runlet.controller.deliveries import Effects
 from runlet.controller.failures import failed
 from runlet.controller.pages import Place
+from runlet.controller.questions import Questions
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -262,7 +263,7 @@ def of_output(store: Store, streams: Streams, transcripts: Transcripts, attachin
     return routes
 
 
-def of_prompts(store: Store, answering: Answering) -> APIRouter:
+def of_prompts(store: Store, answering: Answering, questions: Questions) -> APIRouter:
     """Questions of programs, and what is answered."""
     routes = APIRouter()
 
@@ -271,7 +272,11 @@ def of_prompts(store: Store, answering: Answering) -> APIRouter:
         run: str | None = None,
         limit: int = Query(MAX_PAGE, ge=1, le=MAX_PAGE),
         after: str | None = Query(None, max_length=MAX_PLACE),
+        since: str | None = Query(None, max_length=MAX_PLACE),
     ) -> JSONResponse:
+        if since is not None:
+            await questions.wait(since)
+        mark = questions.mark  # first: what changes while it is read is waited for no more
         place, now = None if after is None else Place.parse(after), datetime.now(UTC)
 
         def work(session: Session) -> tuple[list[PromptView], Place | None]:
@@ -279,7 +284,7 @@ def of_prompts(store: Store, answering: Answering) -> APIRouter:
             return inbox.page(session, now, limit, place, number)
 
         found, end = await store.transact(work)
-        return JSONResponse({"prompts": to_json(found), "next": None if end is None else str(end)})
+        return JSONResponse({"prompts": to_json(found), "next": None if end is None else str(end), "mark": mark})
 
     @routes.post("/v1/answers")
     async def give(body: AnswersBody) -> JSONResponse:

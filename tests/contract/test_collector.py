@@ -18,6 +18,7 @@ from runlet.controller import answers, devices
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
+from runlet.controller.questions import Questions
 from runlet.controller.releaser import Releaser
 from runlet.controller.store import Store
 from runlet.controller.streams import Streams
@@ -50,7 +51,7 @@ class Collecting:
         self.store, self.dispatcher = store, dispatcher
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)
-        hub = Hub(dispatcher.tell, Telling(publisher))
+        hub = Hub(dispatcher.tell, Telling(publisher), Questions())
         releaser = Releaser(store, dispatcher, hub, WallClock(None))
         self.collector = Collector(store, self.transcripts, dispatcher, self.streams, hub, releaser)
         self.streams.on_complete, self.streams.on_unknown = self.collector.on_complete, self.collector.on_unknown

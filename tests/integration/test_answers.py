@@ -6,6 +6,7 @@ import base64
 import hashlib
 import signal
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -57,6 +58,24 @@ def test_one_answer_is_typed_and_the_loser_learns_whose(fleet: Fleet) -> None:
         kept = list(api.answers(run.id))
         assert [(one.id, one.result) for one in kept] == [(first.id, Result.TAKEN), (second.id, Result.LATE)]
         assert kept[0].question == "Inbox: go on?"
+
+
+def test_who_watches_is_answered_when_something_is_asked_and_when_it_is_answered(fleet: Fleet) -> None:
+    def until(condition: Callable[[list[PromptView]], bool], mark: str) -> tuple[list[PromptView], str]:
+        for _ in range(100):
+            found, mark = api.prompts_since(mark)
+            if condition([one for one in found if one.run == run.id]):
+                break
+        return [one for one in found if one.run == run.id], mark
+
+    with fleet.api() as api:
+        _, mark = api.prompts_since("")
+        run = fleet.sh("read -p 'Watched? ' a")
+        [view], mark = until(bool, mark)
+        assert view.prompt.text == "Watched?"
+        api.answer(answers([view], "y"))
+        assert until(lambda found: not found, mark)[0] == []
+    fleet.settled(run)
 
 
 def test_the_same_answer_again_is_typed_once(fleet: Fleet) -> None:

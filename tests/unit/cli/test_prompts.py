@@ -20,17 +20,21 @@ class Answers:
 
     def __init__(self, *answers: object) -> None:
         self._answers = list(answers)
+        self._mark = 0
 
-    def prompts(self, _: object) -> Any:
+    def prompts_since(self, mark: str, _: object) -> Any:
+        assert mark == ("" if self._mark == 0 else str(self._mark)), "the mark of the last answer"
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        self._mark += 1
+        return answer, str(self._mark)
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "WATCH_SECONDS", 0)
+    monkeypatch.setattr(prompts, "AGAIN_SECONDS", 0)
+    monkeypatch.setattr(prompts, "PACE_SECONDS", 0)
 
 
 def _looks(*answers: object, patience: float | None = None, tell: Callable[[str], None] = print):

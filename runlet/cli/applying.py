@@ -17,6 +17,7 @@ from runlet.cli.answers import print_answers_of_runs
 from runlet.cli.inert import plain
 from runlet.cli.inputs import InputPath
 from runlet.cli.options import MOST_RUN_DIGITS, Options, Output, output_option, pass_options
+from runlet.cli.playbooks import tell_doubts
 from runlet.cli.terminal import is_interactive
 from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError, UnknownName
 from runlet.local.files import write_private
@@ -255,6 +256,7 @@ def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str 
         raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
     # A source's last file can be pruned, but only when nobody has to guess whose it was.
     tree = load(paths, empty=prune and source is not None)
+    tell_doubts(tree)
     found = provenance.find(paths, tree.read, source, os.environ, prune=prune)
     declarations = tuple(tree.declarations())
     return tree, Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)

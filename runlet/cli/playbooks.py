@@ -75,15 +75,23 @@ def validate(paths: tuple[Path, ...], report: Report) -> None:
     except InvalidFiles as error:
         _report(error.problems, report)
         raise
+    tell_doubts(tree)
     if report.output is not Output.TABLE:
         render.print_json([job.to_mapping() for job in tree.jobs], report.output)
     elif report is Report.TABLE:
         found = [plain(job.name) for job in tree.jobs]
         if tree.inventory is not None:
             found.append(f"an inventory of {len(tree.inventory.devices)}")
-        click.echo(f"valid: {', '.join(found)}")
+        click.echo(f"valid: {', '.join(found)}" if found else "valid, and declares nothing")
     else:
         _report((), report)
+
+
+def tell_doubts(tree: Tree) -> None:
+    """On stderr, as the mistakes are."""
+    for doubt in tree.doubts:
+        place = f"{doubt.path}:{doubt.line}:{doubt.column}"
+        click.echo(f"{plain(place)}: warning: {plain(doubt.message)}", err=True)
 
 
 def _report(problems: Sequence[Problem], report: Report) -> None:

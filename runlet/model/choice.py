@@ -1,7 +1,8 @@
 """What is done about a question: what its job declares, then a person, then the default. Rules without I/O.
 
-The first rule whose `match` is found in the question decides for it. An agent applies the choice, and counts how often
-each rule was used.
+The first rule whose `match` is found in the question decides for it; when it is used up, the next one with the same
+`match`, so that one question that is asked several times has several answers. An agent applies the choice, and counts
+how often each rule was used.
 """
 
 from __future__ import annotations
@@ -101,10 +102,22 @@ def _matching(rules: Rules, prompt: Prompt) -> int | None:
     return next((number for number, rule in enumerate(rules.answers) if rule.matches(prompt.text)), None)
 
 
+def _same_question(rules: Rules, number: int) -> int | None:
+    """The next rule for what this one is for."""
+    match = rules.answers[number].match
+    later = range(number + 1, len(rules.answers))
+    return next((one for one in later if rules.answers[one].match == match), None)
+
+
 def _declared(rules: Rules, prompt: Prompt, used: Mapping[int, int], secrets: Collection[str]) -> Choice:
     number = _matching(rules, prompt)
     if number is None:
         return AskPerson()
+    while used.get(number, 0) >= rules.answers[number].most:
+        following = _same_question(rules, number)
+        if following is None:
+            break
+        number = following
     rule = rules.answers[number]
     if rule.ask or (rule.send is None and rule.secret is None):
         return AskPerson()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from runlet.errors import InvalidInput
-from runlet.model import duration, pattern
+from runlet.model import duration, expression, pattern
 from runlet.model.pattern import Named, NamedLike, Sign
 from runlet.model.regex import RefusedRegex, Subject, compile_bounded
 
@@ -74,13 +74,21 @@ class Rule:
     max: int | None = None  # uses in one attempt
     devices: Mapping[str, str] = field(default_factory=dict, hash=False)  # by name or pattern: sent instead of `send`
     default: str | None = None  # sent when nobody answered
+    then: tuple[str, ...] = ()  # sent in turn, once each, when the same is asked again after `send`
+    literal: bool = False  # `match` is the question's own text
+    ignore_case: bool = False
+
+    @property
+    def expression(self) -> str:
+        text = expression.literal(self.match) if self.literal else self.match
+        return expression.caseless(text) if self.ignore_case else text
 
     @property
     def most(self) -> int:
         return self.max or (MOST_SECRET_USES if self.secret else MOST_USES)
 
     def matches(self, question: str) -> bool:
-        found = compile_bounded(self.match, QUESTION, re.MULTILINE)
+        found = compile_bounded(self.expression, QUESTION, re.MULTILINE)
         return found.search(question[-MATCHED_CHARACTERS:]) is not None
 
     def on(self, device: str) -> Rule:
@@ -89,7 +97,14 @@ class Rule:
         if not keys:
             return replace(self, devices={})
         best = max(keys, key=lambda key: (len(key), key))
-        return replace(self, send=self.devices[best], ask=False, devices={})
+        return replace(self, send=self.devices[best], then=(), ask=False, devices={})
+
+    def spelled_out(self) -> tuple[Rule, ...]:
+        """The same in rules with an expression and one text each, as an agent of any version knows them."""
+        plain = replace(self, match=self.expression, literal=False, ignore_case=False, then=())
+        if not self.then:
+            return (plain,)
+        return tuple(replace(plain, send=text, max=1) for text in (self.send, *self.then))
 
     def _like(self, device: str) -> list[str]:
         return [key for key in self.devices if (like := _like(key)) is not None and like.matches(device)]
@@ -97,7 +112,9 @@ class Rule:
     def to_mapping(self) -> dict[str, Any]:
         content = {
             "match": self.match,
-            "send": self.send,
+            "literal": self.literal or None,
+            "ignoreCase": self.ignore_case or None,
+            "send": [self.send, *self.then] if self.then else self.send,
             "ask": self.ask or None,
             "secret": self.secret,
             "max": self.max,
@@ -108,7 +125,11 @@ class Rule:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Rule:
-        return cls(**content)
+        given = dict(content)
+        if isinstance(given.get("send"), list):
+            given["send"], *then = given["send"]
+            given["then"] = tuple(then)
+        return cls(ignore_case=given.pop("ignoreCase", False), **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +147,8 @@ class Rules:
         return frozenset(rule.secret for rule in self.answers if rule.secret)
 
     def on(self, device: str) -> Rules:
-        return replace(self, answers=tuple(rule.on(device) for rule in self.answers))
+        """What holds on one device, in the form that its agent knows."""
+        return replace(self, answers=tuple(one for rule in self.answers for one in rule.on(device).spelled_out()))
 
     def unattended(self) -> Rules:
         """The same where nobody is asked."""

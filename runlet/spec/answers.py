@@ -8,7 +8,8 @@ from typing import Any
 
 from runlet.errors import InvalidInput
 from runlet.model import duration
-from runlet.model.declared_answers import MAX_BYTES, Mode, Unanswered, device_mistake, match_mistake
+from runlet.model.declared_answers import MAX_BYTES, MAX_RULES, Mode, Rule, Unanswered, device_mistake, match_mistake
+from runlet.model.expression import literal, misses_itself
 from runlet.spec.document import Address
 from runlet.spec.spread import MAX_WAIT
 
@@ -25,7 +26,11 @@ def mistakes(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
     for key, message in _in_whole(content):
         yield (_INPUT, key), message
     answers = content.get("answers")
-    for number, rule in enumerate(answers if isinstance(answers, list) else ()):
+    rules = answers if isinstance(answers, list) else []
+    sends = [rule.get("send") if isinstance(rule, dict) else None for rule in rules]
+    if sum(len(send) if isinstance(send, list) else 1 for send in sends) > MAX_RULES:
+        yield (_INPUT, "answers"), f"more than {MAX_RULES} answers, with those in lists"
+    for number, rule in enumerate(rules):
         if isinstance(rule, dict):
             for address, message in (*_in_rule(rule), *_in_place(rule, content)):
                 yield (_INPUT, "answers", number, *address), message
@@ -60,13 +65,15 @@ def _in_timeout(written: str) -> Iterator[str]:
 
 def _in_rule(rule: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
     match = rule.get("match")
-    if isinstance(match, str) and match and (message := match_mistake(match)):
+    if isinstance(match, str) and match and (message := match_mistake(_expression(rule, match))):
         yield ("match",), message
     given = [key for key in ("send", "secret", "ask") if rule.get(key) not in (None, False)]
     if not given and not rule.get("devices"):
         yield (), "this answers nothing: give it send, secret or ask: true"
     if len(given) > 1:
         yield (given[1],), f"an answer has either {given[0]} or {given[1]}"
+    if isinstance(rule.get("send"), list) and "max" in rule:
+        yield ("max",), "each of several answers is sent once; leave max out"
     devices = rule.get("devices")
     if isinstance(devices, dict):
         if "secret" in given:
@@ -74,6 +81,21 @@ def _in_rule(rule: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
         for key in devices:
             if isinstance(key, str) and (message := device_mistake(key)):
                 yield ("devices", key), message
+
+
+def _expression(rule: Mapping[str, Any], match: str) -> str:
+    return Rule(match, literal=rule.get("literal") is True, ignore_case=rule.get("ignoreCase") is True).expression
+
+
+def doubts(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:
+    """What is right, and probably not meant."""
+    content = job.get(_INPUT)
+    answers = content.get("answers") if isinstance(content, dict) else None
+    for number, rule in enumerate(answers if isinstance(answers, list) else ()):
+        match = rule.get("match") if isinstance(rule, dict) else None
+        if isinstance(match, str) and not rule.get("literal") and misses_itself(match):
+            words = "as a regular expression this does not match the text that it is; add literal: true, or write"
+            yield (_INPUT, "answers", number, "match"), f"{words} {literal(match)}"
 
 
 def _in_place(rule: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:

@@ -7,6 +7,7 @@ wrong where the original is right.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +51,17 @@ class Document:
     copies: dict[Address, Copy] = field(default_factory=dict)
     # Texts written with '|': their line n is the file's line n after the '|'. Folded and quoted texts lose their lines.
     literal: set[Address] = field(default_factory=set)
+    # Numbers that print otherwise than they are written, each with how it is written.
+    respelled: dict[Address, tuple[int | float, str]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands there, but comments perhaps."""
+        return self.value is None and not self.problems
+
+    def emptiness(self) -> Problem:
+        """Told where something must stand."""
+        return Problem(self.path, 0, 0, "the file is empty", Rule.FILE)
 
     def has(self, address: Address) -> bool:
         """Whether a value stands there."""
@@ -75,6 +87,13 @@ class Document:
             return self._at(place, message if len(lines) == 1 else f"line {line} of this text: {message}", rule)
         indentation = len(self.lines[place.line + line - 1]) - len(lines[line - 1])
         return Problem(self.path, place.line + line, indentation + 1, message, rule)
+
+    def respellings(self, is_shown: Callable[[Address], bool]) -> Iterator[Problem]:
+        """The numbers among the values that are shown which will not print as they are written."""
+        for address, (value, written) in self.respelled.items():
+            if is_shown(address):
+                told = f"this is the number {value}, and prints so; put {written} in quotes to have it as it is written"
+                yield self.problem(address, told)
 
     def is_unread(self, address: Address) -> bool:
         """Whether the value stands for something refused, which is told already."""

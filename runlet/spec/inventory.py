@@ -40,12 +40,19 @@ def load(path: Path) -> Inventory:
 
 def mistakes(document: Document) -> list[Problem]:
     """Everything wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
+    if document.is_empty:
+        return [document.emptiness()]
     found = [*document.problems, *schema.check(document, "inventory")]
     return found + [
         document.problem(violation.address, violation.message, at_key=violation.at_key)
         for violation in islice(_inconsistencies(document.value), MAX_PROBLEMS)
         if not document.is_unread(violation.address)
     ]
+
+
+def doubts(document: Document) -> Iterator[Problem]:
+    """What is right in a document without mistakes, and probably not meant."""
+    yield from document.respellings(lambda address: address[:1] == ("vars",) or address[2:3] == ("vars",))
 
 
 def build(document: Document) -> Inventory:

@@ -55,6 +55,8 @@ def _declared(document: Document) -> Iterator[tuple[str, Any]]:
 
 def mistakes(document: Document) -> list[Problem]:
     """What is wrong within one document; it may break its schema, so nothing about its shape is taken for sure."""
+    if document.is_empty:
+        return [document.emptiness()]
     found = [*document.problems, *schema.check(document, "playbook")]
     if not found and not any(True for _ in _declared(document)):
         found.append(Problem(document.path, 0, 0, "the file declares no job", Rule.SCHEMA))
@@ -71,6 +73,14 @@ def mistakes(document: Document) -> list[Problem]:
             found += _in_variables(document, (key, "vars"), value.get("vars"))
             found += _in_patterns(document, (key, "whereCustom"), value.get("whereCustom"))
     return found
+
+
+def doubts(document: Document) -> Iterator[Problem]:
+    """What is right in a document without mistakes, and probably not meant."""
+    for key, value in document.value.items() if isinstance(document.value, dict) else ():
+        for address, message in answers.doubts(value) if isinstance(value, dict) else ():
+            yield document.problem((key, *address), message)
+    yield from document.respellings(lambda address: address[1:2] == ("vars",))
 
 
 def _beyond_schema(job: Mapping[str, Any]) -> Iterator[tuple[Address, str]]:

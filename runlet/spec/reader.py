@@ -157,8 +157,6 @@ class _Composer:
                     self._take_alias(event)
                 case yaml.DocumentStartEvent():
                     self._begin_document(event)
-        if self.document.value is None:
-            self.stop(Problem(self.document.path, 0, 0, "the file is empty", Rule.FILE))
 
     def stop(self, problem: Problem) -> None:
         """Give up: raise `problem` together with those found before it."""
@@ -218,6 +216,8 @@ class _Composer:
         if event.style == "|":
             self.document.literal.add(address)
         value = event.value if event.style else plain_value(event.value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and str(value) != event.value:
+            self.document.respelled[address] = value, event.value
         self._put(value)
         if event.anchor is not None:
             self._begin_anchor(event, event.anchor)

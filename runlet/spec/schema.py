@@ -181,7 +181,7 @@ def _tell(error: ValidationError) -> Iterator[Violation]:
     elif rule == "required":
         yield Violation(address, schema.get("errorMessage") or _missing(error, name), at_key=True)
     elif rule == "type":
-        yield Violation(address, schema.get("errorMessage") or _wrong_type(name, schema["type"], value))
+        yield Violation(address, schema.get("errorMessage") or _wrong_type(name, schema, value))
     elif rule == "enum":
         yield Violation(address, f"{name} must be one of {', '.join(schema['enum'])}, not {_shown(value)}")
     elif rule in ("minLength", "minItems", "minProperties"):
@@ -218,8 +218,15 @@ def _missing(error: ValidationError, name: str) -> str:
     return f"{name} has no {key}"
 
 
-def _wrong_type(name: str, expected: str | list[str], value: Any) -> str:
+def _is_duration(schema: Mapping[str, Any]) -> bool:
+    return any("90s" in str(schema.get(key, "")) for key in ("examples", "patternErrorMessage"))
+
+
+def _wrong_type(name: str, schema: Mapping[str, Any], value: Any) -> str:
+    expected = schema["type"]
     kinds = [expected] if isinstance(expected, str) else expected
+    if _is_duration(schema) and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{name} needs a unit: {_shown(value)}s, {_shown(value)}m, {_shown(value)}h or {_shown(value)}d"
     wanted = " or ".join(_TYPES[kind] for kind in kinds)
     if value is None:
         return f"{name} is empty; it must be {wanted}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from runlet.errors import InvalidFiles, Mistake, Problem, Rule
@@ -31,6 +32,7 @@ class Tree:
     jobs: tuple[Job, ...] = ()
     inventory: Inventory | None = None
     read: Read = field(default=Read(), repr=False, compare=False)
+    doubts: tuple[Problem, ...] = field(default=(), compare=False)  # what is right, and probably not meant
     # Where each declaration stands.
     _places: Mapping[Key, tuple[Document, Address]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -67,6 +69,8 @@ def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
         is_inventory = _INVENTORY.fullmatch(path.name) is not None
         try:
             document = read(path)
+            if document.is_empty:
+                continue
             mistakes = inventory.mistakes(document) if is_inventory else playbook.mistakes(document)
         except InvalidFiles as error:
             problems += error.problems
@@ -93,6 +97,10 @@ def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
         tuple(jobs),
         inventory.build(inventories[0]) if inventories else None,
         found.read,
+        (
+            *chain.from_iterable(map(playbook.doubts, playbooks)),
+            *chain.from_iterable(map(inventory.doubts, inventories)),
+        ),
         places,
     )
 

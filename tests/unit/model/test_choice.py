@@ -55,6 +55,27 @@ def test_a_rule_that_was_used_up_leaves_the_question_to_a_person() -> None:
     assert choose(declared, QUESTION, {0: 2}, ()) == AskPerson("its declared answer was given 2 times")
 
 
+def test_the_same_question_is_answered_in_turn() -> None:
+    in_turn = rules(Rule("continue", send="1", then=("2", "3"))).on("pi-1")
+    two_rules = rules(Rule("continue", send="1", max=1), Rule("other"), Rule("continue", send="2", max=1))
+    assert [choose(in_turn, QUESTION, dict.fromkeys(range(used), 1), ()) for used in range(3)] == [
+        Send("1", 0),
+        Send("2", 1),
+        Send("3", 2),
+    ]
+    assert choose(in_turn, QUESTION, {0: 1, 1: 1, 2: 1}, ()) == AskPerson("its declared answer was given 1 times")
+    assert choose(two_rules, QUESTION, {0: 1}, ()) == Send("2", 2)
+
+
+def test_an_agent_gets_plain_expressions() -> None:
+    literal = Rule("Continue? [y/N]", send="y", literal=True, ignore_case=True)
+    (plain,) = rules(literal).on("pi-1").answers
+    assert plain == Rule(plain.match, send="y")
+    assert plain.matches("CONTINUE? [Y/n]")
+    assert literal.matches("continue? [Y/n]")
+    assert not literal.matches("continue y")
+
+
 def test_a_secret_is_sent_where_it_was_given_and_is_not_shown() -> None:
     declared = rules(Rule(":|continue", secret="SUDO"))
     assert choose(declared, HIDDEN, {}, {"SUDO"}) == SendSecret("SUDO", 0)

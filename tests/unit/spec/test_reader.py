@@ -99,11 +99,14 @@ def test_a_line_that_has_no_place_of_its_own_is_named() -> None:
     assert str(document.problem_in_text(("a",), 2, "wrong")) == "f:1:4: line 2 of this text: wrong"
 
 
+@pytest.mark.parametrize("text", ["", "---\n", "# a comment\n", "~\n", "\ufeff"])
+def test_a_file_may_hold_nothing(text: str) -> None:
+    assert parse("f", text.encode()).is_empty
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "f: the file is empty"),
-        ("---\n", "f: the file is empty"),
         ("[" * 200_000, f"f:1:{MAX_DEPTH + 1}: nested deeper than {MAX_DEPTH} levels"),
         ("{a: " * 10_000, f"nested deeper than {MAX_DEPTH} levels"),
         ("- " * 10_000, f"nested deeper than {MAX_DEPTH} levels"),
@@ -223,5 +226,5 @@ def test_anything_is_a_document_or_refused(content: str | bytes) -> None:
         document = parse("f", content.encode() if isinstance(content, str) else content)
     except InvalidFiles:
         document = None
-    assert document is None or document.value is not None
+    assert document is None or document.value is not None or document.is_empty or document.problems
     assert time.process_time() - start < MOST_SECONDS

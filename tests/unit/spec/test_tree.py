@@ -123,3 +123,33 @@ def test_every_declaration_has_its_place(folder: Path) -> None:
     assert place((Kind.GROUP, "g"), "members") == "inventory.yaml:3:16: wrong"
     assert place((Kind.FLEET, "all")) == "inventory.yaml:1:1: wrong"
     assert place((Kind.DEVICE, "pi-1")) == "inventory.yaml:5:3: wrong"
+
+
+def test_what_is_right_and_probably_not_meant_is_told(folder: Path) -> None:
+    Path("a.yaml").write_text(
+        "a:\n  script: ls\n  vars: {sha: 72225e2, version: 1.10, fine: 1.5, list: [-0, {x: 1E3}], text: '1.10'}\n"
+        "  retry: {max: 2}\n  input: {answers: [{match: 'Continue? [y/N]', send: 'y'}]}\n"
+        "b:\n  script: ls\n  vars: {<<: {merged: 1.0e1}}\n"
+    )
+    Path("inventory.yaml").write_text("vars: {v: 1.20}\ndevices: {pi-1: {vars: {w: 2.0}}}\n")
+    assert [str(doubt) for doubt in load([Path()]).doubts] == [
+        "a.yaml:5:29: as a regular expression this does not match the text that it is; add literal: true,"
+        r" or write Continue\? \[y/N\]",
+        *(
+            f"{place}: this is the number {number}, and prints so; put {written} in quotes to have it as it is written"
+            for place, number, written in (
+                ("a.yaml:3:15", "7222500.0", "72225e2"),
+                ("a.yaml:3:33", "1.1", "1.10"),
+                ("a.yaml:3:57", "0", "-0"),
+                ("a.yaml:3:65", "1000.0", "1E3"),
+                ("a.yaml:8:23", "10.0", "1.0e1"),
+                ("inventory.yaml:1:11", "1.2", "1.20"),
+            )
+        ),
+    ]
+
+
+def test_a_file_without_a_declaration_is_one(folder: Path) -> None:
+    for name in ("a.yaml", "inventory.yaml"):
+        Path(name).write_text("# nothing yet\n")
+    assert load([Path()]) == Tree()

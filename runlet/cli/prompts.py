@@ -18,6 +18,7 @@ from runlet.cli.inert import plain
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.client.api import Api
 from runlet.errors import InvalidInput, Unavailable
+from runlet.model import counted
 from runlet.model.prompt import Kind
 from runlet.model.run import RunId
 from runlet.protocol.views import Presence
@@ -85,7 +86,7 @@ def chosen(api: Api, known: Iterable[Group], where: str | None) -> list[Group]:
 
 def names(group: Group, most: int) -> str:
     """The devices of a group in order of name, each once, not all when they are more than `most`."""
-    devices = sorted(_devices(group))
+    devices = sorted(_devices(group), key=counted.key)
     return ", ".join(devices[:most]) + (", ..." if len(devices) > most else "")
 
 

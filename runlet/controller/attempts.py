@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, delete, select
 
 from runlet.controller.tables import Attempt, Execution
+from runlet.model import counted
 from runlet.protocol.views import AttemptView
 
 # Of one execution the newest are kept. `retry.max` is 10 at most; whatever else begins attempts has no such end.
@@ -25,7 +26,8 @@ def of_run(session: Session, run: int) -> list[AttemptView]:
     """Those kept of a run's executions, in order of device and attempt, as far as MOST_TOLD."""
     query = select(Execution.device, Attempt).join(Execution).where(Execution.run == run)
     rows = session.exec(query.order_by(col(Execution.device), col(Attempt.attempt)).limit(MOST_TOLD))
-    return [AttemptView(device, **{name: getattr(row, name) for name in _KEPT}) for device, row in rows]
+    found = [AttemptView(device, **{name: getattr(row, name) for name in _KEPT}) for device, row in rows]
+    return sorted(found, key=lambda one: (counted.key(one.device or ""), one.attempt))
 
 
 _KEPT = tuple(name for name in AttemptView.__dataclass_fields__ if name != "device")

@@ -15,6 +15,7 @@ from sqlmodel import Session, SQLModel, and_, col, or_, select
 from runlet.controller import inventories
 from runlet.controller.tables import Device
 from runlet.errors import UnknownName
+from runlet.model import counted
 from runlet.model import inventory as inventory_rules
 from runlet.model import target as target_rules
 from runlet.model.facts import NAMES, FactValue
@@ -111,8 +112,8 @@ def candidates(session: Session, inventory: Inventory, now: datetime) -> dict[st
     They are in its order; those that are not declared come last, by name.
     """
     found = {row.name: row for row in session.connection().execute(_SEEN)}
-    undeclared = sorted(name for name, row in found.items() if row.configured and name not in inventory.devices)
-    names = [*inventory.devices, *undeclared]
+    undeclared = [name for name, row in found.items() if row.configured and name not in inventory.devices]
+    names = [*inventory.devices, *sorted(undeclared, key=counted.key)]
     return {name: _candidate(inventory, name, found.get(name), now) for name in names}
 
 
@@ -165,8 +166,9 @@ def observed(session: Session, name: str, facts: dict[str, FactValue], now: date
 
 def views(session: Session, now: datetime, names: Sequence[str] = (), *, facts: bool = True) -> list[DeviceView]:
     """The devices called so, or all, in order of name. Raises UnknownName."""
-    query = select(Device).where(_IS_ENROLLED).order_by(Device.name)
+    query = select(Device).where(_IS_ENROLLED)
     found = list(session.exec(query if facts else query.options(_WITHOUT_FACTS)))
+    found.sort(key=lambda device: counted.key(device.name))
     if names:
         check_known(names, [device.name for device in found])
     inventory = inventories.present(session)

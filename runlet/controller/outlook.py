@@ -15,6 +15,7 @@ from sqlmodel import Session
 from runlet.controller import devices, executions, inventories, jobs
 from runlet.controller.missing import Missing
 from runlet.errors import InvalidDeclarations, Mistake, RunletError
+from runlet.model import counted
 from runlet.model.declaration import Change, Held, Key, Kind, Submission
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
@@ -202,7 +203,7 @@ class _Look:
 
     def _everyone(self) -> list[str]:
         """Every device that may ever be the one."""
-        return sorted(self._fleet.enabled - self.job.barred)
+        return sorted(self._fleet.enabled - self.job.barred, key=counted.key)
 
     @cached_property
     def _needs(self) -> list[Need]:
@@ -217,7 +218,7 @@ class _Look:
         if not need.certain or not (found := self._missing.on(need.path)):
             return None
         possible = self.devices if self.job.target.where is Where.CUSTOM else self._everyone()
-        lacking = sorted(found.intersection(possible))
+        lacking = sorted(found.intersection(possible), key=counted.key)
         # A job for the device that asks may be meant for those that have it.
         if not lacking or (self.job.target.where is Where.LOCAL and len(lacking) < len(possible)):
             return None
@@ -246,7 +247,7 @@ class _Look:
         """What the script needs and nobody can tell yet."""
         for need in self._needs:
             if need.certain and need.path[:2] == (DEVICE, FACTS) != need.path:
-                silent = sorted(self._missing.silent.intersection(self.devices))
+                silent = sorted(self._missing.silent.intersection(self.devices), key=counted.key)
                 if silent:
                     yield f"script line {need.line}: {_some(silent)} must tell {need.words} before a run can start"
                 return

@@ -15,6 +15,7 @@ from runlet.controller import attempts, deliveries, executions, outbox, releases
 from runlet.controller.deliveries import Effects, End
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, UnknownName
+from runlet.model import counted
 from runlet.model.declared_answers import Rules
 from runlet.model.execution import Event, State
 from runlet.model.run import derived_state, is_settled
@@ -141,7 +142,7 @@ def find(session: Session, run_id: int) -> Run:
 def of(session: Session, run: Run, views: Sequence[ExecutionView], now: datetime) -> RunView:
     """The view of a run whose executions are these."""
     assert run.id is not None
-    in_order = sorted(views, key=lambda view: view.device or "")
+    in_order = sorted(views, key=lambda view: counted.key(view.device or ""))
     away = executions.away(session, [run.id], now)[run.id]
     earlier = attempts.of_run(session, run.id) if any(view.attempt > 1 for view in views) else ()
     head = _head(run, Counter(view.standing for view in views), away)

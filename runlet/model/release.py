@@ -34,6 +34,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from runlet.model import counted
 from runlet.model.execution import STARTED, State, retried
 from runlet.model.rollout import (
     ALL_AT_ONCE,
@@ -270,7 +271,7 @@ def _arranged(members: list[Member], plan: RunPlan) -> list[Member]:
         case Order.REVERSE:
             return members[::-1]
         case Order.SORTED:
-            return sorted(members, key=lambda member: member.device or "")
+            return sorted(members, key=lambda member: counted.key(member.device or ""))
         case Order.SHUFFLE:
             return sorted(members, key=lambda member: _shuffled(plan.seed, member.device or ""))
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from itertools import chain, islice
 
 from runlet.errors import Conflict, InvalidInput, UnknownName
-from runlet.model import facts
+from runlet.model import counted, facts
 from runlet.model.inventory import RESERVED_NAMES
 from runlet.model.pattern import Named, NamedLike, Selector, Sign, Term, Valued, parse, split
 
@@ -154,11 +154,11 @@ def resolve_in(
         case Where.LOCAL:
             chosen = [_asking(origin, candidates)]
         case Where.ALL | Where.ANY:
-            chosen = sorted(name for name in fleet.enabled if candidates[name].connected)
+            chosen = sorted((name for name in fleet.enabled if candidates[name].connected), key=counted.key)
         case Where.ENROLLED:
-            chosen = sorted(fleet.enabled)
+            chosen = sorted(fleet.enabled, key=counted.key)
         case Where.CUSTOM:
-            chosen = sorted(_select(target, fleet))
+            chosen = sorted(_select(target, fleet), key=counted.key)
     allowed: list[str | None] = [name for name in chosen if name not in barred]
     if target.where is Where.ANY:
         return allowed[:1] or [None]
@@ -180,7 +180,7 @@ def explain(target: Target, candidates: Mapping[str, Candidate], groups: Set[str
             return _explain_terms(target, fleet)
     found = []
     taken = False
-    for name in sorted(candidates):
+    for name in sorted(candidates, key=counted.key):
         if candidates[name].connected or target.where is Where.ENROLLED:
             excluded_by = None
             if not candidates[name].enabled:
@@ -261,7 +261,7 @@ def _select(target: Target, fleet: Fleet) -> set[str]:
 
 def _explain_terms(target: Target, fleet: Fleet) -> list[Chosen]:
     matches = _matches(target, fleet)
-    because: dict[str, list[str]] = {name: [] for name in sorted(_union(matches, fleet))}
+    because: dict[str, list[str]] = {name: [] for name in sorted(_union(matches, fleet), key=counted.key)}
     excluded_by = {name: NOT_ENABLED for name in because if name not in fleet.enabled}
     for term, devices in matches:
         if term.sign is not Sign.EXCLUDE:

@@ -253,7 +253,8 @@ def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str 
     from runlet.spec.tree import load
 
     if not paths:
-        raise InvalidInput("no file and no folder is given", "name some, as in: runlet plan playbooks/")
+        command = click.get_current_context().info_name
+        raise InvalidInput("no file and no folder is given", f"name some, as in: runlet {command} playbooks/")
     # A source's last file can be pruned, but only when nobody has to guess whose it was.
     tree = load(paths, empty=prune and source is not None)
     tell_doubts(tree)

@@ -21,7 +21,7 @@ def inventory() -> None:
     """
 
 
-@inventory.command("import")
+@inventory.command("import", short_help="Make an inventory of an Ansible inventory.")
 @click.argument("file", type=InputPath())
 @click.option(
     "--output-file", metavar="PATH", type=click.Path(path_type=Path), help="Write there, to a new file, not to stdout."

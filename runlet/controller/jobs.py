@@ -34,7 +34,9 @@ def _find(session: Session, name: str) -> tuple[Declared, Content]:
     names = session.exec(select(Declared.name).where(Declared.kind == Kind.JOB))
     close = difflib.get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
-    raise UnknownName(f"no job is called {name!r}{meant}", "see them with: runlet jobs; declare one with: runlet apply")
+    raise UnknownName(
+        f"no job is called {name!r}{meant}", "see them with: runlet jobs; declare one with: runlet apply FILE"
+    )
 
 
 def origins(session: Session, names: Collection[str]) -> dict[str, str]:

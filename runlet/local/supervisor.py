@@ -42,6 +42,7 @@ _BROKER_STOP_SECONDS = broker.NODE_STOP_SECONDS + broker.EPMD_STOP_SECONDS + 4.0
 _PROBE_SECONDS = 0.5  # somebody who only asks whether the lock is held holds it for an instant
 _START_SECONDS = 30.0  # each takes about a second on an idle machine
 _STOP_SECONDS = 10.0
+_UNTOLD_SECONDS = 6.0  # RabbitMQ boots in less on an idle machine
 _BROKER = Program(
     "broker", "runlet.local.broker", broker.PREDECESSOR_SECONDS + broker.BOOT_SECONDS + 5.0, _BROKER_STOP_SECONDS
 )
@@ -134,7 +135,13 @@ class Supervisor:
         self._broker.configure(self._broker_config())
         self._controller.configure(self._controller_config(self._plan.port))
         await self._migration.launch()  # while the broker boots, which takes longer
-        await self._begin([self._broker])
+        slow = asyncio.get_running_loop().call_later(
+            _UNTOLD_SECONDS, self._tell, "broker", "is starting, which takes a while on a busy machine"
+        )
+        try:
+            await self._begin([self._broker])
+        finally:
+            slow.cancel()
         keepers.create_task(self._keep(self._broker))
         self._tell("broker", f"ready in {time.monotonic() - begin:.1f} s")
 

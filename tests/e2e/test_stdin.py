@@ -57,3 +57,8 @@ def test_what_is_typed_is_asked_for(operator: Operator, terminal: Tmux, command:
     terminal.enter("x: y" if command[0] == "validate" else "x")
     terminal.press("C-d")
     terminal.wait_for_end(0)
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_without_a_file_the_hint_is_a_command_of_its_kind(operator: Operator, command: str) -> None:
+    assert f"as in: runlet {command} playbooks/" in operator.runlet(command).stderr

@@ -100,8 +100,8 @@ def listens(port: int) -> bool:
 def test_up_status_down(site: Site) -> None:
     started = site.runlet("up", "-d", "--devices", "pi-1,pi-2")
     assert started.returncode == 0, started.stderr
-    steps = [line.split()[0] for line in started.stdout.splitlines() if line]
-    assert steps[:4] == ["broker", "controller", "devices", "ready"]
+    steps = dict.fromkeys(line.split()[0] for line in started.stdout.splitlines() if line)
+    assert list(steps)[:4] == ["broker", "controller", "devices", "ready"]
 
     status = site.status()
     assert (status["running"], status["devices"]) == (True, ["pi-1", "pi-2"])

@@ -41,6 +41,8 @@ _MAY_ASK = re.compile(r"[:：>#$%?？\])›»❯‣▸]\s*$")
 _LEAVES_OPEN = re.compile(r"[:：>›»❯‣]\s*$")
 # The ends of the prompts of shells and their like.
 _COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
+_DOTS = re.compile(r"\s*[.·…]+\s*")
+_BEGINS = re.compile(r"^\s*\[?[?◆]\]?\s+\w|\w\W{0,3}[?:]\s*$")
 # Lines that tell what goes on, and may end in a colon.
 _TELLS = re.compile(
     r"""(?xi)
@@ -96,6 +98,7 @@ _MASKED = re.compile(r"(?:[*•●∙◦⦁▪■＊]\s?){2,}[_█▌▏|]?\s*$"
 # The last line may say as little as "> " or "(y/n)": the question stands above it.
 _WORD = re.compile(r"[^\W\d_]{2}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CHOICES = re.compile(r"[\[(][^\])]{0,60}[\])]|(?i:\b(yes|no|y|n)\b)")
+_RULE = re.compile(r"\s*[-=*_+>]{2,}\s*")  # what divides a text
 _MARKS = r"[>*+\u00bb\u2022\u2023\u203a\u25b6\u25b8\u25c9\u25cb-\u25cf\u25ef\u2610-\u2612\u276f-]"
 _OPTION = re.compile(rf"^\s*({_MARKS}|[(\[]?[\w*x ]{{0,3}}[)\].:])\s*\S")
 
@@ -118,6 +121,16 @@ def leaves_open(line: str) -> bool:
 def may_name(line: str) -> bool:
     """Whether it may be the name of what is asked for: there is a word in it, and it does not tell what goes on."""
     return says_something(line) and not _TELLS.search(line)
+
+
+def is_dots(line: str) -> bool:
+    """Whether it shows that something goes on, and nothing else."""
+    return bool(_DOTS.fullmatch(line))
+
+
+def begins_question(line: str) -> bool:
+    """Whether a menu's question may be in it: it is marked as one, or ends like one."""
+    return bool(_BEGINS.search(line))
 
 
 def is_of_shell(line: str) -> bool:
@@ -146,4 +159,4 @@ def says_something(line: str) -> bool:
 
 def is_option(line: str) -> bool:
     """Whether it is one of those to choose from."""
-    return bool(_OPTION.match(line))
+    return bool(_OPTION.match(line) and not _RULE.fullmatch(line))

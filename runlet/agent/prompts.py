@@ -109,6 +109,8 @@ def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float
     asks = phrases.asks(line)
     match look.activity:
         case waiting.READING:
+            if phrases.is_dots(line) and not look.long:
+                return 0.0  # another thread prints them
             return _READS if line.strip() else _READS_BARE
         case waiting.LIMITED:
             # It asks with a limit, or it works and looks at its keys between.

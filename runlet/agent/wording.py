@@ -35,7 +35,7 @@ def asks_secret_in_field(screen: Screen) -> bool:
 
 def question(screen: Screen) -> str:
     """The cursor's line; what belongs to it above; the options below it. Without a cursor, all that is drawn."""
-    if screen.is_hidden and screen.drawn_from is not None and (drawn := screen.lines(screen.drawn_from)):
+    if screen.is_hidden and screen.drawn_from is not None and (drawn := _drawn(screen, screen.drawn_from)):
         return _bounded(_without_frames(drawn)[:MOST_LINES])
     lines = screen.lines_to_cursor()
     while lines and not lines[-1].strip():
@@ -51,6 +51,16 @@ def question(screen: Screen) -> str:
             break
         below.append(line)
     return _bounded(_without_frames([*lines[first:], *below]))
+
+
+def _drawn(screen: Screen, first: int) -> list[str]:
+    """What was drawn from this row on. Who hid the cursor at last only has drawn its menu above."""
+    lines = screen.lines()
+    for row in range(min(first, len(lines) - 1), max(-1, first - MOST_LINES), -1):
+        if phrases.begins_question(lines[row]):
+            menu = any(map(phrases.is_option, lines[row + 1 : first + 1]))
+            return lines[row:] if menu or row == first else screen.lines(first)
+    return screen.lines(first)
 
 
 def _belongs(above: str, lines: list[str]) -> bool:

@@ -156,6 +156,8 @@ def look(program: int, master: int) -> Found:
         if within.activity != HIDDEN:
             inner = dict(found)[within.process.terminal] if within.process is not None else None
             return _found(within, _seen_through(outer, inner or outer))
+    if wait.activity == HIDDEN and any(one.is_at_work for one in processes):
+        return Found(BUSY, outer)  # on a terminal within, for instance
     if wait.activity == BUSY and not (outer.lines and outer.echo):
         if any(map(_talks, on_own)):
             wait = _all_of([*on_own, *_strangers(own, {one.pid for one in processes})], outer)

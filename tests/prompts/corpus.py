@@ -442,6 +442,43 @@ ASKING = [
         'os.write(1, b"\\r\\nName at %b: " % place[2:-1]); os.read(0, 1)\'',
         "Name at 1;12:",
     ),
+    asks(
+        "perl select with a limit",
+        "perl -e '$| = 1; print \"Hostname: \"; vec($r, 0, 1) = 1; select $r, $x, $x, 45'",
+        "Hostname:",
+    ),
+    asks(
+        "a key of German choices",
+        'perl -e \'$| = 1; system "stty cbreak -echo"; print "Sicher (j/n)? "; sysread STDIN, $x, 1\'',
+        "Sicher (j/n)?",
+    ),
+    asks("a hidden key of a menu", "printf '1) Start\\n2) Stop\\n\\n'; read -rsn1 -p 'Ihre Wahl: ' a", "Ihre Wahl:"),
+    asks("a hidden key to go on, in French", "read -rsn1 -p 'Appuyez sur une touche pour continuer' a", "Appuyez"),
+    asks(
+        "question on two lines",
+        "printf 'Do you want to overwrite the\\nold settings (yes/no)? '; read a",
+        "overwrite the old settings",
+    ),
+    asks(
+        "expect that passes on", "expect -c 'spawn -noecho bash -c {read -p \"Passed on: \" a}; interact'", "Passed on:"
+    ),
+    hides(
+        "su -P with a program that hides",
+        "su -P -s /bin/bash nobody -c 'read -s -p \"Geheimnis \" a </dev/tty'",
+        "Geheimnis",
+    ),
+    draws(
+        "dialog --mixedform",
+        "dialog --mixedform Login 12 50 2 User: 1 1 '' 1 10 15 0 0 Key: 2 1 '' 2 10 15 0 1",
+        "Login",
+        secret=True,
+    ),
+    draws(
+        "ssh -t whiptail --passwordbox",
+        f"{_KNOWN} -t root@127.0.0.1 \"whiptail --passwordbox 'PIN of the card' 10 40\"",
+        "PIN of the card",
+        secret=True,
+    ),
     asks("question in Japanese", "printf '続行しますか: '; read a", "続行しますか:"),
 ]
 
@@ -610,6 +647,13 @@ WORKING += [
         "modes[3] &= ~termios.ICANON; modes[6][termios.VMIN] = 0; modes[6][termios.VTIME] = 2\n"
         'termios.tcsetattr(0, 0, modes); print("up", flush=True)\nwhile True: os.read(0, 1)\'',
     ),
+    works("node that prints lines", "node -e 'process.stdin.resume(); setInterval(() => console.log(\"alive\"), 900)'"),
+    works("sudo that works behind a question", "sudo sh -c 'printf \"Delete all? \"; sleep 60'"),
+    works(
+        "progress at the foot of the screen",
+        "stty -icanon -echo; for i in $(seq 9); do printf '\\0337\\033[24;1fDone: %s0%%\\0338' $i; sleep 0.6; done",
+    ),
+    works("hidden echo and work behind words for a secret", "stty -echo; printf 'Mot de passe : '; sleep 60"),
     works("ssh of half a question", f"{_KNOWN} root@127.0.0.1 \"printf 'Are you sure? [y/N] '; sleep 60\""),
     works("ssh of steps", f"{_KNOWN} root@127.0.0.1 'for i in $(seq 9); do printf \"step $i? \"; sleep 0.7; done'"),
 ]

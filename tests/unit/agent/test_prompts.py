@@ -123,10 +123,12 @@ def test_lines_that_tell_do_not(line: bytes, activity: int) -> None:
         (b"user typed this\r\nPassword: ", "Password:"),
         (b"Type the name.\r\n", "Type the name."),
         ("┌───────┐\r\n│ Size? │\r\n└───────┘\r\n» ".encode(), "Size?\n»"),
+        (b"left blank.\r\n-----\r\nCountry Name [AU]:", "Country Name [AU]:"),
         (b"Overwrite a.conf?\r\n(y/n) ", "Overwrite a.conf?\n(y/n)"),
         (b"this erases all that is on the\r\ndevice. Go on? ", "this erases all that is on the\ndevice. Go on?"),
         (b"1) one\r\n2) two\r\n\r\n\r\nfirmware 1.2\x1b[3;1HChoice: ", "1) one\n2) two\nChoice:"),
         (b"\x1b7\x1b[5;1Hstatus\x1b8Go on? ", "Go on?"),
+        (b"old:\r\n? Which\r\n> Mon\r\n  Tue\r\n\r\nkeys\x1b[?25l", "? Which\n> Mon\n  Tue\nkeys"),
         (b"old\r\n\x1b[?25l? Which day\r\n  Mon\r\n> Tue\r\n\r\n(esc quits)", "? Which day\n  Mon\n> Tue\n(esc quits)"),
     ],
 )
@@ -510,3 +512,8 @@ def test_one_that_has_asked_its_terminal_waits_for_a_person_only_after_a_while()
         assert judge(look(asked, lines=False, echo=False)) is None
         assert judge(look(asked, lines=False, echo=False, long=True))
     assert judge(look(b"\x1b[6nName: ", lines=False, echo=False))
+
+
+def test_dots_are_a_question_only_when_they_stop() -> None:
+    assert judge(look(b"building\r\n.")) is None
+    assert judge(look(b"building\r\n...", long=True))

@@ -121,7 +121,7 @@ def test_a_mapping_is_read_back(job: Job) -> None:
         ({"vars": {"loop": 1}}, "'loop': templates have something of their own under this name"),
         ({"timeout": "1y"}, "this is not a duration"),
         ({"barred": ["a.b"]}, "a device's name is letters"),
-        ({"every": "tomorrow"}, "at column 1: a phrase should begin with"),
+        ({"every": "sometime"}, "at column 1: a phrase should begin with"),
         ({"schedule": {"timezone": "Mars"}}, "no time zone is called 'Mars'"),
         ({"schedule": {"misfire": {"all": 1000}}}, "misfire.all is a number from 1 to 100"),
         ({"schedule": {"window": "01:00-05:00"}}, "may miss it every time"),

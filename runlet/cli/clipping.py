@@ -38,8 +38,8 @@ class Clipping:
         return self._tell() if self._full else b""
 
     def end(self) -> bytes:
-        """What undoes it."""
-        return _WRAP if self._full else b""
+        """What undoes it; the words make place for what the program draws next."""
+        return self._in_last_row(b"\x1b[0m") + _WRAP if self._full else b""
 
     def feed(self, data: bytes) -> bytes:
         if not self._full and b"\x1b[?" not in data:
@@ -96,7 +96,10 @@ class Clipping:
         self._row = max(1, min(row, self._theirs.rows))
 
     def _tell(self) -> bytes:
+        return _NO_WRAP + self._in_last_row(b"\x1b[0;7m" + self._words)
+
+    def _in_last_row(self, words: bytes) -> bytes:
         if self._theirs.rows == self._ours.rows:
-            return _NO_WRAP  # its last row is worth more
+            return b""  # the program's last row is worth more
         place = min(self._theirs.rows + 1, self._ours.rows)
-        return _NO_WRAP + b"\x1b7\x1b[%d;1H\x1b[0;7m%b\x1b[K\x1b8" % (place, self._words)
+        return b"\x1b7\x1b[%d;1H%b\x1b[K\x1b8" % (place, words)

@@ -285,7 +285,9 @@ def _asking(origin: str | None, candidates: Mapping[str, Candidate]) -> str:
             "say where: --on DEVICE, --on all or --on any",
         )
     if origin not in candidates:
-        raise _unknown(f"no device is called {origin!r}", origin, candidates)
+        raise UnknownName(
+            f"no device is called {origin!r}{_guess(origin, candidates)}", "see them with: runlet devices"
+        )
     _check_enabled(origin, candidates)
     return origin
 
@@ -296,17 +298,19 @@ def _check_enabled(name: str, candidates: Mapping[str, Candidate]) -> None:
 
 
 def _refuse_unknown(terms: Sequence[Term], fleet: Fleet) -> None:
+    """Every name at once, so that nobody mends one after another."""
     keys = fleet.keys if any(isinstance(term.selector, Valued) for term in terms) else set()
+    unknown: dict[str, tuple[str, Iterable[str]]] = {}
     for term in terms:
         match term.selector:
             case Named(name) if name not in fleet.members:
-                raise _unknown(f"no device or group is called {name!r}", name, fleet.members)
+                unknown[f"no device or group is called {name!r}"] = name, fleet.members
             case Valued(key) if key not in keys and key not in facts.NAMES:  # a fact may be told later
-                raise _unknown(f"no device has a label or fact called {key!r}", key, keys | facts.NAMES.keys())
-
-
-def _unknown(message: str, name: str, known: Iterable[str]) -> UnknownName:
-    return UnknownName(message + _guess(name, known), "see them with: runlet devices")
+                unknown[f"no device has a label or fact called {key!r}"] = key, keys | facts.NAMES.keys()
+    if unknown:
+        told = [message + _guess(name, known) for message, (name, known) in islice(unknown.items(), MOST_TOLD)]
+        more = [f"{len(unknown) - MOST_TOLD} more are unknown"] if len(unknown) > MOST_TOLD else []
+        raise UnknownName("; ".join([*told, *more]), "see them with: runlet devices")
 
 
 def _guess(name: str, known: Iterable[str]) -> str:

@@ -183,6 +183,9 @@ def test_local_needs_an_origin_that_is_an_enabled_device() -> None:
         ("rom=attic", "no device has a label or fact called 'rom'; did you mean room"),
         ("archh=armv6l", "no device has a label or fact called 'archh'; did you mean arch"),
         ("x" * 63, "no device or group is called 'x+'$"),
+        ("saturn,pi-1,venus", "called 'saturn'; no device or group is called 'venus'$"),
+        ("saturn,saturn,planet=x", "called 'saturn'; no device has a label or fact called 'planet'$"),
+        ("a1,a2,a3,a4,a5,a6,a7", "; 2 more are unknown$"),
     ],
 )
 def test_an_unknown_name_comes_with_a_guess(text: str, message: str) -> None:

@@ -48,6 +48,8 @@ from runlet.protocol.views import ExecutionView
 
 # Far above any event an honest agent sends.
 MAX_EVENT_BYTES = 32 * 1024
+# After as many at once there are more in the queue: its prefetch is shared by the batch under way and the next one.
+LARGE_BATCH = 400
 # Executions looked up for one batch: a fleet that prints at once after a restart.
 MAX_UNKNOWN = 10_000
 # A disk that takes nothing is not tried more often than an agent sends its output again.
@@ -130,6 +132,8 @@ class Collector:
             await self._wake.wait()
             self._wake.clear()
             arrived, self._arrived = self._arrived, []
+            if len(arrived) >= LARGE_BATCH:
+                self._dispatcher.postpone()
             completed = await self._synced()
             messages = [message for delivery in arrived if (message := _decoded(delivery))]
             try:
@@ -244,7 +248,10 @@ class Collector:
         effects = Effects(blocked=executions.block(session, full))
         reports: list[tuple[str, Report]] = []
         hellos: list[tuple[str, Hello]] = []
-        reachable = {device: devices.is_reachable(session, device, now) for device in _alive_or_leaving(messages)}
+        turning = _coming_or_leaving(messages)
+        reachable = {device: devices.is_reachable(session, device, now) for device in turning}
+        beating = {device for device, message in messages if isinstance(message, Heartbeat)} - turning
+        returned = devices.beat(session, beating, now)
         for device, message in messages:
             match message:
                 case Report():
@@ -253,6 +260,8 @@ class Collector:
                     hellos.append((device, message))
                 case Facts():
                     devices.observed(session, device, message.facts, now)
+                case Heartbeat() if device in beating:
+                    pass  # all of them at once, for most of what comes is theirs
                 case Heartbeat() | Goodbye():
                     devices.seen(session, device, now, connected=isinstance(message, Heartbeat))
                 case Answered():
@@ -273,7 +282,8 @@ class Collector:
             ended=[view.id for view in effects.reported if view.state.is_outcome]
             + [one.id for one in effects.assigned + effects.released.changed + effects.released.ended],
             settled=[execution for execution, _ in completed],
-            moved=[name for name, before in reachable.items() if devices.is_reachable(session, name, now) != before],
+            moved=returned
+            + [name for name, before in reachable.items() if devices.is_reachable(session, name, now) != before],
         )
         effects.released.add(releases.advance(session, concerned, now))
         effects.printing = executions.unsettled(session, unknown) if unknown else []
@@ -323,9 +333,9 @@ def _left(messages: list[tuple[str, Message]]) -> list[str]:
     return [device for device, message in last.items() if isinstance(message, Goodbye) and device in hellos]
 
 
-def _alive_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:
-    """The devices whose presence these messages may change."""
-    return {device for device, message in messages if isinstance(message, Hello | Heartbeat | Goodbye)}
+def _coming_or_leaving(messages: list[tuple[str, Message]]) -> set[str]:
+    """The devices whose presence depends on the order of these messages."""
+    return {device for device, message in messages if isinstance(message, Hello | Goodbye)}
 
 
 def _decoded(delivery: Delivery) -> tuple[str, Message] | None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, SQLModel, and_, col, or_, select
 
 from runlet.controller import inventories
+from runlet.controller.portions import portions
 from runlet.controller.tables import Device
 from runlet.errors import UnknownName
 from runlet.model import counted
@@ -151,6 +152,17 @@ def seen(session: Session, name: str, now: datetime, *, connected: bool = True, 
     if hello is not None:
         device.agent_version, device.sealing_key = hello.agent_version, hello.key
     return True
+
+
+def beat(session: Session, names: Collection[str], now: datetime) -> list[str]:
+    """Signs of life of many devices, in two statements for a thousand; those of them that were away before."""
+    away = []
+    for some in portions(names):
+        those = and_(col(Device.name).in_(some), _IS_ENROLLED)
+        found = session.exec(select(Device.name, Device.connected, Device.last_seen).where(those))
+        away += [name for name, said, last in found if presence(said, last, now) is Presence.OFFLINE]
+        session.connection().execute(update(Device).where(those).values(last_seen=now, connected=True))
+    return away
 
 
 def observed(session: Session, name: str, facts: dict[str, FactValue], now: datetime) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+
+from sqlmodel import Session
 
 from runlet.amqp.consumer import Consumer
 from runlet.amqp.definitions import Replication
@@ -56,11 +60,24 @@ class Dispatcher:
         self._outgoing: asyncio.Queue[Outgoing] = asyncio.Queue()  # each is in the outbox too
         self._under_way = asyncio.Semaphore(MOST_UNDER_WAY)
         self._tasks = asyncio.TaskGroup()
+        # When the broker took the newest command of an execution; infinity while it waits for that. What was sent is
+        # repeated when its device has had RESEND_SECONDS to answer, not when it has waited so long here.
+        self._sent: dict[str, float] = {}
+        self._behind_since: float | None = None  # what agents answered waits to be recorded
+        self._behind_until = 0.0
+
+    def postpone(self) -> None:
+        """More answers wait than can be recorded at once: what is repeated now was mostly answered already."""
+        now = time.monotonic()
+        if self._behind_since is None or now >= self._behind_until:
+            self._behind_since = now
+        self._behind_until = now + outbox.RESEND_SECONDS[0]
 
     def send(self, outgoing: Iterable[Outgoing]) -> None:
         """Publish commands as soon as the broker takes them. What fails stays in the outbox and is due again."""
         for one in outgoing:
             self._hurry(one)
+            self._sent[one.message.execution] = math.inf
             self._outgoing.put_nowait(one)
 
     def welcome(self, device: str, hello: str, outgoing: Iterable[Outgoing]) -> None:
@@ -112,10 +129,21 @@ class Dispatcher:
             # Not while some are still to be sent: a broker that takes nothing would make this queue grow for ever.
             if not self._publisher.connected.is_set() or not self._outgoing.empty():
                 continue
+            now = time.monotonic()
+            self._sent = {one: at for one, at in self._sent.items() if now - at < outbox.RESEND_SECONDS[0]}
+            if self._is_behind(now):
+                continue
+            due = partial(_due, fresh=frozenset(self._sent))
             try:
-                self.send(await self._store.transact(lambda session: outbox.due(session, datetime.now(UTC))))
+                self.send(await self._store.transact(due))
             except Unavailable as error:
                 log.warning("outbox not swept: %s", error)
+
+    def _is_behind(self, now: float) -> bool:
+        """Not for ever: where answers always wait, what was lost must be repeated all the same."""
+        return self._behind_since is not None and now < min(
+            self._behind_until, self._behind_since + outbox.RESEND_SECONDS[-1]
+        )
 
     async def _welcome(self, device: str, hello: str, outgoing: list[Outgoing]) -> None:
         # The welcome says that nothing is missing. When something is, the agent asks again.
@@ -128,7 +156,9 @@ class Dispatcher:
         await self._publish(device, Welcome(hello, self._controller, time.time()))
 
     async def _send_one(self, one: Outgoing) -> bool:
-        return await self._publish(one.device, one.message, until=one.until)
+        taken = await self._publish(one.device, one.message, until=one.until)
+        self._sent[one.message.execution] = time.monotonic() if taken else -math.inf
+        return taken
 
     def _hurry(self, one: Outgoing) -> None:
         """A cancel goes over the control lane too: the durable one may be long, or blocked by an alarm."""
@@ -171,3 +201,7 @@ class Dispatcher:
             log.exception("%s for %s cannot be sent", message.TYPE, device)
             return False
         return True
+
+
+def _due(session: Session, fresh: Collection[str]) -> list[Outgoing]:
+    return outbox.due(session, datetime.now(UTC), fresh)

@@ -7,7 +7,7 @@ everything due, but for what must not be sent before its own instant.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from sqlmodel import Session, and_, col, delete, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from runlet.controller import devices, renderings
+from runlet.controller.portions import portions
 from runlet.controller.tables import Device, Execution, Outbox, Run
 from runlet.model.declared_answers import Rules
 from runlet.model.logs import Logs
@@ -30,8 +31,6 @@ WITHDRAW = "withdraw"  # a cancel that leaves a started program alone
 RESEND_SECONDS = (5.0, 15.0, 60.0)
 # One sweep sends at most this many, so that a returning fleet does not stop everything else.
 SWEEP_LIMIT = 1000
-# Ids in one statement: PostgreSQL takes 65,535 parameters, SQLite half as many.
-PORTION = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +78,14 @@ def splayed(execution: Execution, run: Run) -> datetime | None:
     return begins(run.scheduled_for, run.created_at) + delay(splay, run.job, execution.device)
 
 
-def due(session: Session, now: datetime) -> list[Outgoing]:
-    """What is due for connected devices, counted as sent."""
+def due(session: Session, now: datetime, fresh: Collection[str] = ()) -> list[Outgoing]:
+    """What is due for connected devices, counted as sent; but for the executions whose commands have just left."""
     reachable = [name for name, connected in devices.connected(session, now).items() if connected]
     latest = now + timedelta(seconds=RESEND_SECONDS[-1])  # what is due later was put down before the clock was set back
     is_due = or_(col(Outbox.due_at) <= now, col(Outbox.due_at) > latest)
     rows = _waiting(now).where(is_due, col(Outbox.device).in_(reachable)).order_by(col(Outbox.id))
-    return _send_rows(session, session.exec(rows.limit(SWEEP_LIMIT)), now)
+    wanted = [row for row in session.exec(rows.limit(SWEEP_LIMIT)) if row.execution not in fresh]
+    return _send_rows(session, wanted, now)
 
 
 def for_device(session: Session, device: str, now: datetime) -> list[Outgoing]:
@@ -108,28 +108,21 @@ def _waiting(now: datetime) -> SelectOfScalar[Outbox]:
 def unsent(session: Session, ids: Collection[str]) -> set[str]:
     """Those of these executions whose command still waits here, never having left the controller."""
     rows = select(Outbox.execution).where(Outbox.kind == EXECUTE, Outbox.tries == 0)
-    return {one for some in _portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
+    return {one for some in portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
 
 
 def cancelling(session: Session, ids: Collection[str]) -> set[str]:
     """Those of these executions whose programs were asked to end, started or not."""
     rows = select(Outbox.execution).where(Outbox.kind == CANCEL)
-    return {one for some in _portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
+    return {one for some in portions(ids) for one in session.exec(rows.where(col(Outbox.execution).in_(some)))}
 
 
 def answered(session: Session, taken: Collection[str], ended: Collection[str]) -> None:
     """Agents have taken these executions, or ended those: drop what that answers, for a whole batch at once."""
-    for some in _portions(taken):
+    for some in portions(taken):
         session.exec(delete(Outbox).where(col(Outbox.execution).in_(some), col(Outbox.kind) == EXECUTE))
-    for some in _portions(ended):
+    for some in portions(ended):
         session.exec(delete(Outbox).where(col(Outbox.execution).in_(some)))
-
-
-def _portions(ids: Collection[str]) -> Iterator[list[str]]:
-    """What a deadline or a newer run ends at once may be more than one statement takes."""
-    listed = list(ids)
-    for start in range(0, len(listed), PORTION):
-        yield listed[start : start + PORTION]
 
 
 def _may_go(now: datetime) -> ColumnElement[bool]:

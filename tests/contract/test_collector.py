@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from runlet.amqp.consumer import Consumer, Delivery
 from runlet.amqp.publisher import Publisher
-from runlet.controller import answers, devices
+from runlet.controller import answers, devices, outbox
 from runlet.controller.collector import Collector
 from runlet.controller.dispatcher import Dispatcher
 from runlet.controller.hub import Hub
@@ -32,9 +32,9 @@ from runlet.model.execution import Event, State
 from runlet.model.prompt import Kind, Prompt
 from runlet.protocol import names
 from runlet.protocol.chunk import Chunk
-from runlet.protocol.messages import Answer, Answered, Goodbye, Hello, Message, encode
+from runlet.protocol.messages import Answer, Answered, Goodbye, Heartbeat, Hello, Message, encode
 from runlet.protocol.views import RunView
-from tests.contract.operations import launched, record, report, shown
+from tests.contract.operations import NOON, launched, record, report, shown
 from tests.harness import PATIENCE_SECONDS
 
 # Nobody listens there: what is published is dropped or stays in the outbox.
@@ -193,3 +193,26 @@ async def test_an_answer_whose_message_was_lost_is_known_by_the_next_report(stor
     kept = await store.transact(lambda session: answers.of_run(session, run.id, 10))
     assert [(answer.id, answer.result) for answer in kept] == [(one.id, Result.TAKEN)]
     assert decided == [one.id], "told again, it is no news"
+
+
+async def test_a_command_that_has_just_left_is_not_repeated_for_the_time_that_it_waited_here(
+    store: Store, collecting: Collecting
+):
+    run = await launched(store, "pi-1", "pi-2")
+    first, second = run.executions
+    late = NOON + timedelta(seconds=6)
+    due = await store.transact(lambda session: outbox.due(session, late, {first.id}))
+    assert [one.message.execution for one in due] == [second.id]
+    due = await store.transact(lambda session: outbox.due(session, late))
+    assert [one.message.execution for one in due] == [first.id], "it was not counted as sent"
+
+
+async def test_heartbeats_of_many_devices_are_recorded_together(store: Store, collecting: Collecting):
+    names_ = [f"dev-{number:04}" for number in range(2500)]
+    await store.transact(lambda session: devices.enroll(session, names_))
+    await collecting.deliver([(name, Heartbeat()) for name in names_] + [("stranger", Heartbeat())])
+    connected = await store.transact(lambda session: devices.connected(session, datetime.now(UTC)))
+    assert connected == dict.fromkeys(names_, True)
+    await collecting.deliver([("dev-0001", Heartbeat()), ("dev-0001", Goodbye()), ("dev-0002", Heartbeat())])
+    connected = await store.transact(lambda session: devices.connected(session, datetime.now(UTC)))
+    assert (connected["dev-0001"], connected["dev-0002"]) == (False, True)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
-from runlet.controller import deliveries, executions, launches, outbox, runs
+from runlet.controller import deliveries, executions, launches, portions, runs
 from runlet.controller.deliveries import Effects
 from runlet.model.delivery import DELIVER_WITHIN
 from runlet.model.execution import Event, State
@@ -392,7 +392,7 @@ async def test_the_newest_run_wins_on_each_device(rolling: Rolling):
 
 
 async def test_more_may_be_superseded_than_one_statement_takes(rolling: Rolling, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(outbox, "PORTION", 2)
+    monkeypatch.setattr(portions, "PORTION", 2)
     devices = [f"pi-{number}" for number in range(1, 6)]
     await rolling.enroll(*devices, connected=False)
     older = await rolling.launch(job(delivery=NEWEST))

@@ -30,7 +30,7 @@ from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
 from runlet.client.attachment import Attachment, ConnectionLost, ConsoleEvent, attach, new_identity
 from runlet.errors import ControllerUnavailable, RunletError
 from runlet.model.answer import MAX_BY
-from runlet.protocol.chunk import INPUT_PIECE_BYTES
+from runlet.protocol.chunk import INPUT_PIECE_BYTES, Chunk
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import Step
 
@@ -39,6 +39,11 @@ from runlet.protocol.messages import Step
 WAITING_BYTES = 16 * 1024 * 1024
 # Somebody who waits for their paste is told why.
 BLOCKED_SECONDS = 2.0
+
+# Who types waits for what it does: output that takes longer to show than this is skipped, but for its end. Looked at so
+# often, for so long after a key.
+CATCH_UP_SECONDS, LOOK_SECONDS, HURRY_SECONDS = 2.0, 0.5, 10.0
+HURRIED_TAIL_BYTES = 64 * 1024
 
 _STEPS = {Action.ASK: Step.ASK, Action.GIVE: Step.GIVE, Action.TAKE: Step.TAKE}
 
@@ -88,6 +93,9 @@ class Console:
         self._waiting = bytearray()  # typed, and not sent yet: the program does not read as fast
         self._in_hand = 0  # the bytes of what waits that are sent next
         self._waiting_changed = asyncio.Event()
+        self._place: Position | None = None  # up to where a device's output has been shown
+        self._hurry_until = 0.0  # somebody typed, and waits for what it does
+        self._hurried = asyncio.Event()
 
     async def show(self, words: list[str]) -> Ending:
         """Show the run until the console ends; `words` are said first."""
@@ -105,13 +113,15 @@ class Console:
         several = len(self._picture.executions) > 1
         shown = Switch(None if several else self._picture.executions[0].id)
         board = self._board_console(words) if several and self._with_board else None
+        ended: Ending | Switch | None = None
         while True:
             if board is not None and shown.to is None:
                 left = await self._show_board(board)
                 if isinstance(left, Ending):
                     return left
                 shown, words = left, []
-            view: View = lines if shown.to is None else await self._raw_view(shown.to)
+            hurries = isinstance(ended, Switch) and ended.hurries
+            view: View = lines if shown.to is None else await self._raw_view(shown.to, hurries=hurries)
             view.answer(ours=shown.to is None or self._writers.answers(shown.to))
             await self._terminal.write(view.greeting() + (view.say(*words) if words else b""))
             words = []
@@ -131,6 +141,8 @@ class Console:
                 await self._terminal.write(view.say("it has ended; any key shows all devices"))
                 await self._terminal.read()
             shown = ended if isinstance(ended, Switch) else Switch(None)  # a zoomed device has ended: back to all
+            if shown.hurries:
+                words = ["much was printed since that is not shown, since you typed; runlet logs has all of it"]
 
     def _board_console(self, words: list[str]) -> BoardConsole:
         board = Board(Roster(self._picture), read_only=self._read_only)
@@ -154,7 +166,7 @@ class Console:
             return Switch(left.execution)
         return Ending.SETTLED if board.board.settled else Ending.DETACHED
 
-    async def _raw_view(self, execution: str) -> RawView:
+    async def _raw_view(self, execution: str, *, hurries: bool) -> RawView:
         shown = self._picture[execution]
         begin, stored = Position(), 0
         from_start, self._from_start = self._from_start, False  # a device shown later has its tail
@@ -162,7 +174,7 @@ class Console:
             with self._endpoint.api(quiet=True) as api:
                 run = self._picture.run.id
                 stored = await asyncio.to_thread(api.transcript_length, run, shown.device, shown.attempt)
-                begin = Position(shown.attempt, max(0, stored - RAW_TAIL_BYTES))
+                begin = Position(shown.attempt, max(0, stored - (HURRIED_TAIL_BYTES if hurries else RAW_TAIL_BYTES)))
         return RawView(
             self._picture,
             execution,
@@ -176,6 +188,7 @@ class Console:
     async def _show(self, view: View) -> Ending | Switch:
         """Show one view; the first of its tasks to end decides what comes next."""
         run = self._picture.run.id
+        self._place = None
         request = replace(view.request(terminal_size()), who=own_name(), identity=self._identity)
         try:
             async with attach(self._endpoint.url, self._endpoint.token, run, request) as attachment:
@@ -187,6 +200,7 @@ class Console:
                         self._feed(attachment, view),
                         self._resize(attachment, view),
                         self._begin_anyway(view),
+                        self._skip(view),
                         self._leave(),
                     )
                 ]
@@ -208,9 +222,42 @@ class Console:
             asked = view.asked
             if shown := self._shown(view, event):
                 await self._terminal.write(shown)
+            if isinstance(event, Chunk):
+                self._place = Position(event.attempt, event.position + len(event.data))
             if view.asked > asked:
                 self._expects_until = asyncio.get_running_loop().time() + EXPECT_SECONDS
         return Ending.SETTLED
+
+    async def _skip(self, view: View) -> Switch:
+        """Until somebody types and would wait for old output: then to begin again where it is now.
+
+        As a console that comes late does, which knows the modes in which it begins and has the program draw again.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._hurried.wait()
+            before, at = self._terminal.written, loop.time()
+            await asyncio.sleep(LOOK_SECONDS)
+            rate = (self._terminal.written - before) / (loop.time() - at)
+            slow = max(HURRIED_TAIL_BYTES, rate * CATCH_UP_SECONDS)
+            if not isinstance(view, RawView) or view.selected is None or self._waiting or self._in_hand:
+                self._hurried.clear()
+            elif self._terminal.is_behind and await self._left_to_show(view.selected) > slow:
+                return Switch(view.selected, hurries=True)
+            elif loop.time() > self._hurry_until:
+                self._hurried.clear()
+
+    async def _left_to_show(self, execution: str) -> int:
+        """How many bytes of the attempt that is shown are stored, and not shown."""
+        device, place = self._picture[execution].device, self._place
+        if device is None or place is None:
+            return 0
+        try:
+            with self._endpoint.api(quiet=True) as api:
+                run = self._picture.run.id
+                return await asyncio.to_thread(api.transcript_length, run, device, place.attempt) - place.offset
+        except RunletError:
+            return 0  # what is wrong is told where it matters
 
     async def _begin_anyway(self, view: View) -> Ending:
         """Not to wait for ever for the modes in which the view begins."""
@@ -328,6 +375,9 @@ class Console:
             words = "does not answer" if attachment.is_silent else "is away"
             await self._terminal.write(view.say(f"not typed: the controller {words}"))
         else:
+            if self._terminal.is_behind:  # else what comes is of what was typed
+                self._hurry_until = asyncio.get_running_loop().time() + HURRY_SECONDS
+                self._hurried.set()
             # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
             early = not (self._writers.other(view.selected) or self._terminal.is_behind)
             if early and (shown := view.typed(typed)):

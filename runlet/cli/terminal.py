@@ -46,6 +46,7 @@ class Terminal:
         self._fd = _open_terminal()
         self._modes = ModeTracker()
         self.is_behind = False  # something waits to be shown
+        self.written = 0  # bytes that it has taken
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._fd)
@@ -103,6 +104,7 @@ class Terminal:
             except OSError:
                 raise TerminalGone from None
             else:
+                self.written += written
                 rest = memoryview(rest)[written:]
                 self.is_behind = False
 

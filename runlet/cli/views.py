@@ -63,6 +63,7 @@ class Switch:
     """Show something else: one execution's raw terminal, or all executions' lines."""
 
     to: str | None
+    hurries: bool = False  # the same, from its end on: its operator waits
 
 
 class View(Protocol):

@@ -195,6 +195,8 @@ LIMITS = {
     "lines of one kind in a log, within": ("runlet.program.FOLD_SECONDS", 10.0),
     "body of a request": ("runlet.controller.gate.MAX_BODY_BYTES", 16 * 1024**2),
     "output that the controller has not stored": ("runlet.holder.buffer.OUTPUT_LIMIT_BYTES", 1024**2),
+    "shown of a device to who types behind much output": ("runlet.cli.console.HURRIED_TAIL_BYTES", 64 * 1024),
+    "shown to who types, at most for": ("runlet.cli.console.CATCH_UP_SECONDS", 2.0),
     "typed and under way": ("runlet.protocol.chunk.INPUT_WINDOW_BYTES", 64 * 1024),
     "typed and kept by a console": ("runlet.cli.console.WAITING_BYTES", 16 * 1024**2),
     "typed and not read": ("runlet.holder.keyboard.INPUT_LIMIT_BYTES", 128 * 1024),

@@ -13,8 +13,10 @@ from runlet.cli.inert import SGR_RESET, sgr
 from runlet.vt import Control, Csi, Text, Token, Tokenizer
 from runlet.width import char_width
 
-# An unfinished line longer than this is shown as if it had ended: output without line feeds must not fill the memory.
+# An unfinished line longer than this comes in parts: output without line feeds must not fill the memory.
 MOST_CELLS = 64 * 1024
+# What is shown behind a part where lines of others may come before the next.
+_GOES_ON = " [runlet: this line goes on]"
 # Colours set and never reset add up; a style longer than this begins again with the newest.
 _MOST_STYLE_CHARACTERS = 128
 _MOST_CELL_CHARACTERS = 8  # a character and what combines with it; the rest is dropped
@@ -23,8 +25,27 @@ _ROW_MOVES = frozenset("ABEFHdf")
 _FULL_SCREEN_MODES = frozenset(("?47", "?1047", "?1049"))
 
 
+class Part(str):
+    """A part of a line, which goes on with the next that comes."""
+
+    __slots__ = ()
+
+
+def marked(line: str) -> str:
+    """A line to stand among those of others."""
+    return f"{line}{_GOES_ON}" if isinstance(line, Part) else line
+
+
+def ended(line: str) -> str:
+    """A line with its line feed, if it has ended."""
+    return line if isinstance(line, Part) else f"{line}\n"
+
+
 class LineAssembler:
-    """Feed it the bytes of one stream in order. `full_screen` tells that the program has drawn a screen of its own."""
+    """Feed it the bytes of one stream in order. `full_screen` tells that the program has drawn a screen of its own.
+
+    A line longer than MOST_CELLS comes as one or more Parts and its end, which may be empty.
+    """
 
     def __init__(self, *, colours: bool) -> None:
         self._tokenizer = Tokenizer()
@@ -34,6 +55,7 @@ class LineAssembler:
         self._style = ""
         self._cursor = 0
         self._finished: list[str] = []
+        self._in_parts = False  # the line that is unfinished has been told in part
         self.full_screen = False
 
     @property
@@ -48,10 +70,10 @@ class LineAssembler:
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` finishes."""
-        if self._cells or self._cursor:
+        if self._cells or self._cursor or self._in_parts:
             head, feed, data = data.partition(b"\n")
             self._take(head + feed)
-        plain = None if self._style or self._cells or self._cursor else self._tokenizer.decode(data)
+        plain = None if self._style or self._cells or self._cursor or self._in_parts else self._tokenizer.decode(data)
         if plain is None:
             self._take(data)
         else:
@@ -63,14 +85,14 @@ class LineAssembler:
         """The last line, when the stream ended within it."""
         for token in self._tokenizer.feed(b"", final=True):
             self._apply(token)
-        if self._cells:
+        if self._cells or self._in_parts:
             self._end_line()
         finished, self._finished = self._finished, []
         return finished
 
     def _take_plain(self, text: str) -> None:
         *lines, rest = text.split("\n")
-        for line in (ended.rstrip("\r") for ended in lines):
+        for line in (one.rstrip("\r") for one in lines):
             if line.replace("\t", " ").isprintable() and len(line) < MOST_CELLS:
                 self._finished.append(line)
             else:
@@ -94,7 +116,7 @@ class LineAssembler:
             case Control(tab):
                 self._put(tab)
             case Csi(_, final) if final in _ROW_MOVES:
-                if self._cells:
+                if self._cells or self._in_parts:
                     self._end_line()
             case Csi(parameters, "h" | "l" as final) if not _FULL_SCREEN_MODES.isdisjoint(parameters.split(";")):
                 self.full_screen = final == "h"
@@ -186,10 +208,11 @@ class LineAssembler:
 
     def _end_line_if_full(self) -> None:
         if self._cursor >= MOST_CELLS:
-            self._end_line()
+            self._end_line(Part)
 
-    def _end_line(self) -> None:
-        self._finished.append(self._render())
+    def _end_line(self, kind: type[str] = str) -> None:
+        self._finished.append(kind(self._render()))
+        self._in_parts = kind is Part
         self._cells.clear()
         self._styles.clear()
         self._cursor = 0

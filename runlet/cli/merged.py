@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from runlet.cli.inert import SGR_RESET, plain
-from runlet.cli.lines import LineAssembler
+from runlet.cli.lines import LineAssembler, marked
 from runlet.cli.prefix import Prefixes
 from runlet.width import keep_end, text_width
 
@@ -50,7 +50,7 @@ class MergedView:
         lines = stream.assembler.feed(data)
         if hidden or stream.assembler.full_screen:
             lines = []
-        return self._paint([self._prefixes.line(execution, line) for line in lines])
+        return self._paint([self._prefixes.line(execution, marked(line)) for line in lines])
 
     def set_full_screen(self, execution: str, full_screen: bool) -> None:
         """What was learnt of the program elsewhere."""

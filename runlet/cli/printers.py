@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from runlet.cli.inert import InertFilter, json_text
-from runlet.cli.lines import LineAssembler
+from runlet.cli.lines import LineAssembler, Part, ended, marked
 from runlet.cli.prefix import Prefixes
 from runlet.cli.trailer import left_out
 from runlet.protocol.values import to_json
@@ -82,8 +82,8 @@ class LinePrinter:
             return ""
         if self._prefixed:
             prefix = self._prefixes.line(execution, "")
-            return prefix + f"\n{prefix}".join(lines) + "\n"
-        return "\n".join(lines) + "\n"
+            return prefix + f"\n{prefix}".join(map(marked, lines)) + "\n"
+        return "".join(map(ended, lines))
 
 
 class InertPrinter:
@@ -162,9 +162,8 @@ class JsonlPrinter:
 
     def _print(self, execution: str, lines: Sequence[str]) -> str:
         device = self._devices[execution]
-        return "".join(
-            _line({"type": "output", "execution": execution, "device": device, "line": line}) for line in lines
-        )
+        said = {"type": "output", "execution": execution, "device": device}
+        return "".join(_line(said | {"line": line, "continues": isinstance(line, Part)}) for line in lines)
 
 
 class SilentPrinter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from runlet.cli.lines import MOST_CELLS, LineAssembler
+from runlet.cli.lines import MOST_CELLS, LineAssembler, Part, ended
 from tests.unit.cli.outputs import cut_outputs
 
 
@@ -61,6 +61,18 @@ def test_the_unfinished_line_is_visible() -> None:
 def test_a_line_without_end_is_cut() -> None:
     assert lines(b"x" * (MOST_CELLS + 1)) == ["x" * MOST_CELLS, "x"]
     assert lines(*[b"x" * 1000] * 66) == ["x" * MOST_CELLS, "x" * (66_000 - MOST_CELLS)]
+
+
+def test_the_parts_of_a_long_line_are_told_apart_from_lines() -> None:
+    long = "x" * (2 * MOST_CELLS + 5)
+    for cut in (0, 1, 5):
+        text = long[: len(long) - cut]
+        for found in (lines(text.encode()), lines(f"{text}\nnext\n".encode())[:3]):
+            assert [isinstance(part, Part) for part in found] == [True, True, False]
+            assert "".join(found) == text
+    assert lines(f"{long}\nnext\n".encode())[-1] == "next"
+    assert lines(b"x" * MOST_CELLS + b"\r\nnext\r\n") == ["x" * MOST_CELLS, "", "next"]
+    assert "".join(map(ended, lines(f"{long}\nnext\n".encode()))) == f"{long}\nnext\n"
 
 
 def test_full_screen_programs_are_noticed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from runlet.cli.lines import MOST_CELLS
 from runlet.cli.printers import InertPrinter, JsonlPrinter, LinePrinter
 from tests.unit.cli.runs import execution, run
 
@@ -40,7 +41,7 @@ def test_each_event_is_one_json_object() -> None:
     text = printer.run(run(ONE)) + printer.changed(ONE) + printer.output(ONE.id, b"a\r\n") + printer.finish(ONE.id)
     events = [json.loads(line) for line in text.splitlines()]
     assert [event["type"] for event in events] == ["run", "execution", "output"]
-    assert events[2] == {"type": "output", "execution": ONE.id, "device": "pi-1", "line": "a"}
+    assert events[2] == {"type": "output", "execution": ONE.id, "device": "pi-1", "line": "a", "continues": False}
 
 
 def test_a_gap_ends_the_line_before_it_and_what_follows_begins_anew() -> None:
@@ -59,3 +60,14 @@ def test_a_gap_ends_the_line_before_it_and_what_follows_begins_anew() -> None:
     line, gap = (json.loads(text) for text in events.gap(ONE.id, 12_345_678).splitlines())
     assert line["line"] == "unfinished"
     assert gap == {"type": "gap", "execution": ONE.id, "device": "pi-1", "bytes": 12_345_678}
+
+
+def test_a_long_line_is_whole_or_its_parts_are_told() -> None:
+    line = "x" * (2 * MOST_CELLS)
+    data = f"{line}\nnext\n".encode()
+    assert LinePrinter(run(ONE), colours=False, prefixed=False).output(ONE.id, data) == f"{line}\nnext\n"
+    shown = LinePrinter(run(ONE), colours=False, prefixed=True).output(ONE.id, data).splitlines()
+    assert [one.endswith("[runlet: this line goes on]") for one in shown] == [True, True, False, False]
+    events = [json.loads(one) for one in JsonlPrinter(run(ONE)).output(ONE.id, data).splitlines()]
+    assert [event.get("continues") for event in events] == [True, True, False, False]
+    assert "".join(event["line"] for event in events[:3]) == line

@@ -219,6 +219,7 @@ class Asking:
         # Behind a question comes what is typed, or a countdown, in its line. A screen is drawn anew all the time.
         if self.prompt is not None and self.prompt.kind is Kind.PROMPT and b"\n" in data:
             self._printed_on = True
+            self.doubt()  # it may have been printed by another
 
     def take(self, look: Look) -> bool:
         """Whether `prompt` is another, or none, after this look."""
@@ -239,7 +240,9 @@ class Asking:
             self.prompt = None
             return before is not None
         if standing is not None and self._is_still(standing, found, look):
-            self._past = replace(self._past, text=self._past.text if self._typed else found.text, offset=look.offset)
+            is_of_program = not self._typed and not self._reads_on(look)
+            text = found.text if is_of_program else self._past.text
+            self._past = replace(self._past, text=text, offset=look.offset)
             return False
         self._ask(look, found, silent=silent)
         return True
@@ -290,7 +293,7 @@ class Asking:
         """Whether it is the same question, with something typed behind it at most."""
         if found.kind is not before.kind or found.secret != before.secret:
             return False
-        if look.offset == self._past.offset:
+        if look.offset == self._past.offset or self._reads_on(look):
             return True
         if found.kind is Kind.INTERACTIVE:
             return found.text == self._past.text
@@ -298,6 +301,12 @@ class Asking:
         if since > len(look.recent) or b"\n" in look.recent[len(look.recent) - since :]:
             return False
         return is_same(self._past.text, found.text, self._typed)
+
+    def _reads_on(self, look: Look) -> bool:
+        """Whether who reads has not run since the question was seen: what was printed is of others, such as a job in
+        the background.
+        """
+        return look.activity in _READ and look.since <= self._past.offset < look.offset
 
     def _name(self, offset: int, mark: str) -> str:
         """Not drawn by lot: an agent that was started again finds the same question under the same name."""

@@ -284,12 +284,15 @@ class Holder:
             return 0, 0
 
     def _is_as(self, seen: wire.Seen) -> bool:
-        """Whether nothing was printed since, and the programs and the terminal are as they were seen."""
+        """Whether nothing was printed since, or only by others than who reads on in the same call, and the programs and
+        the terminal are as they were seen.
+        """
         found = self._glance()
         activity, modes = found.activity, found.modes
         self._read(min(READ_BYTES, self._buffer.room))  # last: what was printed while we looked counts
+        reads_on = bool(found.call) and found.call == self._call and self._since <= seen.offset
         return (
-            self._buffer.end == seen.offset
+            (self._buffer.end == seen.offset or reads_on)
             and self._buffer.room > 0  # else there may be more that is not read
             and not self._keyboard.waiting
             and (activity == seen.activity or {activity, seen.activity} == _READS)

@@ -83,7 +83,7 @@ class Console:
         self.answers = Answers((execution, 1), self.asking, self._type, self._tell)
         output = OutputSender(execution, 1, OutputBuffer(), _drop)
         connection = holders.start(f"{execution}.1", start)
-        self.session = Session(connection, output, self._looked, self._printed, lambda _: None)
+        self.session = Session(connection, output, self._looked, self._printed, lambda _: None, lambda *_: None)
 
     def answer(self, text: str, prompt: Prompt | None = None, question: int = 0) -> None:
         """Answer what is asked now, or `prompt`."""
@@ -272,6 +272,24 @@ async def test_a_terminal_that_shows_what_is_typed_is_typed_no_secret(holders: H
     assert Result.TAKEN not in console.results()
     assert b"s3cret" not in console.output
     await console.kill()
+
+
+@pytest.mark.parametrize("printed", ["echo tick $i", "printf ' [log %s]' $i", "printf '\\r|%s' $i"])
+async def test_what_is_printed_in_the_background_leaves_the_question(
+    holders: Holders, tmp_path: Path, printed: str
+) -> None:
+    console = Console(tmp_path / "log")
+    loop = f'until [ -e "$LOG.go" ]; do sleep 0.05; done; for i in {{1..60}}; do {printed}; sleep 0.1; done'
+    console.start(holders, f'({loop}) & read -p \'Abort? \' x; kill $!; echo "0|$x|0" > "$LOG"')
+    await console.until_asked("Abort?")
+    first = console.asking.prompt
+    (tmp_path / "log.go").touch()
+    await console.until(lambda: b"7" in console.output)
+    assert console.asking.prompt is first
+    console.answer("y", first)
+    await console.ended()
+    assert console.results() == [Result.TAKEN]
+    assert console.read()[0][1] == "y"
 
 
 async def test_a_question_with_a_countdown_and_a_spinner_is_answered(holders: Holders, tmp_path: Path) -> None:

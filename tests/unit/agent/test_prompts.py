@@ -373,6 +373,19 @@ def test_what_was_answered_is_not_asked_again_by_a_program_that_is_not_seen_to_r
         assert not one.is_silent
 
 
+def test_what_others_print_while_who_asks_has_not_run_leaves_the_question() -> None:
+    asking = Asking("key")
+    asking.take(look(b"Name: ", since=6))
+    first = asking.prompt
+    assert not asking.take(look(b"Name: [log 1] tick 1\r\ntick 2", since=6))
+    assert not asking.take(look(b"Name: [log 1] tick 1\r\ntick 2\r\n", LIMITED, since=6))
+    assert asking.prompt is first
+    again = b"Name: [log 1] tick 1\r\ntick 2\r\nAge: "
+    assert asking.take(look(again, since=len(again)))
+    assert asking.prompt
+    assert asking.prompt.text == "Age:"
+
+
 def test_an_unanswered_question_that_was_not_seen_for_a_moment_stands() -> None:
     asking = Asking("key")
     asking.take(look(b"Go on? [y/N] ", HIDDEN))

@@ -48,6 +48,7 @@ _MARKED = 0.08  # on top, when the line also reads like a question
 # That a program reads its terminal is seen, not guessed.
 _READ = (waiting.READING, waiting.LIMITED)
 _SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+_COUNT = re.compile(r"\s*\d+\s*(s|sec|seconds)?\.?\s*$")  # what is left of the time, behind a question
 _CURSORS = "_█▌▏▁| "
 
 
@@ -107,6 +108,7 @@ def _draws(screen: Screen, activity: int) -> bool:
 
 def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float:
     asks = phrases.asks(line)
+    counts = phrases.asks(_COUNT.sub("", line))
     match look.activity:
         case waiting.READING:
             if phrases.is_dots(line) and not look.long:
@@ -118,7 +120,7 @@ def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float
                 return _LIMITED
             if look.limit < _SHORTEST_SECONDS and look.silence < look.limit:
                 return 0.0
-            return _LIMITED if phrases.may_ask(line) or asks or _is_patient(look, screen) else 0.0
+            return _LIMITED if phrases.may_ask(line) or asks or counts or _is_patient(look, screen) else 0.0
         case waiting.NAPPING:
             return 0.0
         case _ if secret and line.strip():

@@ -464,6 +464,7 @@ def test_what_its_arguments_say_is_hidden_is_secret() -> None:
         (b"Type the device name within a minute\r\n", {"limit": 60.0, "long": True}),
         (b"Type the device name:\r\n", {"limit": 0.5, "long": True}),
         (b"Keep these?\r\n\r\nPress ENTER to keep them\r\n\r\nGone in 9 s\r", {"limit": 1.0}),
+        (b"\rCancel? 5 \rCancel? 4 ", {"limit": 1.0}),
         (b"? Project name ", {"limit": 8.0, "lines": False, "echo": False}),
         (b"Device name ", {"limit": 0.5, "lines": False, "echo": False, "long": True}),
         (b"\rName _\rName  \rName _\rName  ", {"limit": 0.5, "lines": False, "echo": False}),

@@ -74,6 +74,8 @@ def judge(look: Look) -> Waiting | None:
     screen = _when_it_asked(look, screen)
     line = screen.before_cursor[-_LINE_CHARACTERS:]
     text = wording.question(screen)
+    if look.activity == waiting.LIMITED and _blinks(look.recent):
+        text = text.rstrip(_CURSORS)
     # Where a program reads key by key, it may show stars or the text itself: only the question tells.
     secret = not look.echo and (look.lines or look.hides or wording.asks_secret(text))
     sure = _confidence(look, screen, line, secret=secret)

@@ -531,3 +531,14 @@ def test_one_that_has_asked_its_terminal_waits_for_a_person_only_after_a_while()
 def test_dots_are_a_question_only_when_they_stop() -> None:
     assert judge(look(b"building\r\n.")) is None
     assert judge(look(b"building\r\n...", long=True))
+
+
+def test_a_cursor_that_blinks_is_no_part_of_its_question() -> None:
+    asking = Asking("key")
+    modes = {"limit": 0.5, "lines": False, "echo": False}
+    drawn = b"\rDevice name _\rDevice name  \rDevice name _"
+    assert asking.take(look(drawn, LIMITED, **modes))
+    assert asking.prompt
+    assert asking.prompt.text == "Device name"
+    assert not asking.take(look(drawn + b"\rDevice name  ", LIMITED, **modes))
+    assert not asking.take(look(drawn + b"\rDevice name  \rDevice name _", LIMITED, **modes))

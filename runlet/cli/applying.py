@@ -36,6 +36,7 @@ _PLAN_FORMAT = "runlet-plan-1"
 # What a request may hold, 16 MiB, with every character of it escaped, and the base.
 _MAX_PLAN_BYTES = 64 * 1024**2
 _COMMIT_CHARACTERS = 12
+_MOST_NAMED = 5  # of the jobs that are gone from the files
 # Applies among which the one before is looked for: as many as a controller tells at once.
 _MOST_SEARCHED = 1000
 # What the history says of an apply that was planned before.
@@ -82,9 +83,10 @@ def plan(
     _tell_difference(submission)
     with options.endpoint().api() as api, _places(tree):
         found = api.plan(submission)
+        _tell_gone(api, tree, submission)
     if out is not None:
         _save(out, submission, found)
-    _print(found, output)
+    _print(found, output, is_done=False)
     return ExitCode.CHANGES if found.changes_something else ExitCode.SUCCEEDED
 
 
@@ -137,6 +139,7 @@ def apply(
                 return
             submission = replace(submission, base=found.base)
         done = api.apply(submission)
+        _tell_gone(api, tree, submission)
     if asked and output is Output.TABLE:
         click.echo(f"applied for {plain(done.source)}")
     else:
@@ -227,7 +230,7 @@ def rollback(options: Options, number: int | None, adopt: bool, dry_run: bool, y
     if asked and output is Output.TABLE:
         click.echo(f"applied for {plain(done.source)}")
     else:
-        _print(done, output)
+        _print(done, output, is_done=not dry_run)
     return ExitCode.CHANGES if dry_run and done.changes_something else ExitCode.SUCCEEDED
 
 
@@ -272,6 +275,18 @@ def _tell_difference(submission: Submission) -> None:
         click.echo(f"warning: the files differ from {which}", err=True)
 
 
+def _tell_gone(api: Api, tree: Tree | None, submission: Submission) -> None:
+    """Jobs of the source that a searched folder does not hold: whoever took their files away may want them deleted."""
+    if tree is None or submission.prune or not tree.read.folders:
+        return
+    declared = {job.name for job in tree.jobs}
+    gone = [job.name for job in api.jobs() if job.owner == submission.source and job.name not in declared]
+    if gone:
+        more = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
+        names = plain(", ".join(gone[:_MOST_NAMED]))
+        click.echo(f"not in these files, and kept: {names}{more}; --prune deletes what is gone", err=True)
+
+
 @contextmanager
 def _places(tree: Tree | None) -> Iterator[None]:
     """Mistakes that only the controller can find, told at their places in the files."""
@@ -285,23 +300,23 @@ def _places(tree: Tree | None) -> Iterator[None]:
 
 def _agreed(plan: PlanView) -> bool:
     """Whether the operator, shown the plan, says yes. On stderr: stdout may be for a program."""
-    for line in _lines(plan):
+    for line in _lines(plan, is_done=False):
         click.echo(line, err=True)
     return click.confirm("Apply?", default=False, err=True)
 
 
-def _lines(plan: PlanView) -> Iterator[str]:
+def _lines(plan: PlanView, *, is_done: bool) -> Iterator[str]:
     yield click.style(f"source {plain(plan.source)}", bold=True)
-    yield from changes.lines(plan)
+    yield from changes.lines(plan, is_done=is_done)
 
 
-def _print(plan: PlanView, output: Output) -> None:
+def _print(plan: PlanView, output: Output, *, is_done: bool = True) -> None:
     if output is Output.JSON:
         render.print_json(plan, output)
     elif output is Output.JSONL:
         render.print_json(plan.changes, output)
     else:
-        for line in _lines(plan):
+        for line in _lines(plan, is_done=is_done):
             click.echo(line)
 
 

@@ -21,6 +21,7 @@ from runlet.model.target import Where
 from runlet.protocol.views import JobOutlook, PlanView
 
 _SIGNS = {ChangeKind.CREATED: "+", ChangeKind.CHANGED: "~", ChangeKind.DELETED: "-", ChangeKind.UNCHANGED: " "}
+_VERBS = {ChangeKind.CREATED: "create", ChangeKind.CHANGED: "change", ChangeKind.DELETED: "delete"}
 _COLOURS = {ChangeKind.CREATED: "green", ChangeKind.CHANGED: "yellow", ChangeKind.DELETED: "red"}
 _LINE_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _INDENT = " " * 4
@@ -34,8 +35,8 @@ _MOST_ITEMS = 10  # of those added to a list, and of those removed
 _MOST_CHANGES = 50
 
 
-def lines(plan: PlanView) -> Iterator[str]:
-    """The plan, without what does not change, and its counts."""
+def lines(plan: PlanView, *, is_done: bool = True) -> Iterator[str]:
+    """The plan, without what does not change, and its counts; in the words of what would be, unless it is done."""
     changes = [change for change in plan.changes if change.is_one]
     outlooks = {outlook.job: outlook for outlook in plan.outlooks}
     for kind, group in groupby(changes, lambda change: change.kind):
@@ -43,22 +44,26 @@ def lines(plan: PlanView) -> Iterator[str]:
         for change in group:
             count[change.change] += 1
             if count[change.change] <= _MOST_CHANGES:
-                yield from _change(change, outlooks.get(change.name) if kind is Kind.JOB else None)
+                yield from _change(change, outlooks.get(change.name) if kind is Kind.JOB else None, is_done)
         for what, number in count.items():
             if number > _MOST_CHANGES:
                 more = f"{_SIGNS[what]} ... and {number - _MOST_CHANGES} more of kind {kind.value}"
-                yield click.style(more, fg=_COLOURS.get(what), bold=True) + f"  {what.value}"
+                yield click.style(more, fg=_COLOURS.get(what), bold=True) + f"  {_words(what, is_done)}"
     if plan.reordered:
         yield click.style("~ order of the devices", fg=_COLOURS[ChangeKind.CHANGED], bold=True) + "  changed"
     for warning in plan.warnings:
         yield click.style(f"warning: {plain(warning)}", fg="yellow")
     if plan.changes_something:
         yield ""
-    yield counts(plan.changes)
+    yield counts(plan.changes, is_done=is_done)
 
 
-def _change(change: Change, outlook: JobOutlook | None) -> Iterator[str]:
-    yield _heading(change)
+def _words(change: ChangeKind, is_done: bool) -> str:
+    return change.value if is_done else f"would be {change.value}"
+
+
+def _change(change: Change, outlook: JobOutlook | None, is_done: bool) -> Iterator[str]:
+    yield _heading(change, is_done)
     if change.change is ChangeKind.CHANGED:
         for field in fields(change):
             yield from _field(field)
@@ -82,15 +87,21 @@ def _outlook(outlook: JobOutlook) -> Iterator[str]:
         yield click.style(f"{_INDENT}warning: {plain(warning)}", fg="yellow")
 
 
-def counts(changes: Iterable[Change]) -> str:
-    """ "1 created, 2 changed, 7 unchanged"."""
+def counts(changes: Iterable[Change], *, is_done: bool = True) -> str:
+    """ "1 created, 2 changed, 7 unchanged"; "would create 1, change 2, 7 unchanged"."""
     count = Counter(change.change for change in changes)
-    return ", ".join(f"{count[kind]} {kind.value}" for kind in ChangeKind if count[kind]) or "nothing declared"
+    if is_done:
+        parts = [f"{count[kind]} {kind.value}" for kind in ChangeKind if count[kind]]
+    else:
+        parts = [f"{verb} {count[kind]}" for kind, verb in _VERBS.items() if count[kind]]
+        parts[:1] = [f"would {part}" for part in parts[:1]]
+        parts += [f"{count[ChangeKind.UNCHANGED]} unchanged"] if count[ChangeKind.UNCHANGED] else []
+    return ", ".join(parts) or "nothing declared"
 
 
-def _heading(change: Change) -> str:
+def _heading(change: Change, is_done: bool) -> str:
     name = "variables of the fleet" if change.kind is Kind.FLEET else f"{change.kind.value} {plain(change.name)}"
-    words = change.change.value
+    words = _words(change.change, is_done)
     if change.adopted_from is not None:
         words += f", adopted from {plain(change.adopted_from)}"
     return click.style(f"{_SIGNS[change.change]} {name}", fg=_COLOURS.get(change.change), bold=True) + f"  {words}"

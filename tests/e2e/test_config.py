@@ -174,7 +174,7 @@ def test_on_a_terminal_pruning_asks_and_elsewhere_it_does_not(
     terminal.enter(shlex.join(["runlet", *apply]))
     terminal.wait_for("Apply? [y/N]:")
     assert f"source {source}" in terminal.text()
-    assert f"- job {name}  deleted" in terminal.text()
+    assert f"- job {name}  would be deleted" in terminal.text()
     terminal.enter("")
     terminal.wait_for("nothing is changed")
     terminal.wait_for_end(0)
@@ -206,7 +206,7 @@ def test_on_a_terminal_a_rollback_asks_before_it_deletes(
     terminal = open_terminal(columns=150, rows=50)
     terminal.enter(rollback)
     terminal.wait_for("Apply? [y/N]:")
-    assert f"- job {new}  deleted" in terminal.text()
+    assert f"- job {new}  would be deleted" in terminal.text()
     terminal.enter("")
     terminal.wait_for("nothing is changed")
     terminal.wait_for_end(0)
@@ -215,3 +215,24 @@ def test_on_a_terminal_a_rollback_asks_before_it_deletes(
     terminal.wait_for(f"- job {new}  deleted")
     terminal.wait_for_end(0)
     assert new not in {job["name"] for job in operator.json("jobs")}
+
+
+def test_a_job_that_is_gone_from_a_folder_is_mentioned(operator: Operator, tmp_path: Path) -> None:
+    source, name = f"gone-{uuid.uuid4()}", f"gone-{uuid.uuid4()}"
+    folder = tmp_path / "runlet"
+    folder.mkdir()
+    for one in (name, f"{name}-stays"):
+        (folder / f"{one}.yaml").write_text(f"{one}: ls\n")
+    planned = operator.runlet("plan", str(folder), "--source", source)
+    assert f"+ job {name}  would be created" in planned.stdout
+    assert "would create 2" in planned.stdout
+    operator.succeed("apply", str(folder), "--source", source)
+    (folder / f"{name}.yaml").unlink()
+    for command in ("plan", "apply"):
+        told = operator.runlet(command, str(folder), "--source", source).stderr
+        assert told == f"not in these files, and kept: {name}; --prune deletes what is gone\n"
+    file = str(folder / f"{name}-stays.yaml")
+    assert operator.runlet("plan", file, "--source", source).stderr == ""
+    assert operator.runlet("plan", str(folder), "--prune", "--source", source).stderr == ""
+    (folder / f"{name}-stays.yaml").unlink()
+    operator.succeed("apply", str(folder), "--prune", "--yes", "--source", source)

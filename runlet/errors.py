@@ -51,10 +51,19 @@ class Problem:
     message: str
     rule: Rule = Rule.VALUE
 
+    @property
+    def place(self) -> str:
+        """On one line, whatever the file is called."""
+        path = on_one_line(self.path)
+        return f"{path}:{self.line}:{self.column}" if self.line else path
+
     def __str__(self) -> str:
-        if not self.line:
-            return f"{self.path}: {self.message}"
-        return f"{self.path}:{self.line}:{self.column}: {self.message}"
+        return f"{self.place}: {self.message}"
+
+
+def on_one_line(name: object) -> str:
+    """A file's name without what cannot be seen: one that went on in another line would forge what a CI reads."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(name))
 
 
 class RunletError(Exception):
@@ -185,16 +194,16 @@ class ChannelRefused(BrokerUnavailable):
         self.reply = reply
 
 
-class ProtocolError(RunletError):
-    """The other side sent what the protocol does not allow; it is dropped and logged, never guessed at."""
-
-    code = "protocol"
-
-
 class JournalFailed(RunletError):
     """An agent's durable record cannot be read or written: the agent ends, and tries again when it is started again."""
 
     code = "journal"
+
+
+class ProtocolError(RunletError):
+    """The other side sent what the protocol does not allow; it is dropped and logged, never guessed at."""
+
+    code = "protocol"
 
 
 class LocalFleetError(RunletError):

@@ -90,8 +90,7 @@ def validate(paths: tuple[Path, ...], report: Report) -> None:
 def tell_doubts(tree: Tree) -> None:
     """On stderr, as the mistakes are."""
     for doubt in tree.doubts:
-        place = f"{doubt.path}:{doubt.line}:{doubt.column}"
-        click.echo(f"{plain(place)}: warning: {plain(doubt.message)}", err=True)
+        click.echo(f"{doubt.place}: warning: {plain(doubt.message)}", err=True)
 
 
 def _report(problems: Sequence[Problem], report: Report) -> None:

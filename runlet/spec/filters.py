@@ -94,7 +94,11 @@ def placed(value: Any) -> Any:
         raise Refused("this is a loop; write loop.index for its number")
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "" if value is None else value
+    if value is None:
+        return ""
+    if not isinstance(value, str | int | float | Undefined):
+        raise Refused("this is no value that a script can hold")
+    return value
 
 
 def python_words(error: Exception) -> str:

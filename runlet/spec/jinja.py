@@ -166,6 +166,10 @@ def _filter(node: nodes.Node, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
+# What a loop says of itself; its methods are no values, and nothing is called in a template.
+_OF_LOOPS = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"})
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """A dot and brackets read maps, lists and texts, never the attributes of Python's objects; sums are counted."""
 
@@ -180,7 +184,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LoopContext):
-            return super().getattr(obj, attribute)
+            return super().getattr(obj, attribute) if attribute in _OF_LOOPS else self._nothing(obj, attribute)
         return self.getitem(obj, attribute) if isinstance(obj, Mapping | Undefined) else self._nothing(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:

@@ -86,6 +86,8 @@ def objections(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 def _objection(node: nodes.Node, in_loop: bool) -> str | None:
     if isinstance(node, nodes.Name) and node.ctx == "store" and node.name == "loop":
         return "a loop's variable cannot be called loop"
+    if isinstance(node, nodes.Name) and node.name == "self":
+        return "self is the template itself, not a value; a variable needs another name"
     if isinstance(node, nodes.Filter | nodes.Test):
         return _objection_to_call(node)
     if isinstance(node, nodes.For) and (in_loop or node.recursive):

@@ -196,8 +196,7 @@ def clashes(documents: Iterable[Document]) -> Iterator[Problem]:
             here = document.problem(address, f"job '{name}' is declared twice", at_key=True, rule=Rule.NAME)
             first = firsts.setdefault(name, here)
             if first is not here:
-                other = f"{first.path}:{first.line}:{first.column}"
-                told = f"job '{name}' is already declared at {other}"
+                told = f"job '{name}' is already declared at {first.place}"
                 yield document.problem(address, told, at_key=True, rule=Rule.NAME)
             elif len(firsts) == MAX_JOBS + 1:
                 told = f"more than {MAX_JOBS} jobs are declared"

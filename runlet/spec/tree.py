@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from runlet.errors import InvalidFiles, Mistake, Problem, Rule
+from runlet.errors import InvalidFiles, Mistake, Problem, Rule, on_one_line
 from runlet.model.declaration import Declaration, Key, Kind
 from runlet.model.inventory import Inventory
 from runlet.model.job import Job
@@ -106,16 +106,16 @@ def load(paths: Iterable[Path], *, empty: bool = False) -> Tree:
 
 
 def _second_inventory(document: Document, first: Document) -> Problem:
-    message = f"a tree has one inventory, and {first.path} is one already; check them one at a time"
+    message = f"a tree has one inventory, and {on_one_line(first.path)} is one already; check them one at a time"
     return Problem(document.path, 0, 0, message, Rule.NAME)
 
 
 def _guess(path: Path, searched: Path | None, *, is_inventory: bool) -> Iterator[str]:
     """Why a file with mistakes was taken for what it perhaps is not; nothing when nobody guessed."""
     if is_inventory and path.stem != "inventory":
-        yield f"{path} was read as an inventory because of its name; another name makes it a playbook"
+        yield f"{on_one_line(path)} was read as an inventory because of its name; another name makes it a playbook"
     elif not is_inventory and searched is not None:
         yield (
-            f"{path} was read as a playbook because it is in the folder {searched};"
+            f"{on_one_line(path)} was read as a playbook because it is in the folder {on_one_line(searched)};"
             " name the files, or put other YAML elsewhere"
         )

@@ -26,3 +26,8 @@ def test_every_error_has_a_place_in_the_drawn_tree() -> None:
 def test_a_hint_is_kept_apart_from_the_message() -> None:
     error = RunletError("no broker", "start it with: runlet up")
     assert (str(error), error.hint) == ("no broker", "start it with: runlet up")
+
+
+def test_a_file_s_name_stays_on_its_line() -> None:
+    told = str(Problem("x\n::set-output name=q::r\x1b[31m\udcff.yaml", 3, 4, "wrong"))
+    assert told == "x\\n::set-output name=q::r\\x1b[31m\\udcff.yaml:3:4: wrong"

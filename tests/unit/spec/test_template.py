@@ -287,3 +287,32 @@ def test_the_costliest_templates_take_little(name: str) -> None:
     seconds, used = json.loads(done.stdout)
     assert seconds < MOST_SECONDS
     assert used < MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        "{{ self }}",
+        "{{ self ~ 'x' }}",
+        "{{ self | upper }}",
+        *(
+            f"{{% for one in [1, 2] %}}{written}{{% endfor %}}"
+            for written in (
+                "{{ loop.cycle }}",
+                "{{ loop.changed }}",
+                "{{ loop['cycle'] }}",
+                "{{ loop.cycle ~ 'x' }}",
+                "{{ loop.cycle | upper }}",
+                "{{ loop.cycle | q }}",
+                "{{ [loop.cycle] | join(' ') }}",
+                "{{ loop ~ 'x' }}",
+                "{{ loop | q }}",
+                "{{ loop | upper }}",
+                "{{ [loop] | join(' ') }}",
+            )
+        ),
+    ],
+)
+def test_an_object_of_python_is_a_mistake_and_never_printed(placed: str) -> None:
+    with pytest.raises(InvalidInput):
+        render(placed, [], {})

@@ -69,6 +69,9 @@ def test_a_refused_file_that_nobody_named_is_told_with_how_it_was_taken(folder: 
     )
     assert _hint("docs/mkdocs.yml") is None
     assert _hint("missing.yaml") is None
+    Path("other").mkdir()
+    Path("other/x\n::error::forged.yml").write_text("nav: []\n")
+    assert str(_hint("other")).startswith("other/x\\n::error::forged.yml was read as a playbook")
 
 
 def test_a_playbook_called_as_an_inventory_is_told_why_it_is_none(folder: Path) -> None:

@@ -31,6 +31,8 @@ def sshd(home: Path) -> Iterator[tuple[int, Path]]:
         "PidFile": "none",
         "UsePAM": "no",
         "MaxStartups": 100,
+        # A login shell reads files at home, and some of a developer's wait for a lock that a killed session left.
+        "SetEnv": f"HOME={home}",
     }
     config = home / "sshd_config"
     config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))

@@ -134,6 +134,7 @@ class Fleet:
             "broker": self.broker.controller_url,
             "token": TOKEN,
             "devices": self.devices + self.enrolled,
+            "notify_networks": ["127.0.0.0/8"],
         }
         if self.replication:
             config["replication"] = self.replication

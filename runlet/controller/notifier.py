@@ -15,8 +15,9 @@ from runlet import program
 from runlet.backoff import Backoff
 from runlet.controller import notifications, webhook
 from runlet.controller.notifications import Claimed
+from runlet.controller.reach import Network
 from runlet.controller.store import Store
-from runlet.errors import Unavailable
+from runlet.errors import InvalidInput, Unavailable
 from runlet.model.notify import Notify
 
 # How late a notification may be.
@@ -28,12 +29,16 @@ log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Tells, for as long as it runs. `always` is told of every run; commands run with `commands` only."""
+    """Tells, for as long as it runs. `always` is told of every run; commands run with `commands` only.
 
-    def __init__(self, store: Store, always: Sequence[Notify], *, commands: bool) -> None:
+    `networks` may be reached by webhooks though others like them are barred.
+    """
+
+    def __init__(self, store: Store, always: Sequence[Notify], *, commands: bool, networks: Sequence[Network]) -> None:
         self._store = store
         self._always = always
         self._commands = commands
+        self._networks = networks
 
     async def run(self) -> None:
         backoff = Backoff()
@@ -66,11 +71,13 @@ class Notifier:
         what = f"{one.payload['event']} of run {one.payload['run']}"
         try:
             if one.notify.webhook is not None:
-                await webhook.post(one.notify.webhook, body, one.key)
+                await webhook.post(one.notify.webhook, body, one.key, self._networks)
             elif self._commands:
                 await _run(one.notify.command, body)
             else:
                 log.error("not told, for the configuration has no notify_commands: %s to %s", what, one.notify.command)
+        except InvalidInput as error:  # by the configuration, which no further try changes
+            log.warning("not told: %s: %s; %s", what, error, error.hint)
         except Unavailable as error:
             ended = "; it is given up" if notifications.is_last(one) else ""
             log.warning("not told, try %d: %s: %s%s", one.tries, what, error, ended)

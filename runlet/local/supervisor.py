@@ -251,6 +251,7 @@ class Supervisor:
             "broker": self._broker_url(CONTROLLER_USER),
             "token": self._token,
             "devices": list(self._devices),
+            "notify_networks": ["127.0.0.0/8", "::1"],  # its jobs run programs on this machine anyway
         }
 
     def _device_config(self, name: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from runlet.controller import notifier as notifier_module
 from runlet.controller import webhook
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.notifier import Notifier
+from runlet.controller.reach import LOOPBACK
 from runlet.controller.store import Store
 from runlet.controller.tables import Notification, Run
 from runlet.errors import Unavailable
@@ -98,7 +99,7 @@ async def test_a_webhook_is_told_of_a_question_and_of_the_end(fleet: Fleet, rece
 async def test_a_receiver_that_does_not_take_it(receiver: Receiver, status: int, words: str) -> None:
     receiver.status = status
     with pytest.raises(Unavailable) as caught:
-        await webhook.post(receiver.url, b"{}", "key")
+        await webhook.post(receiver.url, b"{}", "key", LOOPBACK)
     assert caught.value.message == words
     assert [path for path, _, _ in receiver.received] == ["/"]
 
@@ -112,7 +113,7 @@ async def test_a_receiver_that_speaks_something_else(says: bytes) -> None:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable):
-            await webhook.post(f"http://127.0.0.1:{port}/", b"{}", "key")
+            await webhook.post(f"http://127.0.0.1:{port}/", b"{}", "key", LOOPBACK)
 
 
 async def test_a_receiver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ async def test_a_receiver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(Unavailable, match="no answer within"):
-            await webhook.post(f"http://127.0.0.1:{port}/", b"{}", "key")
+            await webhook.post(f"http://127.0.0.1:{port}/", b"{}", "key", LOOPBACK)
         stop.set()
 
 
@@ -149,7 +150,7 @@ class Telling:
         self, *, commands: bool, until: Callable[[list[int] | None], bool] = lambda left: left == []
     ) -> None:
         """Until that is left to tell: nothing, unless something else is said."""
-        working = asyncio.create_task(Notifier(self.store, (), commands=commands).run())
+        working = asyncio.create_task(Notifier(self.store, (), commands=commands, networks=()).run())
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not until(await self.store.transact(_left)):
                 await asyncio.wait((working,), timeout=0.05)

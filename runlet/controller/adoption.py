@@ -7,19 +7,23 @@ report says. What the database never learns is what was settled after the backup
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, func, select
 
 from runlet.controller import attempts
 from runlet.controller.tables import Device, Execution, Run
-from runlet.model.execution import OUTCOMES, RETRYABLE, State
+from runlet.model.execution import OUTCOMES, RETRYABLE, TRANSITIONS, State
 from runlet.model.target import Where
 from runlet.protocol.messages import Report, TerminalSize
 
-# What one device may have adopted and not settled: more than its queue holds would be made up.
+# What one device may have adopted and not settled, and within a time: more than its queue holds would be made up.
 MOST_ADOPTED = 1_000
+# After another restore nothing is known of what was adopted before it, so that a device may report all of it again.
+ADOPTED_WITHIN = timedelta(days=1)
 # Executions of one lost run belong together when their devices report them within this.
 SAME_RUN = timedelta(days=7)
 
@@ -27,8 +31,13 @@ log = logging.getLogger(__name__)
 
 
 def adopt(session: Session, strangers: Sequence[tuple[str, Report]], now: datetime) -> list[tuple[str, Report]]:
-    """Make records for these reports, each with the device it came from; those for which there is a record now."""
+    """Make records for these reports, each with the device it came from; those for which there is a record now.
+
+    What is beyond the bound is dropped, and logged once a device.
+    """
     adopted = []
+    counts = {device: _count(session, device, now) for device, _ in strangers}
+    dropped = Counter[str]()
     for device, report in strangers:
         row = session.get(Execution, report.execution)
         if row is not None:
@@ -37,14 +46,22 @@ def adopt(session: Session, strangers: Sequence[tuple[str, Report]], now: dateti
                 continue
             if report.attempt > row.attempt:  # else it was adopted just now, by the report before this one
                 _begin_again(session, row, report.attempt)
-        elif session.get(Device, device) is None or _count(session, device) >= MOST_ADOPTED:
-            log.warning("dropped a report from %s on the unknown execution %s", device, report.execution)
+        elif session.get(Device, device) is None or counts[device] >= MOST_ADOPTED:
+            dropped[device] += 1
             continue
         else:
             session.add(_record(session, device, report, now))
+            counts[device] += 1
         session.flush()
         log.warning("adopted execution %s of run %d on %s", report.execution, report.run, device)
         adopted.append((device, report))
+    for device, number in dropped.items():
+        log.warning(
+            "dropped %d reports from %s on unknown executions: it is not enrolled, or had %d adopted already",
+            number,
+            device,
+            MOST_ADOPTED,
+        )
     return adopted
 
 
@@ -66,12 +83,14 @@ def _record(session: Session, device: str, report: Report, now: datetime) -> Exe
 
 def _run_of(session: Session, device: str, report: Report, now: datetime) -> Run:
     """The record made for the lost run of this number, or a new one: numbers are given again after a restore."""
+    is_over = TRANSITIONS[State.QUEUED].get(report.event) in OUTCOMES
     same = select(Run).where(col(Run.adopted_from) == report.run, col(Run.job) == report.job)
     found = session.exec(same.where(col(Run.created_at) > now - SAME_RUN).order_by(col(Run.id).desc())).first()
     if found is not None:
         has = select(Execution.id).where(col(Execution.run) == found.id, col(Execution.device) == device)
         if session.exec(has).first() is None:
             found.where_custom = [*found.where_custom, device]
+            found.told = found.told and is_over
             return found
     size = TerminalSize()
     run = Run(
@@ -85,14 +104,16 @@ def _run_of(session: Session, device: str, report: Report, now: datetime) -> Run
         term="",  # it is not started from here
         created_at=now,
         adopted_from=report.run,
+        told=is_over,  # what had ended before nobody need be told of now
     )
     session.add(run)
     session.flush()
     return run
 
 
-def _count(session: Session, device: str) -> int:
-    """How many adopted executions of a device are not settled."""
+def _count(session: Session, device: str, now: datetime) -> int:
+    """How many adopted executions of a device are not settled, or were adopted lately."""
     query = select(func.count()).select_from(Execution).join(Run, col(Run.id) == col(Execution.run))
-    mine = query.where(col(Execution.device) == device, col(Execution.settled).is_(False))
+    counts = or_(col(Execution.settled).is_(False), col(Execution.queued_at) > now - ADOPTED_WITHIN)
+    mine = query.where(col(Execution.device) == device, counts)
     return session.exec(mine.where(col(Run.adopted_from).is_not(None))).one()

@@ -79,7 +79,7 @@ async def _resolve(host: str, port: int, allowed: Sequence[Network]) -> list[str
     free = [one for one in addresses if not is_barred(ip_address(one), allowed)]
     if not free:
         raise InvalidInput(
-            f"{host} is {addresses[0]}, where webhooks may not go",
+            f"webhooks may not go to {addresses[0]}" + (f", the address of {host}" if host != addresses[0] else ""),
             "the controller's configuration can allow it with notify_networks",
         )
     return free

@@ -139,9 +139,9 @@ class Telling:
         self.store = store
         self.rolling = Rolling(store)
 
-    async def end(self, *command: str) -> int:
+    async def end(self, *command: str, webhook: str | None = None) -> int:
         await self.rolling.enroll("pi-1")
-        told = (Notify(frozenset({State.FAILED}), command=command),)
+        told = (Notify(frozenset({State.FAILED}), webhook, command),)
         run = await self.rolling.launch(replace(job("told"), notify=told))
         await self.rolling.happen(run, "pi-1", Event.FAIL)
         return run
@@ -190,6 +190,15 @@ async def test_no_command_is_started_unless_that_is_configured(
     await telling.tell(commands=False)
     assert not file.exists()
     assert "the configuration has no notify_commands" in caplog.text
+
+
+async def test_a_webhook_that_is_barred_is_told_of_in_the_log_and_not_tried_again(
+    telling: Telling, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    await telling.end(webhook=receiver.url)
+    await telling.tell(commands=False)
+    assert not receiver.received
+    assert "webhooks may not go to 127.0.0.1; the controller's configuration can allow" in caplog.text
 
 
 @pytest.mark.parametrize(

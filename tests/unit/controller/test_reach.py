@@ -107,7 +107,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0", "[::ffff:127.0.0.1]"])
 async def test_no_spelling_of_loopback_is_reached(receivers: tuple[Receiver, Receiver], host: str) -> None:
     first, _ = receivers
-    with pytest.raises(InvalidInput, match="where webhooks may not go"):
+    with pytest.raises(InvalidInput, match=r"webhooks may not go to (127|0|::)"):
         await webhook.post(f"http://{host}:{first.port}/", b"{}", "key", ())
     assert first.connections == 0
 

@@ -79,14 +79,15 @@ def plan(
       runlet plan playbooks/
       runlet plan runlet/ --prune --out release.plan
     """
-    tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+    tree, submission = _submission(options, paths, prune=prune, adopt=adopt, source=source)
     _tell_difference(submission)
     with options.endpoint().api() as api, _places(tree):
         found = api.plan(submission)
-        _tell_gone(api, tree, submission)
+        gone = _gone(api, tree, submission)
     if out is not None:
         _save(out, submission, found)
     _print(found, output, is_done=False)
+    _tell_gone(gone, submission)
     return ExitCode.CHANGES if found.changes_something else ExitCode.SUCCEEDED
 
 
@@ -125,11 +126,10 @@ def apply(
             raise InvalidInput("--plan holds the files and their options", "give --plan alone")
         tree, submission = None, _saved(planned)
     else:
-        tree, submission = _submission(paths, prune=prune, adopt=adopt, source=source)
+        tree, submission = _submission(options, paths, prune=prune, adopt=adopt, source=source)
     _tell_difference(submission)
-    endpoint = options.endpoint()
-    submission = replace(submission, origin=endpoint.device)
-    with endpoint.api() as api, _places(tree):
+    with options.endpoint().api() as api, _places(tree):
+        gone = _gone(api, tree, submission)  # before the apply: what is done is not told as an error
         asked = False
         if submission.prune and planned is None and not yes and is_interactive():
             found = api.plan(submission)
@@ -139,11 +139,11 @@ def apply(
                 return
             submission = replace(submission, base=found.base)
         done = api.apply(submission)
-        _tell_gone(api, tree, submission)
     if asked and output is Output.TABLE:
         click.echo(f"applied for {plain(done.source)}")
     else:
         _print(done, output)
+    _tell_gone(gone, submission)
 
 
 @click.command()
@@ -252,7 +252,9 @@ def _deletes(plan: PlanView) -> bool:
     return any(change.change is ChangeKind.DELETED for change in plan.changes)
 
 
-def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None) -> tuple[Tree, Submission]:
+def _submission(
+    options: Options, paths: Sequence[Path], *, prune: bool, adopt: bool, source: str | None
+) -> tuple[Tree, Submission]:
     from runlet.spec.tree import load
 
     if not paths:
@@ -263,7 +265,8 @@ def _submission(paths: Sequence[Path], *, prune: bool, adopt: bool, source: str 
     tell_doubts(tree)
     found = provenance.find(paths, tree.read, source, os.environ, prune=prune)
     declarations = tuple(tree.declarations())
-    return tree, Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+    submission = Submission(found.source, found.by, declarations, found.commit, found.dirty, prune=prune, adopt=adopt)
+    return tree, replace(submission, origin=options.endpoint().device)
 
 
 def _tell_difference(submission: Submission) -> None:
@@ -275,16 +278,21 @@ def _tell_difference(submission: Submission) -> None:
         click.echo(f"warning: the files differ from {which}", err=True)
 
 
-def _tell_gone(api: Api, tree: Tree | None, submission: Submission) -> None:
-    """Jobs of the source that a searched folder does not hold: whoever took their files away may want them deleted."""
+def _gone(api: Api, tree: Tree | None, submission: Submission) -> list[str]:
+    """Jobs of the source that are not in the files, where a folder was searched for them."""
     if tree is None or submission.prune or not tree.read.folders:
-        return
+        return []
     declared = {job.name for job in tree.jobs}
-    gone = [job.name for job in api.jobs() if job.owner == submission.source and job.name not in declared]
+    return [job.name for job in api.jobs() if job.owner == submission.source and job.name not in declared]
+
+
+def _tell_gone(gone: Sequence[str], submission: Submission) -> None:
+    """Whoever took their files away may want them deleted; whoever named one folder of several does not."""
     if gone:
         more = f" and {len(gone) - _MOST_NAMED} more" if len(gone) > _MOST_NAMED else ""
-        names = plain(", ".join(gone[:_MOST_NAMED]))
-        click.echo(f"not in these files, and kept: {names}{more}; --prune deletes what is gone", err=True)
+        names, source = plain(", ".join(gone[:_MOST_NAMED])), plain(submission.source)
+        told = f"--prune deletes all jobs of {source} that are not in the files named, also those of its other folders"
+        click.echo(f"not in these files, and kept: {names}{more}; {told}", err=True)
 
 
 @contextmanager

@@ -17,18 +17,16 @@ _MAX_KEY_BYTES = 64
 # In place of what differs: what no prompt's text holds.
 _OWN_NAME = "\0"
 # What differs from device to device in the same question, by its kind. What a person may choose by does not count:
-# names of disks, counts, versions of three numbers, fingerprints of keys. Matched in small letters.
+# names of disks, counts, sizes, dates and times, versions of three numbers, fingerprints of keys. Matched in small
+# letters. Between hyphens, digits alone may be a date.
 _DIFFERS = re.compile(
     r"""(?x)
       (?P<uuid> \b [0-9a-f]{8} - (?: [0-9a-f]{4} - ){3} [0-9a-f]{12} \b )
-    | (?P<mac> \b (?: [0-9a-f]{2} [:-] ){5} [0-9a-f]{2} \b )
+    | (?P<mac> \b (?: (?: [0-9a-f]{2} : ){5} | (?= [\d-]* [a-f] ) (?: [0-9a-f]{2} - ){5} ) [0-9a-f]{2} \b )
     | (?P<ip> \b \d{1,3} (?: \. \d{1,3} ){3} \b
         | (?<! [\w:] ) (?: (?: [0-9a-f]{1,4} : ){7} [0-9a-f]{1,4} | (?= [0-9a-f:]* :: ) [0-9a-f:]{3,39} ) (?! [\w:] ) )
-    | (?P<date> \b \d{4}-\d\d-\d\d (?: [t ] \d\d:\d\d (?: :\d\d (?: \.\d+ )? )? (?: z | [+-]\d\d:?\d\d )? )? \b )
-    | (?P<time> \b \d{1,2}:\d\d:\d\d \b )
     | (?P<pid> \b (?: pid | process ) \b [\s=:\#(]{0,3} \d+ )
     | (?P<temporary> (?: /var | /private )? /tmp/ [^\s'"`),;?]+ | /run/user/\d+ )
-    | (?P<size> \b \d+ (?: [.,] \d+ )? (?: \s? [kmgtp]i?b | [kmgt] | \s bytes ) \b )
     """
 )
 

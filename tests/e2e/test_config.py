@@ -230,7 +230,10 @@ def test_a_job_that_is_gone_from_a_folder_is_mentioned(operator: Operator, tmp_p
     (folder / f"{name}.yaml").unlink()
     for command in ("plan", "apply"):
         told = operator.runlet(command, str(folder), "--source", source).stderr
-        assert told == f"not in these files, and kept: {name}; --prune deletes what is gone\n"
+        assert told == (
+            f"not in these files, and kept: {name}; --prune deletes all jobs of {source} that are not in the files"
+            " named, also those of its other folders\n"
+        )
     file = str(folder / f"{name}-stays.yaml")
     assert operator.runlet("plan", file, "--source", source).stderr == ""
     assert operator.runlet("plan", str(folder), "--prune", "--source", source).stderr == ""

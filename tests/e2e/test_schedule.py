@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness import wait_until
+from tests.harness import Fleet, wait_until
 from tests.operators import Operator
 
 _PLAYBOOK = """\
@@ -29,6 +29,23 @@ def declare(operator: Operator) -> Callable[[str], str]:
         return operator.succeed("apply", "heartbeat.yaml", "--source", "heartbeat")
 
     return apply
+
+
+def test_a_plan_is_of_the_device_that_it_is_made_on(operator: Operator, fleet: Fleet) -> None:
+    """A job with `every` and without `where` is that device's, whoever applies the saved plan."""
+    playbook, home = operator.home / "by-itself.yaml", operator.home / "on-a-device"
+    playbook.write_text("by-itself: {script: 'true', every: 300d}\n")
+    home.mkdir()
+    content = {"url": fleet.url, "token": operator.environment["RUNLET_TOKEN"], "device": "pi-2"}
+    (home / "endpoint.json").write_text(json.dumps(content))
+    there = Operator(operator.home, None)
+    there.environment["RUNLET_HOME"] = str(home)
+    planned = there.runlet("plan", str(playbook), "--source", "by-itself", "--out", "by-itself.plan")
+    assert planned.returncode == 2, planned.stderr
+    assert "say where" in operator.runlet("plan", str(playbook), "--source", "by-itself").stderr
+    assert "+ job by-itself  created" in operator.succeed("apply", "--plan", "by-itself.plan")
+    assert "1 unchanged" in there.succeed("apply", str(playbook), "--source", "by-itself")
+    operator.succeed("config", "--delete", "by-itself", "--yes")
 
 
 def test_an_applied_job_runs_by_itself_until_it_is_suspended(operator: Operator, declare: Callable[[str], str]):

@@ -47,8 +47,9 @@ ATTACH_SECONDS = 10.0
 # A WebSocket's close frame holds 125 bytes, the code included.
 MAX_REASON_BYTES = 123
 READ_ONLY = "this console only reads"
-# WebSocket close codes (RFC 6455): all was sent; the console broke the protocol; the controller restarts.
-CLOSE_DONE, CLOSE_PROTOCOL, CLOSE_RESTART = 1000, 1002, 1012
+# WebSocket close codes (RFC 6455): all was sent; the console broke the protocol; the controller restarts;
+# what is needed fails for now.
+CLOSE_DONE, CLOSE_PROTOCOL, CLOSE_RESTART, CLOSE_LATER = 1000, 1002, 1012, 1013
 
 
 class Attaching:
@@ -83,7 +84,7 @@ class Attaching:
             return
         except RunletError as error:
             reason = error.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-            await socket.close(CLOSE_PROTOCOL, reason)
+            await socket.close(CLOSE_LATER if isinstance(error, Unavailable) else CLOSE_PROTOCOL, reason)
 
     async def _attached(self, socket: WebSocket, run: RunView, request: Attach) -> None:
         now = clock.now()
@@ -145,7 +146,7 @@ class Attaching:
                 _, modes = attachment.modes.popitem()
                 told = frames.Modes(modes.execution, modes.attempt, modes.offset, modes.output)
                 await socket.send_text(frames.encode(told))
-            for execution, window in attachment.typed.items():
+            for execution, window in list(attachment.typed.items()):  # more is typed while one is told
                 if window.freed:
                     size, window.freed = window.freed, 0
                     await socket.send_text(frames.encode(Taken(execution, size)))

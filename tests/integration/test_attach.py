@@ -76,6 +76,24 @@ async def test_a_late_console_gets_the_tail(fleet: Fleet):
     assert console.seen[run.executions[0].id] == fleet.transcript(run)[-100:]
 
 
+async def test_a_transcript_that_fails_for_a_moment_ends_no_console(fleet: Fleet):
+    run = fleet.sh(f"echo first; {ASK}")
+    fleet.until_printed(run, b"[Y/n]")
+    (transcript,) = fleet.home.glob(f"transcripts/*/{run.executions[0].id}.1")
+    aside = transcript.rename(transcript.with_suffix(".aside"))
+    transcript.mkdir()  # cannot be read as a file, even by root
+    async with attached(fleet, run) as attachment:
+        console = Typist(attachment)
+        await console.until(lambda self: any(isinstance(event, ConnectionLost) for event in self.events))
+        transcript.rmdir()
+        aside.rename(transcript)
+        await console.until_seen(b"[Y/n] ")
+        await console.type(b"y\r", run.executions[0])
+        await console.rest()
+    assert console.seen[run.executions[0].id].startswith(b"first\r\n")
+    assert b"got y" in console.seen[run.executions[0].id]
+
+
 async def test_resizing_reaches_the_program(fleet: Fleet):
     # Not a shell: bash forgets a SIGWINCH that comes while its trap acts on another.
     script = "import os, signal; show = lambda *_: print(*os.get_terminal_size()[::-1], flush=True)\n"

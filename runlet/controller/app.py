@@ -34,7 +34,6 @@ from runlet.controller.streams import Streams
 from runlet.controller.telling import Telling
 from runlet.controller.topology import EVENT_KEYS, NEWS_KEYS, OUTPUT_KEYS, for_workspace
 from runlet.controller.transcripts import Transcripts
-from runlet.controller.wall_clock import WallClock
 from runlet.errors import InvalidInput, Unavailable
 from runlet.protocol import frames, names
 from runlet.protocol.chunk import MAX_OUTPUT_BYTES
@@ -79,7 +78,8 @@ class Controller:
         hub = Hub(dispatcher.tell, telling, questions)
         answering = Answering(self._store, dispatcher, telling, questions)
         hearing = Hearing(self._store, hub, answering, telling, questions)
-        clock = WallClock(await self._store.transact(devices.last_sign))
+        clock = self._store.clock
+        clock.compare(await self._store.transact(devices.last_sign))
         releaser = Releaser(self._store, dispatcher, hub, clock)
         collector = Collector(self._store, self._transcripts, dispatcher, streams, hub, releaser)
         for subscription in (

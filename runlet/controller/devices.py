@@ -15,6 +15,7 @@ from sqlmodel import Session, SQLModel, and_, col, or_, select
 from runlet.controller import inventories
 from runlet.controller.portions import portions
 from runlet.controller.tables import Device
+from runlet.controller.wall_clock import STEPPED
 from runlet.errors import UnknownName
 from runlet.model import counted
 from runlet.model import inventory as inventory_rules
@@ -76,23 +77,33 @@ def presence(connected: bool, last_seen: datetime | None, now: datetime) -> Pres
 
 
 def is_reachable(session: Session, name: str, now: datetime) -> bool:
-    """Whether this device can be reached; False when there is no such device."""
+    """Whether this device can be reached, by the clock as it is; False when there is no such device."""
     device = session.get(Device, name, options=[_WITHOUT_FACTS])
     return device is not None and presence(device.connected, device.last_seen, now) is not Presence.OFFLINE
 
 
-def is_away(now: datetime) -> ColumnElement[bool]:
-    """The same as `presence` being offline, as a condition on Device."""
+def is_connected(session: Session, said: bool | None, last_seen: datetime | None, now: datetime) -> bool:
+    """Whether a device counts as connected: while the clock cannot tell who is silent, who said no goodbye is there."""
+    if not said or last_seen is None:
+        return False
+    return session.info.get(STEPPED, False) or presence(said, last_seen, now) is not Presence.OFFLINE
+
+
+def is_away(session: Session, now: datetime) -> ColumnElement[bool]:
+    """The opposite of `is_connected`, as a condition on Device."""
+    gone = or_(col(Device.connected).is_(False), col(Device.last_seen).is_(None))
+    if session.info.get(STEPPED, False):
+        return gone
     silence = timedelta(seconds=OFFLINE_SECONDS)
     seen = col(Device.last_seen).between(now - silence, now + silence)
-    return or_(col(Device.connected).is_(False), col(Device.last_seen).is_(None), not_(seen))
+    return or_(gone, not_(seen))
 
 
 def connected(session: Session, now: datetime) -> dict[str, bool]:
     """Each enrolled device, and whether it can be reached."""
     # Columns, not rows as objects: every sweep of the outbox asks this of the whole fleet.
     found = session.exec(select(Device.name, Device.connected, Device.last_seen).where(_IS_ENROLLED))
-    return {name: presence(said, last_seen, now) is not Presence.OFFLINE for name, said, last_seen in found}
+    return {name: is_connected(session, said, last_seen, now) for name, said, last_seen in found}
 
 
 def last_sign(session: Session) -> datetime | None:
@@ -115,12 +126,12 @@ def candidates(session: Session, inventory: Inventory, now: datetime) -> dict[st
     found = {row.name: row for row in session.connection().execute(_SEEN)}
     undeclared = [name for name, row in found.items() if row.configured and name not in inventory.devices]
     names = [*inventory.devices, *sorted(undeclared, key=counted.key)]
-    return {name: _candidate(inventory, name, found.get(name), now) for name in names}
+    return {name: _candidate(session, inventory, name, found.get(name), now) for name in names}
 
 
-def _candidate(inventory: Inventory, name: str, seen: Row[Any] | None, now: datetime) -> Candidate:
+def _candidate(session: Session, inventory: Inventory, name: str, seen: Row[Any] | None, now: datetime) -> Candidate:
     declared = inventory.devices.get(name, inventories.UNDECLARED)
-    reachable = seen is not None and presence(seen.connected, seen.last_seen, now) is not Presence.OFFLINE
+    reachable = seen is not None and is_connected(session, seen.connected, seen.last_seen, now)
     return Candidate(
         name=name,
         connected=reachable,

@@ -236,7 +236,7 @@ def away(session: Session, runs: Collection[int], now: datetime) -> dict[int, Aw
     query = select(*key, func.count(), func.max(TABLE.c.expires_at, type_=TABLE.c.expires_at.type))
     query = query.join(Device, col(Device.name) == TABLE.c.device).group_by(*key)
     query = query.where(TABLE.c.run.in_(runs), TABLE.c.state.in_((State.QUEUED, State.DELIVERED)))
-    query = query.where(TABLE.c.counts_as.is_(None), devices.is_away(now))
+    query = query.where(TABLE.c.counts_as.is_(None), devices.is_away(session, now))
     for run, state, number, deadline in session.connection().execute(query):
         found[run].counts[state] = number
         if state is State.QUEUED:  # what its agent has accepted does not expire

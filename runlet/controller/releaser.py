@@ -44,7 +44,7 @@ class Releaser:
             await asyncio.sleep(SWEEP_SECONDS)
             if self._clock.is_doubtful():
                 continue
-            now, anew = datetime.now(UTC), self._clock.was_set_back
+            now, anew = datetime.now(UTC), self._clock.take_set_back()
             try:
                 self.carry_out(
                     await self._store.transact(
@@ -53,5 +53,5 @@ class Releaser:
                 )
             except Unavailable as error:
                 log.warning("what is due was not looked at: %s", error)
-            else:
-                self._clock.was_set_back = False
+                if anew:
+                    self._clock.put_set_back()

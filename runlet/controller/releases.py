@@ -20,13 +20,14 @@ from sqlmodel import Session, col
 from runlet.controller import attempts, deliveries, devices, executions, outbox
 from runlet.controller.deliveries import Effects, End
 from runlet.controller.tables import Device, Execution, Run
+from runlet.controller.wall_clock import STEPPED
 from runlet.errors import Conflict, UnknownName
 from runlet.model import rollout_state
 from runlet.model.execution import STARTED, Event, State, retried
 from runlet.model.release import Decision, Elsewhere, Member, RunPlan, WaitsFor, decide
 from runlet.model.rollout_state import RolloutState
 from runlet.protocol.messages import OFFLINE_SECONDS
-from runlet.protocol.views import Presence, RolloutView, Steering
+from runlet.protocol.views import RolloutView, Steering
 
 # A device that falls silent says no goodbye, and keeps its place until somebody looks whether it is still there.
 LOOK_AGAIN = timedelta(seconds=OFFLINE_SECONDS)
@@ -224,9 +225,11 @@ def _facts(session: Session, run: int, now: datetime) -> dict[str, _Facts]:
         *rest,
     ) in session.execute(query):
         settled, counts_as, expires = rest
-        connected = device is not None and devices.presence(said, seen, now) is not Presence.OFFLINE
+        connected = device is not None and devices.is_connected(session, said, seen, now)
         deadline = expires if released is None and state is State.QUEUED else None
-        if deadline is not None and deadline <= now:  # too late, though it is still to be found expired
+        if (
+            deadline is not None and deadline <= now and not session.info.get(STEPPED, False)
+        ):  # too late, though it is still to be found expired
             connected = False
         member = Member(
             id_,
@@ -254,7 +257,7 @@ def _elsewhere(session: Session, run: Run, plan: RunPlan, now: datetime) -> Else
     """What the other runs of the group have under way. Of all executions only those not settled are read."""
     if plan.concurrency.max is None and plan.concurrency.per_device is None:
         return Elsewhere()
-    holds = or_(col(Execution.state).in_(STARTED), ~devices.is_away(now))
+    holds = or_(col(Execution.state).in_(STARTED), ~devices.is_away(session, now))
     query = (
         select(col(Execution.device))
         .join(Run, col(Run.id) == col(Execution.run))

@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from runlet.backoff import Backoff
 from runlet.controller import database, migrations
+from runlet.controller.wall_clock import STEPPED, WallClock
 from runlet.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self._engine = database.connect(url)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self.clock = WallClock()
         self._failure = ""
         self._failed_until = float("-inf")
 
@@ -64,27 +66,29 @@ class Store:
 
         `work` runs in the store's thread: it takes values and returns values, never rows. It may run more than once,
         for PostgreSQL can refuse a transaction that met another one: nothing outside the session may know of a try
-        that did not commit.
+        that did not commit. The session's `info` has STEPPED while the clock cannot tell who is silent.
 
         Raises Unavailable when the database fails. If the connection was lost, it may have committed all the same.
         """
+
+        info = {STEPPED: self.clock.has_stepped()}
 
         def transaction() -> T:
             pause = Backoff(PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
             for _ in range(TRIES - 1):
                 try:
-                    return self._once(work)
+                    return self._once(work, info)
                 except DBAPIError as error:
                     if not database.may_repeat(error):
                         raise
                     log.info("a transaction met another one and is done again: %s", database.words(error))
                     time.sleep(pause.next())
-            return self._once(work)
+            return self._once(work, info)
 
         return await self._call(transaction)
 
-    def _once(self, work: Callable[[Session], T]) -> T:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+    def _once(self, work: Callable[[Session], T], info: dict[str, bool]) -> T:
+        with Session(self._engine, expire_on_commit=False, info=info) as session, session.begin():
             return work(session)
 
     async def check(self) -> None:

@@ -26,7 +26,6 @@ from runlet.controller.tables import Execution
 from runlet.controller.telling import Telling
 from runlet.controller.topology import for_workspace
 from runlet.controller.transcripts import Transcripts
-from runlet.controller.wall_clock import WallClock
 from runlet.model.answer import Origin, Result
 from runlet.model.execution import Event, State
 from runlet.model.prompt import Kind, Prompt
@@ -52,7 +51,7 @@ class Collecting:
         self.transcripts = Transcripts(folder)
         self.streams = Streams(self.transcripts, dispatcher.tell)
         hub = Hub(dispatcher.tell, Telling(publisher), Questions())
-        releaser = Releaser(store, dispatcher, hub, WallClock(None))
+        releaser = Releaser(store, dispatcher, hub, store.clock)
         self.collector = Collector(store, self.transcripts, dispatcher, self.streams, hub, releaser)
         self.streams.on_complete, self.streams.on_unknown = self.collector.on_complete, self.collector.on_unknown
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from runlet.controller import attempts, declarations, launches, releases, runs
+from runlet.controller import attempts, declarations, launches, releases, runs, wall_clock
 from runlet.controller.store import Store
 from runlet.controller.tables import Run
 from runlet.errors import Conflict, UnknownName
@@ -415,3 +415,23 @@ async def test_who_was_not_answered_counts_as_such_and_as_failed(rolling: Rollin
     view = await rolling.on(run, "pi-3")
     await rolling.report(("pi-3", Report(view.id, 1, view.version + 1, Event.FAIL, at=0.0, unanswered=True)))
     assert (await rolling.view(run)).is_aborted
+
+
+@pytest.mark.parametrize("step", [timedelta(days=1), timedelta(days=-1)])
+@pytest.mark.parametrize("rules", [{"rollout": {"batches": [1]}}, {}])
+async def test_a_clock_that_jumps_makes_nobody_absent(
+    rolling: Rolling, monkeypatch: pytest.MonkeyPatch, rules: dict[str, object], step: timedelta
+) -> None:
+    """What follows an outcome or a launch is decided meanwhile: with `offline: fail`, for good."""
+    await rolling.enroll("d-1", "d-2", "d-3")
+    one = job(delivery={"offline": "fail"}, **rules)
+    run = await rolling.launch(one)
+    ahead = wall_clock._ahead
+    monkeypatch.setattr(wall_clock, "_ahead", lambda: ahead() + step.total_seconds())
+    rolling.now += step
+    if rules:
+        await rolling.happen(run, "d-1", Event.START, Event.SUCCEED)
+    for number in (run, await rolling.launch(one)):
+        view = await rolling.view(number)
+        assert {execution.state for execution in view.executions} <= {State.QUEUED, State.SUCCEEDED}
+    assert (await rolling.on(run, "d-2")).released_at is not None

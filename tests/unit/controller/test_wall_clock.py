@@ -35,8 +35,8 @@ def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
 
 
 def test_a_clock_that_jumps_forward_is_not_believed_at_first(clocks: Clocks) -> None:
-    clock = WallClock(None)
-    clock.was_set_back = False
+    clock = WallClock()
+    assert clock.take_set_back()
     clocks.pass_time(DAY)  # as of a machine that slept
     assert not clock.is_doubtful()
     clocks.set_by(DAY)
@@ -45,11 +45,12 @@ def test_a_clock_that_jumps_forward_is_not_believed_at_first(clocks: Clocks) -> 
     assert clock.is_doubtful()
     clocks.set_by(-DAY)
     assert not clock.is_doubtful()
-    assert clock.was_set_back
+    assert clock.take_set_back()
+    assert not clock.take_set_back()
 
 
 def test_a_clock_that_stays_where_it_was_set_is_believed(clocks: Clocks) -> None:
-    clock = WallClock(None)
+    clock = WallClock()
     clocks.set_by(DAY)
     assert clock.is_doubtful()
     clocks.pass_time(DOUBT_SECONDS)
@@ -57,7 +58,7 @@ def test_a_clock_that_stays_where_it_was_set_is_believed(clocks: Clocks) -> None
 
 
 def test_a_clock_that_is_slewed_is_believed(clocks: Clocks) -> None:
-    clock = WallClock(None)
+    clock = WallClock()
     for _ in range(100):
         clocks.pass_time(1)
         clocks.set_by(1)
@@ -66,9 +67,40 @@ def test_a_clock_that_is_slewed_is_believed(clocks: Clocks) -> None:
 
 def test_after_a_gap_nobody_knows_whether_it_was_an_outage_or_the_clock(clocks: Clocks) -> None:
     now = datetime.now(UTC)
-    assert not WallClock(now - GAP / 2).is_doubtful()
-    assert not WallClock(now + timedelta(days=1)).is_doubtful()
-    doubted = WallClock(now - 2 * GAP)
+    believed, behind, doubted = WallClock(), WallClock(), WallClock()
+    believed.compare(now - GAP / 2)
+    assert not believed.has_stepped()
+    behind.compare(now + timedelta(days=1))
+    assert behind.has_stepped()
+    assert not behind.is_doubtful()
+    doubted.compare(now - 2 * GAP)
+    assert doubted.has_stepped()
     assert doubted.is_doubtful()
     clocks.pass_time(DOUBT_SECONDS)
     assert not doubted.is_doubtful()
+
+
+@pytest.mark.parametrize("step", [DAY, -DAY])
+def test_a_clock_that_stepped_tells_for_a_while_of_nobody_how_long_he_is_silent(clocks: Clocks, step: float) -> None:
+    clock = WallClock()
+    assert not clock.has_stepped()
+    clocks.set_by(step)
+    assert clock.has_stepped()
+    clocks.pass_time(DOUBT_SECONDS / 2)
+    assert clock.has_stepped()
+    clocks.set_by(-step)  # the other way, which is a step too
+    assert clock.has_stepped()
+    clocks.pass_time(DOUBT_SECONDS - 1)
+    assert clock.has_stepped()
+    clocks.pass_time(1)
+    assert not clock.has_stepped()
+
+
+def test_a_set_back_that_comes_while_one_is_acted_on_is_not_lost(clocks: Clocks) -> None:
+    clock = WallClock()
+    assert clock.take_set_back()
+    clocks.set_by(-DAY)
+    clock.has_stepped()  # whoever looks at the clock notices
+    assert clock.take_set_back()
+    clock.put_set_back()  # the work failed
+    assert clock.take_set_back()

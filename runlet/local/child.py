@@ -55,15 +55,19 @@ class Child:
         write_private(self._config, json.dumps(content))
 
     async def launch(self) -> None:
-        with self.log.open("a") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", self.program.module, *self.program.arguments),
-                *("--config", self._config, "--lifeline"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+        """Start it. Raises LocalFleetError when the system has no room for it: on the disk, of processes, of files."""
+        try:
+            with self.log.open("a") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", self.program.module, *self.program.arguments),
+                    *("--config", self._config, "--lifeline"),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise LocalFleetError(f"{self.program.name} cannot be started: {error.strerror}") from None
 
     async def ready(self) -> dict[str, Any]:
         """What it says when it is ready. Raises LocalFleetError when it ends or is silent for too long instead."""

@@ -27,11 +27,11 @@ def write_private(path: Path, content: str, mode: int = 0o600) -> None:
 
 
 def last_lines(path: Path, count: int) -> str:
-    """The last lines of a log, empty ones left out; empty when there is no log."""
+    """The last lines of a log, empty ones left out; empty when there is no log, or when it cannot be read now."""
     try:
         with path.open(errors="replace") as file:
             return "\n".join(deque((line.rstrip() for line in file if line.strip()), count))
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 

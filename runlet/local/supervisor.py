@@ -42,6 +42,7 @@ _BROKER_STOP_SECONDS = broker.NODE_STOP_SECONDS + broker.EPMD_STOP_SECONDS + 4.0
 _PROBE_SECONDS = 0.5  # somebody who only asks whether the lock is held holds it for an instant
 _START_SECONDS = 30.0  # each takes about a second on an idle machine
 _STOP_SECONDS = 10.0
+_WRITE_AGAIN_SECONDS = 1.0  # a small file; whoever frees the disk need not wait
 _UNTOLD_SECONDS = 6.0  # RabbitMQ boots in less on an idle machine
 _BROKER = Program(
     "broker", "runlet.local.broker", broker.PREDECESSOR_SECONDS + broker.BOOT_SECONDS + 5.0, _BROKER_STOP_SECONDS
@@ -77,6 +78,7 @@ class Supervisor:
         self._token = secrets.token_urlsafe(_SECRET_BYTES)
         self._passwords = {name: secrets.token_hex(_SECRET_BYTES) for name in (CONTROLLER_USER, *plan.devices)}
         self._broker_port = 0
+        self._changed = asyncio.Event()  # which children run, since it was written down
         self._broker = self._child(_BROKER)
         self._migration = self._child(_MIGRATION)
         self._controller = self._child(_CONTROLLER)
@@ -142,6 +144,7 @@ class Supervisor:
             await self._begin([self._broker])
         finally:
             slow.cancel()
+        keepers.create_task(self._keep_written_down())
         keepers.create_task(self._keep(self._broker))
         self._tell("broker", f"ready in {time.monotonic() - begin:.1f} s")
 
@@ -193,6 +196,9 @@ class Supervisor:
         """Start a child again whenever it ends; `failure` is why it did not come to run, when it did not."""
         backoff = Backoff(base=0.2, cap=MOST_PAUSE_SECONDS)
         told = ""
+        if failure and child.process:  # it is only slow: another one beside it would be nobody's
+            self._tell(child.program.name, f"{_reason(failure, child.program.name)}; waiting for it")
+            failure = await self._until_ready(child)
         while True:
             launched = time.monotonic()
             failure = failure or await child.ended()
@@ -202,8 +208,12 @@ class Supervisor:
                 told = words
                 self._tell(child.program.name, f"{words}; starting it again until it runs")
             await asyncio.sleep(backoff.next())
-            await child.launch()
-            self._write_down()
+            try:
+                await child.launch()
+            except LocalFleetError as refused:
+                failure = refused
+                continue
+            self._changed.set()
             failure = await self._until_ready(child)
             if failure is None:
                 told = ""
@@ -220,6 +230,23 @@ class Supervisor:
                 self._tell(child.program.name, f"{_reason(failure, child.program.name)}; waiting for it")
             else:
                 return None
+
+    async def _keep_written_down(self) -> None:
+        """A full disk ends nothing for it: the children of an `up` that is killed meanwhile stop by themselves too."""
+        told = ""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                self._write_down()
+            except OSError as error:
+                if (words := error.strerror or str(error)) != told:
+                    told = words
+                    self._tell("up", f"{self._home.processes} cannot be written: {words}; trying again until it can")
+                await asyncio.sleep(_WRITE_AGAIN_SECONDS)
+                self._changed.set()
+            else:
+                told = ""
 
     def _write_down(self) -> None:
         children = [self._broker, self._migration, self._controller, *self._devices.values()]

@@ -14,7 +14,7 @@ from runlet.cli.answers import outcome_words, who
 from runlet.cli.completing import open_questions, patterns, run_numbers
 from runlet.cli.inbox import Group, Question
 from runlet.cli.inert import plain
-from runlet.cli.inputs import InputPath, named
+from runlet.cli.inputs import InputPath, named, open_secret
 from runlet.cli.options import Options, Output, RunType, output_option, pass_options
 from runlet.cli.prompts import chosen, count, names, print_question
 from runlet.cli.provenance import operator
@@ -145,8 +145,8 @@ def _bounded(data: bytes) -> bytes:
 
 def _first_line(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            line: bytes = file.readline(rules.MAX_BYTES + 1)
+        with open_secret(path) as file:
+            line = file.readline(rules.MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     if not line:

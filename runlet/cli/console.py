@@ -17,7 +17,7 @@ from runlet.cli.board import Board, Zoom
 from runlet.cli.board_console import BoardConsole
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import goes_on
-from runlet.cli.keys import HELP, PREFIX_NAME, Action, Choose, Keys, Typed
+from runlet.cli.keys import HELP, PASTE_SECONDS, PREFIX_NAME, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
@@ -303,10 +303,13 @@ class Console:
 
     async def _read(self) -> list[Sent]:
         """What the terminal sends next."""
+        holding, pasting = self._replies.holding, self._keys.is_pasting or self._replies.is_pasting
         try:
-            async with asyncio.timeout(HOLD_SECONDS if self._replies.holding else None):
+            async with asyncio.timeout(HOLD_SECONDS if holding else PASTE_SECONDS if pasting else None):
                 data = await self._terminal.read()
         except TimeoutError:
+            if not holding:
+                self._keys.end_paste()
             return [Sent(self._replies.release())]
         return list(self._replies.feed(data, expecting=asyncio.get_running_loop().time() < self._expects_until))
 

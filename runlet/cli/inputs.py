@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import io
 import os
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +33,20 @@ def named(text: str) -> Path:
     """The file that is called so."""
     path: Path = Stdin("<stdin>") if text == _DASH else Path(text)
     return path
+
+
+def open_secret(path: Path) -> IO[bytes]:
+    """The file that holds a secret; where that is a terminal, one line is read from it, and not shown.
+
+    Raises OSError.
+    """
+    if not isinstance(path, Stdin) or not os.isatty(0):
+        file: IO[bytes] = path.open("rb")
+        return file
+    try:
+        return io.BytesIO(os.fsencode(getpass.getpass("one line, which is not shown: ")) + b"\n")
+    except EOFError:
+        return io.BytesIO()
 
 
 class InputPath(click.Path):

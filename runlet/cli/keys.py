@@ -15,6 +15,8 @@ PREFIX = b"\x1d"
 _MARK = re.compile(rb"\x1d|(?P<begins>\x1b\[200~)|\x1b\[201~")
 _MARK_BYTES = 6
 PREFIX_NAME = "Ctrl-]"
+# A terminal sends a paste in one go: after this long without a byte the end of one does not come any more.
+PASTE_SECONDS = 1.0
 
 
 class Action(Enum):
@@ -78,6 +80,15 @@ class Keys:
         self._after_ask = False
         self._is_pasting = False
         self._passed = b""  # the end of what was passed on: a paste's begin or end may be cut
+
+    @property
+    def is_pasting(self) -> bool:
+        """Whether a paste waits for its end; `end_paste` after PASTE_SECONDS, or nobody could detach any more."""
+        return self._is_pasting
+
+    def end_paste(self) -> None:
+        """Its end is lost."""
+        self._is_pasting = False
 
     def feed(self, typed: bytes) -> Iterator[Typed]:
         """What was typed, in order. A key that is no command is dropped with its prefix, and help is given."""

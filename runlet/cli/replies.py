@@ -65,7 +65,7 @@ class Replies:
 
     def __init__(self) -> None:
         self._held = b""
-        self._pasting = False
+        self.is_pasting = False  # what comes is the operator's; `release` it when the paste's end does not come
 
     @property
     def holding(self) -> bool:
@@ -77,12 +77,12 @@ class Replies:
         data, self._held = self._held + data, b""
         at = begin = 0
         while (at := data.find(b"\x1b", at)) >= 0:
-            if self._pasting:
-                self._pasting = not data.startswith(_PASTED, at)
+            if self.is_pasting:
+                self.is_pasting = not data.startswith(_PASTED, at)
                 at += 1
             elif match := _ANSWER.match(data, at):
                 if match["paste"]:
-                    self._pasting = True
+                    self.is_pasting = True
                     at = match.end()
                 elif match["cursor"] and _LIKE_A_KEY.fullmatch(match["cursor"]) and not expecting:
                     at = match.end()
@@ -101,6 +101,6 @@ class Replies:
             yield Sent(rest)
 
     def release(self) -> bytes:
-        """What was held: its rest did not come, so it was typed."""
-        held, self._held = self._held, b""
+        """What was held: its rest did not come, so it was typed. Nor does a paste go on that was begun."""
+        held, self._held, self.is_pasting = self._held, b"", False
         return held

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from runlet.cli.inputs import Stdin, open_secret
 from runlet.cli.inputs import named as named_file
 from runlet.errors import InvalidInput
 from runlet.model.declared_answers import MAX_SECRET_BYTES, SECRET_NAME
@@ -51,6 +52,10 @@ secrets_option = click.option(
 def gather(names: Collection[str], files: Iterable[tuple[str, Path]]) -> tuple[dict[str, bytes], list[str]]:
     """(the secrets of these names, the names of those that are not given). Raises InvalidInput for a useless one."""
     given = dict(files)
+    if len(piped := sorted(name for name, path in given.items() if isinstance(path, Stdin))) > 1:
+        raise InvalidInput(
+            f"stdin is one file, and holds one secret: not {' and '.join(piped)}", "use files, or variables"
+        )
     if unknown := sorted(given.keys() - set(names)):
         known = f"they name {', '.join(sorted(names))}" if names else "they name none"
         raise InvalidInput(f"no secret called {unknown[0]} is in the job's answers: {known}")
@@ -87,7 +92,7 @@ def missing_words(missing: Collection[str]) -> list[str]:
 def _value(name: str, files: Mapping[str, Path]) -> bytes | None:
     if (path := files.get(name)) is not None:
         try:
-            with path.open("rb") as file:
+            with open_secret(path) as file:
                 value = file.read(MAX_SECRET_BYTES + 2)
         except OSError as error:
             raise InvalidInput(f"{path}: the secret {name} cannot be read: {error.strerror}") from None

@@ -41,6 +41,7 @@ class Vitals:
         self._transcripts = transcripts
         self._scheduler = scheduler
         self._looking = asyncio.Lock()
+        self._probe: asyncio.Task[None] | None = None  # of the transcripts
         self._found: Health | None = None
         self._found_at = 0.0
 
@@ -67,11 +68,13 @@ class Vitals:
         return self._store.failure or OK
 
     async def _stored(self) -> str:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await asyncio.to_thread(self._transcripts.check)
-        except TimeoutError:
+        if self._probe is None:  # one that hangs holds a thread, so there is one at most
+            self._probe = asyncio.create_task(asyncio.to_thread(self._transcripts.check))
+        if not (await asyncio.wait((self._probe,), timeout=ANSWER_SECONDS))[0]:
             return f"no answer within {ANSWER_SECONDS:g} s"
+        probe, self._probe = self._probe, None
+        try:
+            probe.result()
         except Unavailable as error:
             return error.message
         return self._transcripts.failure or OK

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,11 +48,13 @@ class Transcripts:
 
     def check(self) -> None:
         """Raises Unavailable when nothing could be stored now."""
-        path = f"{self._folder}/.check-{os.getpid()}"
-        with self._usable():
-            with open(path, "wb", opener=_private) as file:
+        path = f"{self._folder}/.check-{uuid.uuid4()}"  # in containers all controllers have the same process id
+        with self._usable(), open(path, "xb", opener=_private) as file:
+            try:
                 file.write(b"x")
-            os.unlink(path)
+                file.flush()
+            finally:
+                os.unlink(path)
 
     def length(self, execution: str, attempt: int) -> int:
         """How long the stored stream is, with what of it is no longer kept."""

@@ -20,6 +20,8 @@ from runlet.spec.scalars import plain_value
 MAX_LITERAL_CHARACTERS = 4096
 # How a literal that is longer begins; any other long text is no literal.
 _BEGINS_LITERAL = re.compile(r"""\s*([-+.0-9\[({'"]|[bru]{1,2}['"])""", re.IGNORECASE)
+# More than any number that can be said, and few enough for Python to write the number in digits.
+_MOST_BITS = 64
 _ENCRYPTED = ("$ANSIBLE_VAULT", "!vault")
 
 
@@ -31,6 +33,7 @@ class Unsayable:
 
 
 ENCRYPTED = Unsayable("it is encrypted by Ansible Vault")
+TOO_MANY_DIGITS = Unsayable("the number has too many digits")
 
 
 def literal(text: str) -> Any:
@@ -63,11 +66,13 @@ def _sayable(value: Any) -> Any:
             return value
         case str():
             return ENCRYPTED if value.lstrip().startswith(_ENCRYPTED) else value
+        case int() if value.bit_length() > _MOST_BITS:
+            return TOO_MANY_DIGITS
         case int() | float():
             if isinstance(value, float) and not math.isfinite(value):
                 return Unsayable("no number here is infinite or not a number")
             # The text of a number is bounded; one that would be read as text would be another value.
-            return value if plain_value(repr(value)) == value else Unsayable("the number has too many digits")
+            return value if plain_value(repr(value)) == value else TOO_MANY_DIGITS
         case datetime.date():
             return value.isoformat()
         case list() | tuple():

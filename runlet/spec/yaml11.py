@@ -15,7 +15,7 @@ from typing import Any, cast
 import yaml
 
 from runlet.errors import InvalidFiles, Problem, Rule
-from runlet.spec.ansible_values import ENCRYPTED, Unsayable
+from runlet.spec.ansible_values import ENCRYPTED, TOO_MANY_DIGITS, Unsayable
 from runlet.spec.document import Place, shorten
 from runlet.spec.reader import MAX_DEPTH, MAX_NODES, decode
 from runlet.spec.syntax import explain
@@ -24,6 +24,9 @@ Address = tuple[Hashable, ...]
 
 _Parser = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 # What Ansible makes of its JSON's own marks.
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# The time for a number of base 60 (`9:59:59`) grows with the square of its length.
+_MAX_NUMBER_CHARACTERS = 1024
 _UNSAFE, _VAULT = "__ansible_unsafe", "__ansible_vault"
 
 
@@ -49,7 +52,7 @@ def read(path: str, content: bytes) -> Foreign:
     text = decode(path, content)
     found = Foreign(path)
     try:
-        found.value = json.loads(text, object_pairs_hook=lambda pairs: _json_map(found, pairs))
+        found.value = json.loads(text, object_pairs_hook=lambda pairs: _json_map(found, pairs), parse_int=_json_integer)
         found.is_json = True
     except (ValueError, RecursionError):
         pass
@@ -78,6 +81,10 @@ def _json_map(found: Foreign, pairs: list[tuple[str, Any]]) -> Any:
     for key in dict.fromkeys(key for key in keys if len(keys) > len(content) and keys.count(key) > 1):
         found.notes.append(Problem(found.path, 0, 0, _duplicate(key)))
     return content
+
+
+def _json_integer(digits: str) -> int | Unsayable:
+    return TOO_MANY_DIGITS if len(digits) > _MAX_NUMBER_CHARACTERS else int(digits)
 
 
 def _duplicate(key: object) -> str:
@@ -158,9 +165,11 @@ class _Loader(_Parser):  # type: ignore[misc, valid-type]  # whichever of the tw
         self.doubts: list[tuple[Place, str]] = []
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > _MAX_NUMBER_CHARACTERS:
+            return TOO_MANY_DIGITS
         try:
             return super().construct_object(node, deep=deep)
-        except ValueError as error:  # `0x_`, the 31st of February
+        except (ValueError, OverflowError) as error:  # `0x_`, the 31st of February, 400 places of base 60
             words = f"this cannot be read as YAML 1.1: {error}"
             raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from None
 

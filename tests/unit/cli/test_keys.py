@@ -55,3 +55,11 @@ def test_the_prefix_within_a_paste_is_text() -> None:
         assert typed(paste[:cut], paste[cut:], b"\x1dd") == [paste, Action.DETACH]
     assert typed(*(paste[at : at + 1] for at in range(len(paste))), b"\x1dd") == [paste, Action.DETACH]
     assert typed(b"\x1b[200~\x1b[201~\x1dd") == [b"\x1b[200~\x1b[201~", Action.DETACH]
+
+
+def test_a_paste_that_never_ends_keeps_nobody_from_detaching() -> None:
+    keys = Keys()
+    assert list(keys.feed(b"\x1b[200~a\x1dd")) == [b"\x1b[200~a\x1dd"]
+    assert keys.is_pasting
+    keys.end_paste()
+    assert list(keys.feed(b"\x1dd")) == [Action.DETACH]

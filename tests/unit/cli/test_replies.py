@@ -95,3 +95,11 @@ def test_pasted_text_is_typed_whatever_it_looks_like() -> None:
 @given(st.lists(st.sampled_from(REPLIES + KEYS) | st.binary(max_size=5), max_size=10), st.booleans())
 def test_no_byte_is_lost_or_moved(pieces: list[bytes], expecting: bool) -> None:
     assert b"".join(one.data for one in sent(*pieces, expecting=expecting)) == b"".join(pieces)
+
+
+def test_a_paste_that_never_ends_is_released() -> None:
+    replies = Replies()
+    assert list(replies.feed(b"\x1b[200~a", expecting=False)) == [Sent(b"\x1b[200~a")]
+    assert list(replies.feed(b"\x1b[0n", expecting=False)) == [Sent(b"\x1b[0n")]
+    assert (replies.is_pasting, replies.release()) == (True, b"")
+    assert list(replies.feed(b"\x1b[0n", expecting=False)) == [Sent(b"\x1b[0n", Sender.TERMINAL)]

@@ -6,6 +6,7 @@ import functools
 import os
 import resource
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,25 @@ def test_a_folder_that_cannot_be_written_is_told(transcripts: Transcripts, tmp_p
     with pytest.raises(Unavailable, match="No such file"):
         transcripts.check()
     assert transcripts.failure
+
+
+def test_checks_at_once_do_not_disturb_each_other(transcripts: Transcripts, tmp_path: Path) -> None:
+    """Of controllers in containers, say, which share a folder and have the same process id."""
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(Transcripts(tmp_path).check) for _ in range(400)]:
+            done.result()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_check_that_fails_leaves_nothing(transcripts: Transcripts, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(Unavailable, match="File too large"):
+            transcripts.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def deliver(streams: Streams, position: int, data: bytes) -> None:

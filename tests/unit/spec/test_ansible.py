@@ -221,6 +221,21 @@ def test_what_yaml_says_and_we_do_not() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "g: {hosts: {h: {x: 9%s}}}" % (":59" * 3000),
+        "g: {hosts: {h: {x: 9%s}}}" % (":59" * 300_000),
+        "g: {hosts: {h: {x: 0x%s}}}" % ("f" * 900),
+        '{"_meta": {"hostvars": {"h": {"x": %s}}}, "g": {"hosts": ["h"]}}' % ("9" * 5000),
+    ],
+    ids=["base 60", "a whole file", "base 16", "JSON"],
+)
+def test_a_number_of_any_length_is_told(text: str) -> None:
+    [note] = _notes(_yaml(text))
+    assert note.endswith("variable 'x' of 'h' is left out: the number has too many digits")
+
+
+@pytest.mark.parametrize(
     ("text", "mistake"),
     [
         ("[a]", "f:1:1: an inventory is a map of groups"),
@@ -229,6 +244,7 @@ def test_what_yaml_says_and_we_do_not() -> None:
         ("g: {hosts: {h: [1]}}", "f:1:13: variables must be a map"),
         ("g: {hosts: {h: }, children: [k]}", "f:1:19: children must be a map"),
         ("g: {hosts: {h: }, vars: x}", "f:1:19: variables must be a map"),
+        ("g: 9" + ":59" * 300 + ".5", "f:1:4: this cannot be read as YAML 1.1: int too large to convert to float"),
         ("g: '", "f:1:4: this quote is not closed"),
     ],
 )

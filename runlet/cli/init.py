@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -100,9 +101,11 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
             f"nothing is written; {_ELSEWHERE}",
         )
     written: list[Path] = []
+    made: list[Path] = []
     try:
         for name, text in texts.items():
             path = folder / name
+            made += [one for one in reversed((path.parent, *path.parent.parents)) if not one.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as file:
                 written.append(path)
@@ -110,4 +113,11 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
+        for path in reversed(made):
+            with suppress(OSError):  # not made, or somebody has put something there
+                path.rmdir()
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise InvalidInput(
+                f"{error.filename or folder} is no folder", f"nothing is written; {_ELSEWHERE}"
+            ) from None
         raise InvalidInput(f"{error.filename or folder} cannot be written: {error.strerror}") from None

@@ -25,6 +25,7 @@ from runlet.controller.outbox import Outgoing
 from runlet.controller.tables import Execution, Run
 from runlet.errors import Conflict, InvalidInput
 from runlet.model import declared_answers, text
+from runlet.model.declaration import digest
 from runlet.model.declared_answers import Rules
 from runlet.model.execution import OUTCOMES, Event, State, advance
 from runlet.model.logs import Logs
@@ -125,13 +126,20 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
 
 def _launched_before(session: Session, run: Run, request: Request, now: datetime) -> Launched:
     """The run of a client that asks again, for it has not heard the answer."""
-    asked = (request.job, None if request.command is None else list(request.command), list(request.args))
-    if (run.job, run.command, run.args) != asked:
+    if run.launch_digest != _digest(request):
         raise Conflict(
             f"the id {request.id!r} is of run {run.id}, which is another", "give each launch an id of its own"
         )
     assert run.id is not None
     return Launched(runs.view(session, run.id, now), Effects())
+
+
+def _digest(request: Request) -> str:
+    """The same for what asks for the same."""
+    target = request.target and (request.target.where, request.target.patterns, request.target.allow_empty)
+    terminal = (request.terminal.columns, request.terminal.rows, request.term)
+    what = (request.job, request.command, request.args, request.variables, request.no_input, request.secrets)
+    return digest([what, target, request.origin, terminal])
 
 
 def _begin(session: Session, run: Run, rows: Sequence[Execution], now: datetime) -> Launched:
@@ -155,6 +163,7 @@ _OF_ONE_LAUNCH = frozenset(
         "created_at",
         "rerun_of",
         "launch_id",
+        "launch_digest",
         "adopted_from",
         "rollout_state",
         "told",
@@ -286,6 +295,7 @@ def _prepare(session: Session, request: Request, now: datetime) -> tuple[Run, Ta
         term=request.term,
         created_at=now,
         launch_id=request.id,
+        launch_digest=None if request.id is None else _digest(request),
         delivery=job.delivery.to_mapping() if job else {},
         plan=plan or None,
         concurrency_group=(job.concurrency.group or job.name) if job and job.concurrency else None,

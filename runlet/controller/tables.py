@@ -157,6 +157,7 @@ class Run(SQLModel, table=True):
     splay: float | None = None  # seconds over which a fire time's commands are spread
     only: list[str] | None = Field(default=None, sa_column=Column(JSON))  # with `timezone: device`, those in the zone
     launch_id: str | None = None  # the client's own: asked twice, it is launched once
+    launch_digest: str | None = None  # of what it asked for under that id
     rerun_of: int | None = Field(default=None, sa_type=BigInteger)
     adopted_from: int | None = Field(default=None, sa_type=BigInteger, index=True)  # its number in a lost database
     delivery: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # model.Delivery

@@ -17,6 +17,7 @@ from runlet.model.declaration import ChangeKind
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
 from runlet.model.logs import Logs, Overflow
+from runlet.model.target import Target
 from runlet.protocol.messages import MAX_COUNT, MAX_DETAIL, Execute, Hello, Report, Stored
 from runlet.protocol.views import Presence, RunView
 from tests.contract.operations import NOON, apply, connect, launched, record, report, request, shown
@@ -84,9 +85,15 @@ async def test_a_launch_under_an_id_is_launched_once(store: Store):
     first, second = [await store.transact(lambda session: launches.launch(session, asked, NOON)) for _ in range(2)]
     assert (first.run.id, len(first.outgoing)) == (second.run.id, 3)
     assert second.outgoing == []
-    other = replace(asked, command=("false",))
-    with pytest.raises(Conflict, match=f"is of run {first.run.id}, which is another"):
-        await store.transact(lambda session: launches.launch(session, other, NOON))
+    for other in (
+        replace(asked, command=("false",)),
+        replace(asked, target=Target.custom(["pi-1"])),
+        replace(asked, variables={"release": "2"}),
+        replace(asked, secrets={"pi-1": {"PASSWORD": "box"}}),
+        replace(asked, no_input=True),
+    ):
+        with pytest.raises(Conflict, match=f"is of run {first.run.id}, which is another"):
+            await store.transact(lambda session, other=other: launches.launch(session, other, NOON))
 
 
 async def test_what_is_not_answered_is_due_again(store: Store):

@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("splay", sa.Float(), nullable=True),
         sa.Column("only", sa.JSON(), nullable=True),
         sa.Column("launch_id", sa.String(), nullable=True),
+        sa.Column("launch_digest", sa.String(), nullable=True),
         sa.Column("rerun_of", sa.BigInteger(), nullable=True),
         sa.Column("adopted_from", sa.BigInteger(), nullable=True),
         sa.Column("delivery", sa.JSON(), nullable=False),

@@ -37,6 +37,7 @@ LATE_STARTS = 10
 
 # When a schedule that could not be looked at is looked at again: its next fire time is not known.
 BROKEN = timedelta(minutes=1)
+UNREADABLE = "it cannot be read: see the controller's log"
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,9 @@ def fire_due(session: Session, now: datetime) -> Fired:
     fired = Fired()
     queued = select(Firing).where(Firing.outcome == FiringOutcome.QUEUED).order_by(col(Firing.at))
     for firing in list(session.exec(queued)):
-        _apart(session, fired, firing.job, lambda some, firing=firing: _reconsider(session, firing, now, some))  # type: ignore[misc]
+        if not _apart(session, fired, firing.job, lambda some, firing=firing: _reconsider(session, firing, now, some)):  # type: ignore[misc]
+            session.refresh(firing)
+            firing.outcome, firing.detail, firing.recorded_at = FiringOutcome.FAILED, UNREADABLE, now
     next_at = col(tables.Schedule.next_at)
     due_now = select(tables.Schedule).where(next_at <= now).order_by(next_at).limit(FIRE_LIMIT)
     for row in list(session.exec(due_now.where(next_at >= now - GRACE))):
@@ -98,8 +101,10 @@ def _fire_apart(session: Session, row: tables.Schedule, now: datetime, fired: Fi
         return
     session.refresh(row)
     row.next_at = now + BROKEN
-    if session.get(Firing, (job, zone, at)) is None:
-        _record(session, row, at, now, FiringOutcome.FAILED, detail="it cannot be read: see the controller's log")
+    # Once: what comes next is when it is looked at again, which is no fire time.
+    since = select(Firing.at).where(Firing.job == job, Firing.zone == zone, col(Firing.at) > row.handled)
+    if session.exec(since.where(col(Firing.at) <= at).limit(1)).first() is None:
+        _record(session, row, at, now, FiringOutcome.FAILED, detail=UNREADABLE)
 
 
 def _fire(session: Session, row: tables.Schedule, now: datetime, fired: Fired) -> None:

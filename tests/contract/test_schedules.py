@@ -269,6 +269,25 @@ async def test_a_schedule_that_cannot_be_read_is_told_and_the_others_go_on(store
     assert (firing.outcome, firing.at) == (FAILED, NOON + HOUR)
     assert "see the controller's log" in firing.detail
     assert done.next_at == NOON + HOUR + firings.BROKEN
+    for looks in range(1, 4):  # each is at a time that is no fire time
+        await fire(store, NOON + HOUR + looks * firings.BROKEN)
+    assert [firing.at for firing in await firings_of("broken")] == [NOON + HOUR]
+
+
+async def test_what_waits_for_a_schedule_that_cannot_be_read_does_not_wait_for_ever(store: Store):
+    await apply(store, job("1h", overlap=Overlap.QUEUE))
+    [first] = (await fire(store, NOON + HOUR)).launched
+    assert (await fire(store, NOON + 2 * HOUR)).queued
+
+    def spoil(session: Session) -> None:
+        content = session.get_one(tables.Content, session.get_one(tables.Declared, (Kind.JOB, "tick")).revision)
+        content.content = content.content | {"every": "when the moon is full"}
+
+    await store.transact(spoil)
+    await settle(store, first.run.id)
+    assert not (await fire(store, NOON + 2 * HOUR + MINUTE)).queued
+    [last] = await store.transact(lambda session: list(session.exec(select(Firing).where(Firing.run == None))))  # noqa: E711
+    assert (last.outcome, last.at, last.detail) == (FAILED, NOON + 2 * HOUR, firings.UNREADABLE)
 
 
 async def test_more_than_one_call_fires_are_fired_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch):

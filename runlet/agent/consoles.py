@@ -12,6 +12,7 @@ from functools import partial
 from runlet import sealing
 from runlet.agent.answers import Candidate
 from runlet.agent.held import Held
+from runlet.agent.inquiries import SETTINGS
 from runlet.agent.journal import Journal
 from runlet.agent.replies import CONSOLE_SECONDS, SCREEN
 from runlet.errors import ProtocolError
@@ -90,6 +91,9 @@ class Consoles:
 
     def looked(self, held: Held, look: Look) -> None:
         """What the program asks its terminal is answered by the console in front, and where there is none by us."""
+        for place, data in held.inquiries.take(look) if held.session else ():
+            held.asking.typed(data)
+            self._type_for_terminal(held, SETTINGS, place, data)
         if held.is_replying or not held.replies.pending(look):
             return
         held.is_replying = True
@@ -103,7 +107,11 @@ class Consoles:
         if held.lease.front and held.output.is_watched:
             held.replies.leave(look.offset)
         for number, data in held.replies.take(look, time.monotonic()):
-            held.session.type(Input(*held.key, SCREEN, number, data, is_reply=True), lambda _: None)
+            self._type_for_terminal(held, SCREEN, number, data)
+
+    def _type_for_terminal(self, held: Held, source: int, number: int, data: bytes) -> None:
+        assert held.session is not None
+        held.session.type(Input(*held.key, source, number, data, is_reply=True), lambda _: None)
 
     def answer(self, message: Answer, age: float, done: Callable[[], None]) -> None:
         """An operator's answer of `age` seconds ago. `done` is called when it is decided what becomes of it."""
@@ -176,8 +184,9 @@ class Consoles:
             return  # it was told with what came since
         for console, judged, taken in held.receipts.take():
             if not self._tell(InputTaken(*held.key, console, judged, taken)):
-                held.receipts.lost(console)
-                self.took(held, console, judged, taken)
+                held.receipts.lost(console, judged, taken, loop.time())
+        if held.receipts.due is not None:
+            loop.call_at(held.receipts.due, self._tell_receipts, held)
 
     def _tell_lease(self, held: Held, before: int) -> None:
         """Note and tell a lease that has changed since it had the epoch `before`."""

@@ -49,7 +49,6 @@ from runlet.holder.moments import unpack
 from runlet.holder.records import Ended
 from runlet.holder.wire import Look
 from runlet.model.execution import Event, State, advance, turn_words
-from runlet.protocol.chunk import Input
 from runlet.protocol.messages import (
     MAX_DETAIL,
     MAX_HELD,
@@ -75,8 +74,6 @@ ELSEWHERE_SECONDS, ELSEWHERE_TIMES = 0.1, 50
 # A program may ask any number of times. The journal learns that so many versions of its report may be used, and not of
 # each: what comes after a crash must be newer than all that was told before.
 RESERVED_VERSIONS = 100
-# What the terminal itself types has no console.
-TERMINAL = 0
 # The version of a report that follows `accept` and `start`, which need no reservation: they are known by what happened.
 _FIRST_ASK = 3
 
@@ -338,9 +335,7 @@ class Executions:
         end = held.output.buffer.end
         held.display.printed(end, data)
         held.replies.printed(end, data)
-        for place, answer in held.inquiries.answers(end, data):
-            if held.session:
-                held.session.type(Input(*held.key, TERMINAL, place, answer, is_reply=True), lambda _: None)
+        held.inquiries.printed(end, data)
         held.asking.printed(data)
 
     def _looked(self, held: Held, look: Look) -> None:

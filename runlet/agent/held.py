@@ -67,7 +67,7 @@ class Held:
         """
         try:
             noted = json.loads(note)
-            self.lease.recall(noted["lease"], now)
+            self.lease.recall(noted.get("lease", noted), now)  # at first the note was the lease alone
             self.display.recall(noted["display"])
         except (ValueError, TypeError, KeyError, AttributeError):
             return

@@ -60,13 +60,13 @@ _CODES = (
 _KEYS = r"(?:api|secret|access|private|encryption|decryption|recovery|pre-?shared|wpa2?|wi-?fi|security|master)"
 # Words for what must not be seen. Those of a language that joins words are found within one, short ones by themselves.
 _SECRET_WORDS = rf"""
-    passwor[dt]\w*|\w*pass[\s-]?phrase\w*|passcode\w*|passwd|pass\ key|pasvorto|password\w*
-    |\w*kennwort\w*|\w*passwort\w*|losungswort|geheimzahl|geheimnis|zugangscode|sicherheitscode|best[aä]tigungscode
+    passwor[dt]\w*|pass[\s-]?phrase\w*|passcode\w*|passwd|pass\ key|pasvorto|password\w*
+    |kennwort\w*|passwort\w*|losungswort|geheimzahl|geheimnis|zugangscode|sicherheitscode|best[aä]tigungscode
     |mots?\ de\ passe|phrase\ (?:de\ passe|secr[eè]te)|code\ (?:secret|pin|confidentiel)|cl[eé]\ secr[eè]te
     |contrase[nñ]\w*|contrasenya|contrasinal|pasahitz\w*|\bclave|frase\ (?:de\ paso|de\ contrase[nñ]a|segreta|secreta)
     |\bsenha\w*|palavra[\s-](?:passe|chave)|frase[\s-]senha|c[oó]digo\ de\ (?:seguran[cç]a|verifica\w+|acesso|seguridad)
     |parola\ (?:d.?\s?ordine|chiave)|\bparol[aăeo]\b|\bparool\b|codice\ (?:segreto|di\ sicurezza|pin)
-    |\w*wachtwoord\w*|wachtzin|toegangscode|\w*l[oö]senord\w*|l[oö]senfras|adgangskode\w*|\w*kodeord\w*|\w*passord\w*
+    |wachtwoord\w*|wachtzin|toegangscode|l[oö]senord\w*|l[oö]senfras|adgangskode\w*|kodeord\w*|passord\w*
     |salasana\w*|salalause|tunnusluku|lykilor[dð]\w*|a[dð]gangsor[dð]\w*
     |has[lł]o|has[lł]a|\bhesl[oa]\b|\bgesl[oa]\b|lozink\w*|zaporka|fjal[eë]kalim\w*|jelsz[oó]\w*|jelmondat|slapta[zž]od\w*
     |salas[oõ]na|[sş]ifre\w*|m[aậ]t\ kh[aẩ]u|kata\ (?:sandi|laluan)|\bsandi\b|pasvorto|focal\ faire|cyfrinair
@@ -76,6 +76,9 @@ _SECRET_WORDS = rf"""
     |(?<!gpio\ )\bpin\b|\botp\b|\bsecrets?\b|\btoken\b|\bcredentials?\b|\bcvv\b|\bcvc\b
     |\b{_CODES}[\s-]code\b|\b{_KEYS}[\s-]key\b|\bpuk\b
 """
+# What a line is judged by, however long it is: a program draws what it likes, and each look takes time.
+_LINE_CHARACTERS = 500
+
 _SECRET = re.compile(f"(?xi)(?:{_SECRET_WORDS})")
 # Of a secret, and not for one.
 _OF_SECRET = re.compile(
@@ -138,17 +141,13 @@ def is_of_shell(line: str) -> bool:
     return bool(_COMMAND.search(line))
 
 
-def names_secret(text: str) -> bool:
-    """Whether it has a word for what must not be seen."""
-    return bool(_SECRET.search(unicodedata.normalize("NFC", text)))
-
-
 def asks_secret(text: str) -> bool:
     """Whether it asks for what must not be seen; in doubt, it does."""
-    text = unicodedata.normalize("NFC", text)
+    lines = [line[-_LINE_CHARACTERS:] for line in unicodedata.normalize("NFC", text).splitlines()]
+    text = "\n".join(lines)
     if _MASKED.search(text) or _HIDDEN_HINT.search(text):
         return True
-    asked = [line for line in text.splitlines() if _SECRET.search(line) and not _OF_SECRET.search(line)]
+    asked = [line for line in lines if _SECRET.search(line) and not _OF_SECRET.search(line)]
     return any(not (_WHETHER.search(line) or _PROMPT_OF_SHELL.search(line)) for line in asked)
 
 

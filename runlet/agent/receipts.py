@@ -31,9 +31,11 @@ class Receipts:
         due = now if much else now + RECEIPT_SECONDS
         self.due = due if self.due is None else min(self.due, due)
 
-    def lost(self, console: int) -> None:
-        """It could not be told."""
+    def lost(self, console: int, held: int, taken: int, now: float) -> None:
+        """It could not be told: it is tried again after a while, however much it is."""
         self._told.pop(console, None)
+        self._moved.setdefault(console, (held, taken))
+        self.due = now + RECEIPT_SECONDS
 
     def take(self) -> list[tuple[int, int, int]]:
         """What is to be told: (console, held, taken) of each that has moved."""

@@ -146,16 +146,18 @@ class Attachment:
                 await self._room.wait()
             if self.is_silent:
                 raise unavailable(self._urls, "it does not answer")
+            connection = self._connection
             self._under_way[execution] = self._under_way.get(execution, 0) + len(piece)
-            await self._send(Typed(execution, attempt, piece, _clock(), is_reply).encode())
+            try:
+                await self._send(Typed(execution, attempt, piece, _clock(), is_reply).encode())
+            except ControllerUnavailable:
+                if connection is self._connection:  # else it was forgotten with the connection that is gone
+                    self._under_way[execution] = max(0, self._under_way.get(execution, 0) - len(piece))
+                raise
 
     def has_room(self, execution: str, size: int) -> bool:
         """Whether so many bytes can be typed without a wait."""
         return self.is_lost or self._under_way.get(execution, 0) + size <= INPUT_WINDOW_BYTES
-
-    def is_full(self, execution: str) -> bool:
-        """Whether what is typed now has to wait for the program to read."""
-        return not self.has_room(execution, INPUT_PIECE_BYTES)
 
     @property
     def is_lost(self) -> bool:

@@ -84,7 +84,7 @@ class Keyboard:
         first: dict[int, int] = {}  # by console: where the first of its bytes begins that wait
         begin = self._begin
         for console, number, end in self._pieces:
-            first.setdefault(console, number - (end - begin))
+            first.setdefault(console, max(0, number - (end - begin)))
             begin = end
         for console in moved:
             if console < ANSWERS and console in self._judged:

@@ -238,7 +238,7 @@ async def test_devices_take_their_places_in_the_order_of_the_inventory(rolling: 
     assert await rolling.released(run) == ["pi-10"]
     assert await rolling.released(backwards) == ["pi-2"]
     await rolling.happen(run, "pi-10", E.SUCCEED)
-    assert await rolling.released(run) == ["pi-10", "pi-9"]
+    assert await rolling.released(run) == ["pi-9", "pi-10"], "named as people count"
 
 
 # --- retries ----------------------------------------------------------------------------------------------------------

@@ -116,8 +116,6 @@ def test_a_token_is_needed_and_must_be_right(stranger: Operator, fleet: Fleet) -
 
 
 PLAYBOOKS = {
-    "empty": (b"", r": the file is empty"),
-    "only comments": (b"# nothing\n", r": the file is empty"),
     "huge": (b"job: echo " + b"x" * 2_000_000, r": the file is larger than 1024 KiB"),
     "not utf-8": (b"fine: echo fine\njob: echo caf\xe9\n", r":2:14: the file is not UTF-8"),
     "deep": (b"job: " + b"[" * 10_000 + b"]" * 10_000, r":1:\d+: nested deeper than 32 levels"),

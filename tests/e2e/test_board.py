@@ -137,7 +137,7 @@ def test_two_hundred_devices(operator: Operator, open_terminal: Callable[..., Tm
     assert len(screen.splitlines()) == 24
     assert [line.split()[0] for line in screen.splitlines()[2:6]] == ["pi-1", "pi-2", "pi-3", "dev-01"]
     terminal.press("End")
-    terminal.wait_for(re.compile("^  dev-99 +queued"))
+    terminal.wait_for(re.compile("^  dev-200 +queued"))
     terminal.press("/")
     terminal.type("dev-15")
     terminal.wait_for(lambda screen: screen.count("dev-15") == 12, "dev-15, ten of three digits, and the search")
@@ -153,7 +153,7 @@ def test_two_hundred_devices(operator: Operator, open_terminal: Callable[..., Tm
 
 
 def test_a_hostile_device_does_nothing_to_the_screen(operator: Operator, terminal: Tmux) -> None:
-    attack = r"printf '\033]0;owned\007\033[2J\033[10;10Howned\033[31m\033(0\033[?1000h\033[6nlast words'"
+    attack = r"printf '\033]0;owned\007\033[2J\033[10;10Howned\033[31m\033(0\033[?1000h\033[6n\033(Blast words'"
     number = started(operator, "pi-1,pi-2", f"{attack}; read -r a")
     asks(operator, number, 2)
     terminal.enter(f"runlet attach {number}; cat")

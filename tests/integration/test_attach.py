@@ -312,8 +312,8 @@ async def test_typing_before_the_start_is_told(fleet: Fleet):
         console = Typist(attachment)
         await console.until(lambda self: self.run)
         await console.type(b"y\r", run.executions[0])
-        await console.until(lambda self: any(isinstance(event, Notice) for event in self.events))
-        assert Notice(run.executions[0].id, "not typed: the program has not started", refused=True) in console.events
+        refused = Notice(run.executions[0].id, "not typed: the program has not started", refused=True)
+        await console.until(lambda self: refused in self.events)
     with fleet.api() as api:
         for other in (*blockers, run):
             api.cancel(other.id)

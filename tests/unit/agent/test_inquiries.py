@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runlet.agent.inquiries import Inquiries
+from runlet.holder import waiting
+from runlet.holder.wire import Look
 
 
 def answered(*parts: bytes) -> list[tuple[int, bytes]]:
@@ -48,3 +50,37 @@ NONE = [b"\x1bPq#0\x1b\\", b"\x1bP$qm", b"\x1bP+qzz\x1b\\", b"$qm\x1b\\", b"\x1b
 @pytest.mark.parametrize("other", NONE)
 def test_what_is_no_question_is_not_answered(other: bytes) -> None:
     assert answered(other, b"\n") == []
+
+
+QUESTION = b"\x1bP+q5463\x1b\\"
+
+
+def look(activity: int, *, lines: bool) -> Look:
+    return Look(
+        len(QUESTION),
+        activity,
+        lines=lines,
+        echo=lines,
+        own_screen=False,
+        long=False,
+        columns=80,
+        rows=24,
+        silence=1.0,
+        recent=QUESTION,
+    )
+
+
+def test_only_what_reads_key_by_key_is_answered() -> None:
+    """A log that is shown may hold a question; the next program would read the answer as a line of a person's."""
+    inquiries = Inquiries()
+    inquiries.printed(len(QUESTION), QUESTION)
+    assert inquiries.take(look(waiting.READING, lines=True)) == []
+    assert inquiries.take(look(waiting.READING, lines=False)) == []
+
+
+def test_a_program_that_works_is_answered_when_it_reads() -> None:
+    inquiries = Inquiries()
+    inquiries.printed(len(QUESTION), QUESTION)
+    assert inquiries.take(look(waiting.BUSY, lines=False)) == []
+    assert [place for place, _ in inquiries.take(look(waiting.READING, lines=False))] == [len(QUESTION)]
+    assert inquiries.take(look(waiting.READING, lines=False)) == []

@@ -28,6 +28,16 @@ def test_what_could_not_be_told_is_told_again() -> None:
     receipts = Receipts()
     receipts.moved(1, 1, 1, now=10.0)
     receipts.take()
-    receipts.lost(1)
-    receipts.moved(1, 1, 1, now=11.0)
+    receipts.lost(1, 1, 1, now=11.0)
     assert receipts.due == 11.0 + RECEIPT_SECONDS
+    assert receipts.take() == [(1, 1, 1)]
+
+
+def test_much_that_could_not_be_told_waits_as_well() -> None:
+    """Else an agent without a broker would do nothing but try."""
+    receipts = Receipts()
+    receipts.moved(1, 2 * RECEIPT_BYTES, 2 * RECEIPT_BYTES, now=10.0)
+    assert receipts.due == 10.0
+    receipts.take()
+    receipts.lost(1, 2 * RECEIPT_BYTES, 2 * RECEIPT_BYTES, now=10.0)
+    assert receipts.due == 10.0 + RECEIPT_SECONDS

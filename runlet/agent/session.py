@@ -14,6 +14,7 @@ from functools import partial
 from runlet.agent.output import OutputSender
 from runlet.holder import processes, wire
 from runlet.holder.buffer import OutputBuffer
+from runlet.holder.keyboard import ANSWERS
 from runlet.holder.moments import unpack
 from runlet.holder.records import Ended, Start
 from runlet.holder.wire import Look
@@ -184,6 +185,8 @@ class Session:
             case wire.ANSWER:
                 console, number, words = wire.read_typed(content)
                 self._moved.pop((console, number), None)
+                if self._version == wire.OLDEST_VERSION and console < ANSWERS:
+                    self._took(console, number, number)  # it tells nothing of how far the program has read
                 answer = self._unanswered.pop((console, number), None)
                 if answer is not None:
                     answer(words.decode(errors="replace"))

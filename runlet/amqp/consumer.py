@@ -14,7 +14,7 @@ from pika.channel import Channel
 from pika.spec import Basic
 
 from runlet.amqp.link import BODY_HEADER, GONE, Link, Properties, Replies, open_channel
-from runlet.errors import BrokerUnavailable, ChannelRefused
+from runlet.errors import BrokerUnavailable, ChannelRefused, JournalFailed
 
 # Declared at once, in one round trip. One that is refused closes their channel, and those behind it are declared again.
 DECLARE_BATCH = 64
@@ -218,6 +218,8 @@ def _on_message(
     def take(delivery: Delivery) -> None:
         try:
             subscription.handler(delivery)
+        except JournalFailed:
+            raise  # our disk's fault, not the message's: it is delivered again to who is started in our place
         except Exception:
             delivery.ack()
             raise

@@ -119,7 +119,10 @@ def memory(pid: int, address: int, size: int) -> bytes:
     """Of a process. Raises OSError."""
     file = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.pread(file, size, address)
+        data = os.pread(file, size, address)
+        if len(data) < size:
+            raise OSError(f"{len(data)} of {size} bytes are there")  # another thread has just unmapped the rest
+        return data
     finally:
         os.close(file)
 

@@ -13,6 +13,7 @@ import pytest
 from runlet.client.attachment import Attachment, ConnectionLost, ConnectionRegained, attach
 from runlet.errors import ControllerUnavailable, NotAuthorized, UnknownName
 from runlet.model.execution import STARTED, State
+from runlet.protocol.chunk import INPUT_PIECE_BYTES
 from runlet.protocol.frames import Attach, Drained, ExecutionChanged, Notice, Position, Settled, WriterChanged
 from runlet.protocol.messages import Cause, Step, TerminalSize
 from tests.harness import PATIENCE_SECONDS, TOKEN, Fleet, Typist, attached, wait_until
@@ -356,7 +357,7 @@ async def test_what_a_program_does_not_read_stays_with_the_console(fleet: Fleet)
         typing = asyncio.create_task(console.type(bytes(1_000_000), execution))
         listening = asyncio.create_task(console.rest())
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not attachment.is_full(execution.id):  # noqa: ASYNC110 - nothing tells
+            while attachment.has_room(execution.id, INPUT_PIECE_BYTES):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
         assert not typing.done()
         with fleet.api() as api:

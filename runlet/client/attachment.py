@@ -152,7 +152,7 @@ class Attachment:
                 await self._send(Typed(execution, attempt, piece, _clock(), is_reply).encode())
             except ControllerUnavailable:
                 if connection is self._connection:  # else it was forgotten with the connection that is gone
-                    self._under_way[execution] = max(0, self._under_way.get(execution, 0) - len(piece))
+                    self._taken(execution, len(piece))
                 raise
 
     def has_room(self, execution: str, size: int) -> bool:
@@ -185,6 +185,11 @@ class Attachment:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    def _taken(self, execution: str, size: int) -> None:
+        """So many bytes are no longer under way."""
+        self._under_way[execution] = max(0, self._under_way.get(execution, 0) - size)
+        self._room.set()
 
     def _forget_typed(self) -> int:
         """The connection is lost, and with it what would tell how far the typed bytes came: their number."""
@@ -254,8 +259,7 @@ class Attachment:
                 self._executions = {view.id: view for view in self._selected(run)}
                 self._positions = {execution: begins.get(execution, Position()) for execution in self._executions}
             case Taken(execution, size):
-                self._under_way[execution] = max(0, self._under_way.get(execution, 0) - size)
-                self._room.set()
+                self._taken(execution, size)
                 return
             case Drained(execution, is_over=True):
                 self._under_way.pop(execution, None)  # nobody is left to take it

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 from runlet.controller import database
 from runlet.controller.migrations import CURRENT, VERSIONS
@@ -112,6 +112,23 @@ async def test_a_newer_schema_is_refused(url: str):
     assert (await refusal(url)).message == newer
     with pytest.raises(Conflict, match="9999"):
         migrate(url)
+
+
+async def test_a_database_of_an_unreleased_build_is_refused_with_the_way_out(url: str):
+    statement(url, "ALTER TABLE apply DROP COLUMN origin")
+    statement(url, "ALTER TABLE run ADD COLUMN forgotten INTEGER")
+    name = make_url(url).database
+    error = await refusal(url)
+    assert error.message.endswith("made by an unreleased build of Runlet: it differs in apply.origin, run.forgotten")
+    assert f"{name} " in (error.hint or "")
+    with pytest.raises(Conflict, match="unreleased build"):
+        migrate(url)
+
+
+async def test_of_a_table_that_is_missing_some_columns_are_named(url: str):
+    statement(url, "DROP TABLE answer")
+    assert "answer.answered_at, answer.attempt" in (message := (await refusal(url)).message)
+    assert " more" in message
 
 
 async def test_somebody_else_s_tables_are_left_alone(empty: str):

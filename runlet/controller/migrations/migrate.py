@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 from runlet.controller import database
-from runlet.controller.migrations import FOLDER, version_of
+from runlet.controller.migrations import CURRENT, FOLDER, check_columns, version_of
 from runlet.controller.tables import PromptColumn, UtcDateTime
 from runlet.errors import Unavailable
 
@@ -41,12 +41,15 @@ class Migrated:
 def migrate(url: str, target: str = LATEST) -> Migrated:
     """Take the database to `target`.
 
-    Raises Conflict for a schema that is not known here, Unavailable when the database refuses.
+    Raises Conflict for a schema that is not known here or was made by an unreleased build; Unavailable when the
+    database refuses.
     """
     engine = database.connect(url)
     try:
         with _exclusive(engine) as connection:
             before = version_of(connection)
+            if before == CURRENT:
+                check_columns(connection)
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
             (command.downgrade if target == NOTHING else command.upgrade)(config, target)

@@ -28,7 +28,7 @@ class DeviceKey:
 def load(path: Path) -> DeviceKey:
     """The device's key, made now if there is none. Raises InvalidInput when there is none in the end."""
     if not path.exists():
-        made = subprocess.run([sys.executable, "-m", "runlet.agent.key", path], check=False)
+        made = subprocess.run([sys.executable, "-P", "-m", "runlet.agent.key", path], check=False)
         if made.returncode:
             raise InvalidInput(f"{path} cannot be made", "the log says why; cryptography must be installed")
     content = path.read_bytes()

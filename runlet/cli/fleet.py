@@ -172,7 +172,7 @@ async def _run_in_foreground(home: Home, plan: Plan) -> None:
 def _start_in_background(home: Home, plan: Plan) -> None:
     """Returns once the fleet is ready. Raises LocalFleetError with what it failed of."""
     log = home.log("up")
-    command = [sys.executable, "-m", "runlet.local", "--home", str(home.path)]
+    command = [sys.executable, "-P", "-m", "runlet.local", "--home", str(home.path)]
     command += ["--devices", ",".join(plan.devices), "--port", str(plan.port)]
     with log.open("a") as stderr:
         background = subprocess.Popen(

@@ -13,8 +13,9 @@ _PASS_ALL = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opt
 
 
 def _become(module: str, arguments: list[str]) -> NoReturn:
+    """Without the working directory (-P): its modules would be taken for those of the same name."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606
 
 
 @click.command(context_settings=_PASS_ALL, add_help_option=False)

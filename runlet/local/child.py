@@ -43,6 +43,7 @@ class Child:
         self.log = log
         self._config = config
         self._process: asyncio.subprocess.Process | None = None
+        self._log_begin = 0  # of what this process says; before it is what earlier ones did
 
     @property
     def process(self) -> Process | None:
@@ -55,11 +56,15 @@ class Child:
         write_private(self._config, json.dumps(content))
 
     async def launch(self) -> None:
-        """Start it. Raises LocalFleetError when the system has no room for it: on the disk, of processes, of files."""
+        """Start it, without the working directory's modules (-P).
+
+        Raises LocalFleetError when the system has no room for it: on the disk, of processes, of files.
+        """
         try:
-            with self.log.open("a") as log:
+            with self.log.open("ab") as log:
+                self._log_begin = log.tell()
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", self.program.module, *self.program.arguments),
+                    *(sys.executable, "-P", "-m", self.program.module, *self.program.arguments),
                     *("--config", self._config, "--lifeline"),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -95,18 +100,17 @@ class Child:
         code = await self._process.wait()
         if code < 0:
             return self._failure(f"was ended by {signal.Signals(-code).name}")
-        said = next((line for line in reversed(self._last_lines()) if line.startswith("error: ")), "")
-        return self._failure(f"ended with exit code {code}" + said.replace("error", "", 1))
+        return self._failure(f"ended with exit code {code}")
 
     def _failure(self, what: str) -> LocalFleetError:
-        """Its own last error says why better than we could, and its hint what to do."""
-        lines = self._last_lines()
-        hint = next((line.removeprefix("hint: ") for line in reversed(lines) if line.startswith("hint: ")), None)
-        words = "\n".join(f"  {line}" for line in lines if not line.startswith("hint: "))
-        return LocalFleetError(f"{self.program.name} {what}; the end of {self.log}:\n{words}", hint)
-
-    def _last_lines(self) -> list[str]:
-        return last_lines(self.log, _SHOWN_LINES).splitlines()
+        """Its own error says why better than we could, and its hint what to do; else its log may."""
+        lines = last_lines(self.log, _SHOWN_LINES, self._log_begin).splitlines()
+        hint = lines.pop().removeprefix("hint: ") if lines and lines[-1].startswith("hint: ") else None
+        said = next((line.removeprefix("error") for line in reversed(lines) if line.startswith("error: ")), "")
+        if said and lines[-1].endswith(said):
+            return LocalFleetError(f"{self.program.name} {what}{said}", hint)
+        words = "\n".join(f"  {line}" for line in lines)
+        return LocalFleetError(f"{self.program.name} {what}{said}; the end of {self.log}:\n{words}", hint)
 
     async def stop(self) -> None:
         """Ask it to stop; after its deadline, kill it and its group. Nothing to do when it has ended."""

@@ -26,11 +26,15 @@ def write_private(path: Path, content: str, mode: int = 0o600) -> None:
     new.replace(path)
 
 
-def last_lines(path: Path, count: int) -> str:
-    """The last lines of a log, empty ones left out; empty when there is no log, or when it cannot be read now."""
+def last_lines(path: Path, count: int, begin: int = 0) -> str:
+    """The last lines of a log from byte `begin` on, empty ones left out.
+
+    Empty when there is no log, or when it cannot be read now.
+    """
     try:
-        with path.open(errors="replace") as file:
-            return "\n".join(deque((line.rstrip() for line in file if line.strip()), count))
+        with path.open("rb") as file:
+            file.seek(begin)
+            return b"\n".join(deque((line.rstrip() for line in file if line.strip()), count)).decode(errors="replace")
     except OSError:
         return ""
 

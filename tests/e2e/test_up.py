@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from runlet.controller.migrations.migrate import migrate
 from tests.harness import WELL, processes_marked, wait_until
 
 RUNLET = Path(sys.executable).with_name("runlet")
@@ -26,10 +28,15 @@ class Site:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.environment = {**os.environ, "RUNLET_HOME": str(path)}
+        # Where a person happens to be: what stands there is none of ours, whatever its name.
+        self.work = path.with_name(f"{path.name}'s work")
+        self.work.mkdir()
+        (self.work / "logging.py").write_text("raise SystemExit('a module of the working directory')")
 
     def runlet(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [RUNLET, *arguments],
+            cwd=self.work,
             env=self.environment | changed,
             capture_output=True,
             text=True,
@@ -45,6 +52,7 @@ class Site:
         """`up` in the foreground, once it is ready."""
         process = subprocess.Popen(
             [RUNLET, "up", *arguments],
+            cwd=self.work,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -345,3 +353,16 @@ def test_a_home_that_cannot_be(tmp_path: Path) -> None:
     refused = Site(tmp_path / "file").runlet("up")
     assert refused.returncode == 1
     assert f"error: {tmp_path / 'file'} cannot hold a fleet: File exists" in refused.stderr
+
+
+def test_a_database_of_an_unreleased_build_ends_it_with_the_way_out(site: Site) -> None:
+    database = site.path / "controller" / "runlet.db"
+    database.parent.mkdir(parents=True)
+    migrate(f"sqlite:///{database}")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE apply DROP COLUMN origin")
+    refused = site.runlet("up", "-d")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 2, refused.stderr
+    assert "unreleased build of Runlet: it differs in apply.origin\n" in refused.stderr
+    assert f"remove {database} " in refused.stderr

@@ -44,6 +44,8 @@ _SEQUENCE = re.compile(
 )
 # The longest sequence above but a link's, so that one cut by the end of a chunk is seen with the next.
 _LONGEST_BYTES = 72
+# The beginning of one, at the end.
+_CUT = re.compile(rb"\x1b(?:\[[?<=>!]?[0-9;:]*+ ?|\](?:[45]?;?|1[0-9]?;?|8(?:;[^;\x07\x1b]*+;?)?)|[()*+])?\Z")
 _SHIFT_OUT, _SHIFT_IN = b"\x0e", b"\x0f"  # to the second character set, and back
 _LATIN = b"B"  # the character set of text
 # Colours off, character set back to normal: harmless at any time.
@@ -94,7 +96,8 @@ class ModeTracker:
     @property
     def cut(self) -> bytes:
         """The beginning of a sequence that is not complete, if there is one."""
-        return self._tail[begin:] if (begin := self._tail.rfind(b"\x1b")) >= 0 else b""
+        match = _CUT.search(self._tail)
+        return match[0] if match else b""
 
     def enter(self) -> bytes:
         """What brings another terminal into the modes of this one, as far as what is drawn or typed depends on them."""

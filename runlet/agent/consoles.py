@@ -104,9 +104,12 @@ class Consoles:
         look = held.asking.look
         if held.session is None or look is None:
             return
-        if held.lease.front and held.output.is_watched:
+        now, before = time.monotonic(), held.lease.epoch
+        front = held.lease.in_front(now)
+        self._tell_lease(held, before)
+        if front and held.output.is_watched:
             held.replies.leave(look.offset)
-        for number, data in held.replies.take(look, time.monotonic()):
+        for number, data in held.replies.take(look, now):
             self._type_for_terminal(held, SCREEN, number, data)
 
     def _type_for_terminal(self, held: Held, source: int, number: int, data: bytes) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,6 +103,18 @@ class Journal:
                 f"move it and {self._path.name}-wal away: the agent makes another one; what it had not told is lost",
             ) from error
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of what is done within, or nothing."""
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._execute("COMMIT")
+        except JournalFailed:
+            with suppress(JournalFailed):  # some failures roll back by themselves
+                self._execute("ROLLBACK")
+            raise
+
     def accept(self, command: Execute, report: Report) -> bool:
         """Take an execution; False when it was taken before, settled included: a duplicate delivery."""
         known = self._execute(
@@ -138,8 +151,10 @@ class Journal:
         the program too.
         """
         self._execute("PRAGMA synchronous=NORMAL")
-        self.note(report)
-        self._execute("PRAGMA synchronous=FULL")
+        try:
+            self.note(report)
+        finally:
+            self._execute("PRAGMA synchronous=FULL")
 
     def end(self, report: Report, tail_offset: int, tail: bytes) -> None:
         """The execution has its outcome; the output not yet stored is kept with it."""
@@ -169,15 +184,14 @@ class Journal:
 
     def settle(self, execution: str, attempt: int) -> None:
         """The controller has the outcome and all output: forget the output, remember the id and the outcome."""
-        self._execute("BEGIN IMMEDIATE")
-        cursor = self._execute(
-            "INSERT OR IGNORE INTO settled (id, attempt, report) "
-            "SELECT id, attempt, report FROM execution WHERE (id, attempt) = (?, ?)",
-            (execution, attempt),
-        )
-        self._execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
-        self._execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
-        self._execute("COMMIT")
+        with self._transaction():
+            cursor = self._execute(
+                "INSERT OR IGNORE INTO settled (id, attempt, report) "
+                "SELECT id, attempt, report FROM execution WHERE (id, attempt) = (?, ?)",
+                (execution, attempt),
+            )
+            self._execute("DELETE FROM execution WHERE (id, attempt) = (?, ?)", (execution, attempt))
+            self._execute("DELETE FROM settled WHERE number <= ?", ((cursor.lastrowid or 0) - REMEMBERED_SETTLED,))
 
     def entries(self) -> Iterator[Entry]:
         """Everything the agent is responsible for, in the order it was accepted."""

@@ -6,7 +6,8 @@ there are never two, whichever controllers consoles are attached to. Each change
 before; what was sent in ignorance of the last grant, and so may have been long on its way, is refused.
 
 What a terminal answers by itself is not typing: it makes nobody the writer. It is taken from one console only, the one
-in front: the writer's, or while there is none the one that last attached or was resized, whose window counts.
+in front: the writer's, or while there is none the one that last attached or was resized, whose window counts. That one
+too is in front no more when it has been attached nowhere for WRITER_GONE_SECONDS.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Lease:
     asker_who: str = ""
     front: int = 0
     cause: Cause = Cause.LEFT
-    seen: float = 0.0  # when the writer was heard of
+    seen: float = 0.0  # when the one in front was heard of
 
     def note(self) -> dict[str, object]:
         """In JSON values."""
@@ -73,7 +74,7 @@ class Lease:
         self._lapse(now)
         if piece.is_reply:
             if not self.front:
-                self._bring_to_front(piece.identity)
+                self._bring_to_front(piece.identity, now)
             return "" if piece.identity == self.front else NOT_IN_FRONT
         if not self.identity:
             if 0 < piece.epoch < self.granted:
@@ -111,7 +112,7 @@ class Lease:
         before = TerminalSize(self.columns, self.rows)
         counts = not self.identity or resize.identity == self.identity
         if counts and resize.identity != self.front:
-            self._bring_to_front(resize.identity)
+            self._bring_to_front(resize.identity, now)
         after = resize.terminal if counts else before
         self.epoch += after != before  # all are told of it
         self.columns, self.rows = after.columns, after.rows
@@ -119,8 +120,13 @@ class Lease:
 
     def attached(self, identity: int, now: float) -> None:
         """A console is attached somewhere."""
-        if identity and identity == self.identity:
+        if identity and identity == self.front:
             self.seen = now
+
+    def in_front(self, now: float) -> int:
+        """The console whose terminal answers; 0: none."""
+        self._lapse(now)
+        return self.front
 
     def _grant(self, identity: int, who: str, known: int, cause: Cause, now: float) -> None:
         self.epoch = max(self.epoch, known) + 1  # an agent that was killed may have told of what it had not noted
@@ -141,9 +147,9 @@ class Lease:
             self.front = 0
 
     def _lapse(self, now: float) -> None:
-        if self.identity and now > self.seen + WRITER_GONE_SECONDS:
-            self._leave(self.identity)
+        if self.front and now > self.seen + WRITER_GONE_SECONDS:
+            self._leave(self.front)  # the writer, if there is one
 
-    def _bring_to_front(self, identity: int) -> None:
-        self.front = identity
+    def _bring_to_front(self, identity: int, now: float) -> None:
+        self.front, self.seen = identity, now
         self.epoch += 1

@@ -110,7 +110,7 @@ def _draws(screen: Screen, activity: int) -> bool:
 
 def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float:
     asks = phrases.asks(line)
-    counts = phrases.asks(_COUNT.sub("", line))
+    asks_before_count = phrases.asks(_COUNT.sub("", line))
     match look.activity:
         case waiting.READING:
             if phrases.is_dots(line) and not look.long:
@@ -122,7 +122,7 @@ def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float
                 return _LIMITED
             if look.limit < _SHORTEST_SECONDS and look.silence < look.limit:
                 return 0.0
-            return _LIMITED if phrases.may_ask(line) or asks or counts or _is_patient(look, screen) else 0.0
+            return _LIMITED if phrases.may_ask(line) or asks or asks_before_count or _is_patient(look, screen) else 0.0
         case waiting.NAPPING:
             return 0.0
         case _ if secret and line.strip():
@@ -147,7 +147,7 @@ def _is_patient(look: Look, screen: Screen) -> bool:
     if not look.lines:
         stands = look.long and phrases.may_name(screen.before_cursor[-_LINE_CHARACTERS:])
         return stands or look.limit >= _PATIENT_SECONDS
-    near = [line for line in screen.lines_to_cursor() if line.strip()][-_NEAR_LINES:]
+    near = [line[-_LINE_CHARACTERS:] for line in screen.lines_to_cursor() if line.strip()][-_NEAR_LINES:]
     if any(map(phrases.asks, near)):
         return True
     return look.long and bool(near) and (look.limit >= _PATIENT_LINE_SECONDS or phrases.leaves_open(near[-1]))

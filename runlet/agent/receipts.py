@@ -6,12 +6,12 @@ at once, a little after a while.
 
 from __future__ import annotations
 
+from runlet.holder.keyboard import REMEMBERED_CONSOLES
+
 # A quarter of what a console has under way: it never waits for a receipt that waits here.
 RECEIPT_BYTES = 16 * 1024
 # Of keys typed within this time, all are told at once; well within the time in which nothing is taken for lost.
 RECEIPT_SECONDS = 1.0
-# Of one session's consoles: as many as its holder remembers.
-REMEMBERED_CONSOLES = 64
 
 
 class Receipts:

@@ -24,6 +24,8 @@ TWICE_SECONDS = 1.0
 _QUESTION = re.compile(
     rb"\x1b\[(?:(?P<state>5)n|(?P<place>\??)6n|(?P<what>0?)c|(?P<which>>0?)c|(?P<name>>0?)q|(?P<mode>\??\d{1,5})\$p)"
 )
+# The longest of them, so that one cut by the end of what was printed is seen with the next.
+_LONGEST_BYTES = 10
 # A VT220 with colours; an xterm of no version.
 _WHAT, _WHICH = b"\x1b[?62;22c", b"\x1b[>0;0;0c"
 _NAME = b"\x1bP>|runlet\x1b\\"
@@ -43,12 +45,15 @@ class Replies:
         self._begun = begun
         self._answered = 0  # all before this place in the stream
         self._asked = 0  # the end of the newest
+        self._tail = b""  # the end of what was printed
         self._at = -TWICE_SECONDS
 
     def printed(self, end: int, data: bytes) -> None:
         """The program printed this, the end of whose stream is `end`."""
-        for match in _QUESTION.finditer(data):
-            self._asked = end - len(data) + match.end()
+        seen = self._tail + data
+        for match in _QUESTION.finditer(seen):
+            self._asked = end - len(seen) + match.end()
+        self._tail = seen[-_LONGEST_BYTES + 1 :]
 
     def pending(self, look: Look) -> bool:
         """Whether the program waits for an answer."""

@@ -288,7 +288,7 @@ class Hub:
     def _watch(self, view: ExecutionView, *, watched: bool, modes: bool = False) -> None:
         if view.device is not None and not view.state.is_outcome:
             writer = self._writers.get(view.id)
-            present = writer and any(one.identity == writer.identity for one in self._following.get(view.id, ()))
-            identity = writer.identity if writer and present else 0
+            present = writer and any(one.identity == writer.front for one in self._following.get(view.id, ()))
+            identity = writer.front if writer and present else 0
             at = clock.NUMBER, clock.now()
             self._tell(view.device, Watch(view.id, view.attempt, watched, identity, modes, *at))

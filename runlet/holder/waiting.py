@@ -33,8 +33,8 @@ READING = 4  # one waits for the terminal alone
 # What is only told of those that nobody else on the terminal says more of, and that take keys one by one.
 NAPPING = 5  # one lets time pass, and may look for keys between: as a program does that draws what goes on
 
-# A program is not looked at beyond so many processes, nor the machine for strangers; a process beyond so many threads.
-# Looks that take long are taken less often.
+# A program is not looked at beyond so many processes, nor the machine for strangers; all of them together not beyond so
+# many threads, the first of each not counted. Looks that take long are taken less often.
 MOST_PROCESSES = 256
 MOST_THREADS = 1024
 
@@ -90,18 +90,41 @@ class Found:
 
 
 class _Process:
-    """What anybody may know of a process."""
+    """What anybody may know of a process, and those of its threads that are looked at."""
 
-    __slots__ = ("is_at_work", "is_foreground", "name", "pid", "terminal")
+    __slots__ = ("is_at_work", "is_foreground", "name", "pid", "terminal", "threads")
 
     def __init__(
-        self, pid: int, terminal: int, *, is_foreground: bool, is_at_work: bool = False, name: bytes = b""
+        self,
+        pid: int,
+        terminal: int,
+        threads: list[str],
+        *,
+        is_foreground: bool,
+        is_at_work: bool = False,
+        name: bytes = b"",
     ) -> None:
         self.pid = pid
         self.terminal = terminal
+        self.threads = threads
         self.is_foreground = is_foreground
         self.is_at_work = is_at_work
         self.name = name
+
+
+class _Threads:
+    """How many threads one look may still look at."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MOST_THREADS
+
+    def of(self, pid: int) -> list[str]:
+        """Of a process: the first, and others as long as there are some left. Raises OSError."""
+        found = os.listdir(f"/proc/{pid}/task")[: 1 + self._left]
+        self._left -= max(0, len(found) - 1)
+        return found
 
 
 class _Wait:
@@ -137,7 +160,8 @@ def look(program: int, master: int) -> Found:
     """
     outer = modes(master)
     own = os.makedev(_PTS_MAJOR, struct.unpack("I", fcntl.ioctl(master, _GET_PTS_NUMBER, bytes(4)))[0])
-    processes = list(_processes(program, own))
+    threads = _Threads()
+    processes = list(_processes(program, own, threads))
     if not processes:
         return Found(HIDDEN, outer)
     by_terminal: dict[int, list[_Process]] = {own: []}  # the outermost first
@@ -160,7 +184,7 @@ def look(program: int, master: int) -> Found:
         return Found(BUSY, outer)  # on a terminal within, for instance
     if wait.activity == BUSY and not (outer.lines and outer.echo):
         if any(map(_talks, on_own)):
-            wait = _all_of([*on_own, *_strangers(own, {one.pid for one in processes})], outer)
+            wait = _all_of([*on_own, *_strangers(own, {one.pid for one in processes}, threads)], outer)
         if wait.activity == BUSY and not outer.lines and any(map(_naps, on_own)):
             wait = _Wait(NAPPING)
     return _found(wait, outer)
@@ -194,7 +218,7 @@ def _rank(wait: _Wait) -> int:
     return wait.activity
 
 
-def _strangers(terminal: int, known: set[int]) -> Iterator[_Process]:
+def _strangers(terminal: int, known: set[int], threads: _Threads) -> Iterator[_Process]:
     """Those that a program has called to its terminal, and did not start: gpg's agent asks for a passphrase there.
 
     Among the newest processes of the machine: they were started when they were called.
@@ -203,7 +227,8 @@ def _strangers(terminal: int, known: set[int]) -> Iterator[_Process]:
     others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - known
     for pid in sorted(others, reverse=True)[:MOST_PROCESSES]:
         if path in links(pid).values():
-            yield _Process(pid, terminal, is_foreground=True)
+            with suppress(OSError):  # it ended while we looked
+                yield _Process(pid, terminal, threads.of(pid), is_foreground=True)
 
 
 def _talks(process: _Process) -> bool:
@@ -217,7 +242,7 @@ def _all_of(processes: list[_Process], seen: Modes | None) -> _Wait:
     return max(waits, key=_rank, default=_Wait(HIDDEN))
 
 
-def _processes(program: int, terminal: int) -> Iterator[_Process]:
+def _processes(program: int, terminal: int, threads: _Threads) -> Iterator[_Process]:
     """The program, which was given this terminal, and what descends from it."""
     found = [(program, terminal)]
     count = 0
@@ -233,13 +258,14 @@ def _processes(program: int, terminal: int) -> Iterator[_Process]:
             process = _Process(
                 pid,
                 own or terminal,
+                threads.of(pid),
                 is_foreground=own == _NO_TERMINAL or fields[2] == fields[5],
                 is_at_work=fields[0] in (b"R", b"D"),
                 name=head.partition(b"(")[2],
             )
             if fields[0] not in (b"Z", b"X"):
                 yield process
-            for thread in _threads(pid):
+            for thread in process.threads:
                 children = calls.read(f"/proc/{pid}/task/{thread}/children").split()
                 found += [(int(child), process.terminal) for child in children]
         except OSError:
@@ -252,7 +278,7 @@ def _waits(process: _Process, read_limit: float | None) -> _Wait:
     works = False
     unseen = BUSY if process.is_at_work else HIDDEN
     try:
-        for thread in _threads(process.pid)[:MOST_THREADS]:
+        for thread in process.threads:
             call = calls.now(process.pid, thread)
             works |= call == [b"running"] or calls.is_nap(call)
             found = max(found, _call(process, thread, call, read_limit), key=_rank)
@@ -268,7 +294,7 @@ def _waits(process: _Process, read_limit: float | None) -> _Wait:
 def _naps(process: _Process) -> bool:
     """Whether it writes to its terminal, and lets time pass just now. A pipe's writer does not: it feeds a gauge."""
     try:
-        threads = _threads(process.pid)[:MOST_THREADS] if _is_terminal(process, 1) else []
+        threads = process.threads if _is_terminal(process, 1) else []
         return any(calls.is_nap(calls.now(process.pid, thread)) for thread in threads)
     except OSError:
         return False
@@ -336,7 +362,3 @@ def _modes_at(path: str) -> Modes:
         return modes(terminal)
     finally:
         os.close(terminal)
-
-
-def _threads(pid: int) -> list[str]:
-    return os.listdir(f"/proc/{pid}/task")

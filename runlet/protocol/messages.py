@@ -227,7 +227,7 @@ class Watch:
     execution: str
     attempt: int
     watched: bool
-    identity: int = 0  # of the writer's console, when it is attached there: the lease does not lapse
+    identity: int = 0  # of the console in front, the writer's if there is one, when it is attached there: it stays so
     modes: bool = False  # tell all that a console of this execution alone wants to know
     clock: int = 0  # the controller's, a number drawn at its start: what is typed tells its age by it
     sent_at: float = 0.0  # by that clock, in seconds
@@ -536,7 +536,7 @@ UNANSWERED_HEARTBEATS = 3  # in a row, before an agent connects anew
 CONTROL_TTL_SECONDS = 10.0  # input and control older than this are dropped by the broker
 WATCH_SECONDS = 60.0  # a Watch lapses after this
 WATCH_REPEAT_SECONDS = 20.0  # and is repeated this often
-WRITER_GONE_SECONDS = 60.0  # a writer that is attached nowhere and does not type loses its lease after this
+WRITER_GONE_SECONDS = 60.0  # a console that is attached nowhere is writer and in front no more after this
 
 
 def _check_console(who: str, *numbers: int) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import pika
 import pytest
 
 from runlet.agent.session import login
 from runlet.holder.terminal import Terminal
 from runlet.model.execution import STARTED, State
+from runlet.protocol import names
 from tests.harness import Fleet, wait_until
 
 NOBODYS_UID = 54_321
@@ -109,3 +113,19 @@ def _exit_code(terminal: Terminal) -> int:
 def test_a_user_without_an_account_can_run_programs():
     """In a container, an agent often runs under a number that no user has."""
     assert login(NOBODYS_UID) == ("/", str(NOBODYS_UID), "/bin/sh")
+
+
+def test_a_command_that_the_journal_cannot_take_stays_with_the_broker(fleet: Fleet, device: str):
+    """The agent ends, and who is started in its place takes it: nobody else would send a cancel or an answer again."""
+    fleet.start_agent(device)
+    agent = fleet.agents.pop(device)
+    with closing(sqlite3.connect(fleet.home / device / "journal.db", isolation_level=None)) as journal:
+        journal.execute("CREATE TRIGGER full BEFORE INSERT ON execution BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        run = fleet.sh("echo hello", on=device)
+        assert wait_until(agent.popen.poll, "the agent to end") == agent.stop() == 1
+        journal.execute("DROP TRIGGER full")
+    with closing(pika.BlockingConnection(pika.URLParameters(str(fleet.broker.controller_url)))) as connection:
+        channel, queue = connection.channel(), names.device_queue("default", device)
+        wait_until(lambda: channel.queue_declare(queue, passive=True).method.message_count, "the command to be there")
+    fleet.start_agent(device)
+    assert fleet.settled(run).state is State.SUCCEEDED

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from runlet.holder import calls, waiting
 from runlet.holder.terminal import Terminal
 from tests.harness import wait_until
 
@@ -119,3 +122,26 @@ def test_backspace_takes_a_whole_character(terminals):
     printed(terminal, b"ready")
     terminal.write("aé漢\x7f\x7fx\n".encode())
     assert b" 61 78\r\n" in printed(terminal, b"end")
+
+
+_THREADS = """
+import os, threading, time
+copies = [os.fork() for _ in range(3)]
+for _ in range({threads}):
+    threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print("|", end="", flush=True)
+input()
+"""
+
+
+def test_a_look_at_many_threads_of_many_processes_has_one_bound(terminals):
+    """It is taken in the loop that carries output and keys."""
+    terminal = start(terminals, sys.executable, "-c", _THREADS.format(threads=waiting.MOST_THREADS // 4))
+    seen = b""
+    while seen.count(b"|") < 8:
+        seen += printed(terminal, b"|")
+    looking = cProfile.Profile()
+    found = looking.runcall(waiting.look, terminal.pid, terminal.master)
+    assert found.activity in (waiting.READING, waiting.LIMITED)
+    now = sum(entry.callcount for entry in looking.getstats() if entry.code is calls.now.__code__)
+    assert waiting.MOST_THREADS < now <= waiting.MOST_THREADS + 8

@@ -71,3 +71,26 @@ def test_an_answer_takes_the_form_that_its_program_reads(
     )  # fmt: skip
     prompt = Prompt("1-a", len(printed), "Name:", secret=False, kind=kind, confidence=0.9, fingerprint="a")
     assert one.typed(data, look, prompt) == typed
+
+
+@pytest.mark.parametrize(
+    "shown", [b"\x1b[32mok\x1b[0m", b"\x1b]0;title\x07", b"\x1b[2J\x1b[5;3H", b"\x1b(B", b"\x1bM", b"\x1b\xff"]
+)
+def test_colours_and_moves_are_worth_no_note(shown: bytes) -> None:
+    one = display(b"$ ", shown)
+    assert one.is_noted
+
+
+SWITCHES = [
+    b"\x1b[4h", b"\x1b[>4;2m", b"\x1b[>1u", b"\x1b[5 q", b"\x1b[2;20r", b"\x1b)0", b"\x1b[?25l", b"\x1b=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_next_agent_knows_each_switch_that_was_cut(switch: bytes) -> None:
+    whole = display(switch)._tracker.restore()
+    for cut in range(1, len(switch)):
+        again = Display()
+        again.recall(display(switch[:cut]).note())
+        again.printed(len(switch), switch)
+        assert again._tracker.restore() == whole

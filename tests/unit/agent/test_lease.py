@@ -214,3 +214,16 @@ def test_a_thousand_times_taken_not_one_key_of_before_is_typed(count: int) -> No
         assert lease.judge(piece(writer, known), 0.0) == f"{WHO[taker]} is typing"
         assert lease.judge(piece(taker, known), 0.0) == ""
         writer = taker
+
+
+def test_a_console_that_is_gone_for_long_is_in_front_no_more() -> None:
+    """It has only looked, and was lost without a word; while another looks, nobody would answer the program."""
+    lease = Lease(80, 24)
+    lease.resize(resize(ALICE, 100), 0.0)
+    lease.attached(ALICE, 50.0)
+    lease.attached(BOB, 100.0)
+    assert lease.in_front(50.0 + WRITER_GONE_SECONDS) == ALICE
+    before = lease.epoch
+    assert lease.in_front(50.1 + WRITER_GONE_SECONDS) == 0
+    assert lease.epoch > before, "all are told"
+    assert lease.judge(piece(BOB, is_reply=True), 120.0) == ""

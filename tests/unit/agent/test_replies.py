@@ -79,3 +79,12 @@ def test_a_console_that_came_too_late_is_told_from_one_that_is_asked_anew() -> N
     assert not replies.has_just_answered(TWICE_SECONDS)
     replies.printed(8, b"\x1b[6n")
     assert not replies.has_just_answered(0.1)
+
+
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_a_question_that_is_cut_is_a_new_one_too(cut: int) -> None:
+    replies = Replies()
+    replies.take(look(b"\x1b[6n"), 0.0)
+    for end, part in ((4 + cut, b"\x1b[6n"[:cut]), (8, b"\x1b[6n"[cut:])):
+        replies.printed(end, part)
+    assert not replies.has_just_answered(0.1)

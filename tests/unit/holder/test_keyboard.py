@@ -112,3 +112,10 @@ def test_consoles_are_forgotten_in_the_order_of_their_last_key() -> None:
         keyboard.type(0, 1, b"x", None)
     assert len(keyboard.waiting) == REMEMBERED_CONSOLES + 10
     assert len(keyboard._judged) == REMEMBERED_CONSOLES
+
+
+def test_a_number_below_the_length_of_its_piece_is_told_as_one_that_the_wire_carries() -> None:
+    """A console numbers the bytes it has typed; what is typed in a terminal's place is numbered otherwise."""
+    keyboard = Keyboard()
+    keyboard.type(1, 3, b"x" * 1000, None)
+    assert list(keyboard.news()) == [(1, 3, 0)]

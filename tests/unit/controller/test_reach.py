@@ -6,20 +6,16 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from runlet.controller import webhook
 from runlet.controller.reach import LOOPBACK, is_barred, networks
 from runlet.errors import InvalidInput, Unavailable
+from tests.certificates import serving, write_certificate
 
 NAME = "hook.example"
 
@@ -141,26 +137,10 @@ async def test_the_next_address_is_tried(receivers: tuple[Receiver, Receiver], m
 @pytest.fixture
 async def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Receiver]:
     """A receiver whose certificate names the name, and is trusted."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    called, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)]), datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(called, called, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "receiver.pem"
-    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, *private) + certificate.public_bytes(serialization.Encoding.PEM)
-    )
+    file = write_certificate(tmp_path, NAME)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
     receiver = Receiver("127.0.0.1")
-    await receiver.listen(context=context)
+    await receiver.listen(context=serving(file))
     yield receiver
     receiver.server.close()
     await receiver.server.wait_closed()

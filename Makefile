@@ -4,6 +4,8 @@ PY ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Tests run at once. Most wait more than they compute: three keep two cores busy.
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup rabbitmq postgres test-tools migration migration-again demo check test test-unit test-faults bench clean
@@ -40,7 +42,7 @@ check: setup ## Formatting, lint, types, layers
 	$(BIN)/lint-imports
 
 test: setup rabbitmq postgres test-tools ## All tests, against a real RabbitMQ and a real PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 test-unit: setup ## The tests that start nothing
 	$(BIN)/pytest tests/unit tests/cases

@@ -18,7 +18,7 @@ from runlet.local.ports import free_ports
 
 # Users are made at boot, so every device that a test may want is there from the beginning.
 DEVICES = [f"pi-{number}" for number in range(1, 10)] + [f"dev-{number:02}" for number in range(1, 201)]
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 
 class PrivateBroker:

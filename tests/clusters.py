@@ -15,7 +15,7 @@ from runlet.local.ports import LOOPBACK, broker_answers, free_ports
 from tests.brokers import DEVICES, password, rabbitmqctl
 from tests.harness import wait_until
 
-BOOT_SECONDS = 90.0
+BOOT_SECONDS = 180.0
 COOKIE = "COOKIEOFTHETESTS"
 # RabbitMQ takes a node that is silent for dead after a minute; a test has no minute for each.
 NET_TICK_SECONDS = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-_READY_SECONDS = 30
+_READY_SECONDS = 60
 # Who runs the server when we are root, whom PostgreSQL refuses: Debian's own user for it.
 _USER = "postgres"
 _SOCKET_ONLY = {"listen_addresses": ""}

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +30,13 @@ from runlet.protocol.frames import Attach, ExecutionChanged, RunSnapshot
 from runlet.protocol.views import ExecutionView, PlanView, RunView
 
 # Every wait in the tests is for a condition; this is when it is given up. Generous: CI machines are slow and shared.
-PATIENCE_SECONDS = 30.0
-_STEP_SECONDS = 0.01
+# But below the minute after which what was lost is sent again: that must not hide that it was lost.
+PATIENCE_SECONDS = 50.0
+# Between two looks: short at first, since most comes at once, and longer with the wait, since each look costs the
+# machine that all wait for.
+_FIRST_STEP_SECONDS = 0.01
+_MOST_STEP_SECONDS = 0.05
+_STEP_GROWTH = 1.1
 T = TypeVar("T")
 TOKEN = "token-of-the-tests"
 WELL = dict.fromkeys(("status", "database", "broker", "transcripts", "reports", "schedules"), "ok")
@@ -51,11 +56,19 @@ class Broker(Protocol):
 def wait_until(condition: Callable[[], T], what: str, patience: float = PATIENCE_SECONDS) -> T:
     """The first true value of `condition`."""
     give_up = time.monotonic() + patience
+    steps = growing_steps(_FIRST_STEP_SECONDS, _MOST_STEP_SECONDS)
     while not (value := condition()):
         if time.monotonic() > give_up:
             raise AssertionError(f"waited {patience:g} s in vain for {what}")
-        time.sleep(_STEP_SECONDS)
+        time.sleep(next(steps))
     return value
+
+
+def growing_steps(first: float, most: float) -> Iterator[float]:
+    """Seconds from one look to the next, without end."""
+    while True:
+        yield first
+        first = min(most, first * _STEP_GROWTH)
 
 
 @dataclass

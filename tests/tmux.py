@@ -14,10 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.harness import growing_steps
+
 # When a screen is given up. Generous: programs start slowly on a shared CI machine.
 PATIENCE_SECONDS = 60.0
 # Between two looks at the screen, which cost a process each.
 _LOOK_SECONDS = 0.03
+_MOST_LOOK_SECONDS = 0.1
 
 # The shell's prompt tells how many commands were entered and how the last one ended, so that its end can be waited for.
 _PROMPT = r"[\#:$?]$ "
@@ -111,9 +114,10 @@ class Tmux:
     def wait_for(self, expected: Expected, what: str | None = None) -> str:
         """The screen, once it holds a text, matches a pattern (line by line) or satisfies a condition."""
         give_up = time.monotonic() + PATIENCE_SECONDS
+        steps = growing_steps(_LOOK_SECONDS, _MOST_LOOK_SECONDS)
         while not _satisfies(screen := self.screen(), expected):
             assert time.monotonic() < give_up, f"the screen never showed {what or expected!r}; it shows:\n{screen}"
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(next(steps))
         return screen
 
     def wait_for_end(self, code: int) -> str:

@@ -27,7 +27,7 @@ from tests.tmux import Tmux
 BIN = Path(sys.executable).parent
 LOOKS_ONLY = re.compile(r"runlet (logs|show|ps|devices|prompts)\b")
 # A command that ends by itself; more would be a hang.
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 120.0
 # As the pages' blocks are: wide enough for every table, and high enough for every answer.
 COLUMNS, ROWS = 110, 50
 
@@ -240,7 +240,7 @@ def reader(folder: Path) -> Iterator[Reader]:
     subprocess.run([BIN / "runlet", "down"], env=one.environment, capture_output=True, timeout=COMMAND_SECONDS)
 
 
-@pytest.mark.timeout(240)  # a whole fleet is started and stopped
+@pytest.mark.timeout(900)  # a whole fleet is started and stopped
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial/first-fleet.md"])
 def test_page_in_a_terminal(page: str, reader: Reader) -> None:
     for block in pages.blocks(pages.read(page)):

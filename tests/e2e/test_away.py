@@ -110,7 +110,7 @@ def own_fleet(tmp_path: Path) -> Iterator[Fleet]:
         yield fleet
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_broker_is_down(own_fleet: Fleet, tmp_path: Path) -> None:
     operator = Operator(tmp_path, own_fleet)
     broker = own_fleet.broker

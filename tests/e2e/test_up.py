@@ -19,7 +19,7 @@ from runlet.controller.migrations.migrate import migrate
 from tests.harness import WELL, processes_marked, wait_until
 
 RUNLET = Path(sys.executable).with_name("runlet")
-COMMAND_SECONDS = 90.0
+COMMAND_SECONDS = 180.0
 
 
 class Site:

@@ -11,7 +11,7 @@ from runlet.model.execution import State
 from tests.brokers import PrivateBroker
 from tests.harness import Fleet, wait_until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 RECOVERY_SECONDS = 90.0
 
 

@@ -16,7 +16,7 @@ from tests.brokers import PrivateBroker
 from tests.harness import TOKEN, WELL, Fleet, wait_until
 
 # Reconnecting waits up to some seconds (full jitter) after a broker that takes as long to boot.
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 RECOVERY_SECONDS = 90.0
 
 

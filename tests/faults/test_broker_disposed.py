@@ -18,7 +18,7 @@ from tests.brokers import PrivateBroker
 from tests.faults.load import Load
 from tests.harness import Fleet, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 # Within which, after the broker's return, both sides must agree again about all that is under way.
 CONSISTENT_SECONDS = 60.0
 RUNS = 70

@@ -22,7 +22,7 @@ from tests.faults.load import Load
 from tests.harness import Fleet, wait_until
 from tests.proxy import Wire
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 EXCHANGE = names.exchange("default")
 TIMES = 5
 # How long the repeater gathers before it says everything again in another order.

@@ -77,7 +77,7 @@ class Clock:
         return ["env", *(f"{name}={value}" for name, value in settings.items()), *argv]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
     """A device that boots in 1970, and steps of hours on it and on the controller while executions are under way."""
     broker = PrivateBroker(tmp_path)

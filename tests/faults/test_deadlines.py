@@ -149,7 +149,7 @@ def test_a_connection_that_stalled_over_the_deadline_brings_nothing_to_start(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_an_agent_that_slept_starts_nothing_that_was_superseded_meanwhile(
     fleet: Fleet, device: str, launch: Launch, tmp_path: Path
 ):

@@ -79,7 +79,7 @@ def test_a_half_open_device_is_shown_offline_in_time_and_comes_back(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_an_agent_that_is_not_answered_connects_anew_once(tmp_path: Path):
     """The controller is stopped in its tracks, as behind a connection that leads nowhere: its connections stay up."""
     private = PrivateBroker(tmp_path)

@@ -20,7 +20,7 @@ from runlet.protocol.messages import Execute, TerminalSize, encode
 from tests.brokers import PrivateBroker
 from tests.harness import Fleet, wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 EXCHANGE = names.exchange("default")
 LANES = (names.EVENT, names.HEARTBEAT, names.OUTPUT)
 MESSAGES = 60  # for each lane

@@ -73,7 +73,7 @@ async def test_what_the_broker_dropped_is_told(fleet: Fleet, device: str):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_controller_that_stands_still_is_told_of_and_types_nothing_late(tmp_path: Path):
     private = PrivateBroker(tmp_path)
     private.start()

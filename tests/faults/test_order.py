@@ -17,7 +17,7 @@ from tests.brokers import PrivateBroker
 from tests.faults import strace
 from tests.harness import Fleet, Typist, attached, wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 # Class 60, methods 60 and 80 of AMQP 0-9-1, as they begin in a frame: behind its kind, its channel and its length.
 _DELIVER, _ACK = b"\x00\x3c\x00\x3c", b"\x00\x3c\x00\x50"

@@ -19,6 +19,9 @@ from runlet.model.logs import DEFAULT_LIMIT
 from runlet.model.target import Target, Where
 from tests.harness import Fleet, apply, processes_marked, stored_bytes, wait_until
 
+# What an agent takes at most, however much its programs print; 36 MiB when idle.
+MOST_AGENT_KIB = 80 * 1024
+
 
 def run_job(fleet: Fleet, job: Job, *args: str, on: str = "pi-1"):
     with fleet.api() as api:
@@ -209,8 +212,8 @@ def test_output_bytes_arrive_unharmed(fleet: Fleet):
 
 
 def test_a_lot_of_output_bounds_the_agent_and_the_disk(fleet: Fleet):
-    """A gigabyte: the program waits for the controller, not the agent's memory."""
-    size = 1_000_000_000
+    """Four times what either may hold: the program waits for the controller, not in the agent's memory."""
+    size = 4 * max(DEFAULT_LIMIT, MOST_AGENT_KIB * 1024)
     run = fleet.exec(["sh", "-c", f"stty raw; exec head -c {size} /dev/zero"])
     agent = fleet.agents["pi-1"].popen.pid
     peak_kib = 0
@@ -222,14 +225,14 @@ def test_a_lot_of_output_bounds_the_agent_and_the_disk(fleet: Fleet):
         with fleet.api() as api:
             return api.run(run.id).settled
 
-    wait_until(settled, "a gigabyte", patience=110)
+    wait_until(settled, "all of it", patience=200)
     (execution,) = fleet.settled(run).executions
     assert (execution.state, execution.output_length) == (State.SUCCEEDED, size)
     with fleet.api() as api:
         head, *rest = api.transcript(run.id, "pi-1")
         assert head.left_out + len(head.data) + sum(page.left_out + len(page.data) for page in rest) == size
     assert DEFAULT_LIMIT * 7 // 8 < stored_bytes(fleet, run) <= DEFAULT_LIMIT
-    assert peak_kib < 80 * 1024
+    assert peak_kib < MOST_AGENT_KIB
 
 
 def test_cancel_ends_a_program_that_obeys_ctrl_c(fleet: Fleet):
@@ -354,7 +357,7 @@ def test_a_launch_is_quick_to_settle_when_idle(fleet: Fleet):
     """Not a benchmark: a hang in the path (a lost wake-up, a delayed acknowledgement) shows as a whole interval."""
     started = time.monotonic()
     fleet.settled(fleet.exec(["true"]))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 def test_a_run_tells_what_the_operator_gave_and_each_device_s_script(fleet: Fleet):

@@ -28,7 +28,7 @@ from tests.prompts.corpus import CASES, Case
 from tests.prompts.servers import silent_port, sshd
 
 # A program that asks does so within this: npm and gpg take their time on a machine that others work on.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
 # A program that does not ask is watched for this long: longer than any silence that counts.
 WATCHED_SECONDS = 4.0
 # Most wait for most of their time.

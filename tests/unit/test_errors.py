@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from runlet import errors
 from runlet.errors import InvalidFiles, Problem, RunletError
 
@@ -16,11 +18,17 @@ def test_problems_are_told_in_order_of_position() -> None:
     assert error.message == str(error)
 
 
-def test_every_error_has_a_place_in_the_drawn_tree() -> None:
-    drawing = errors.__doc__ or ""
-    for kind in _all(RunletError):
-        if kind.__module__ == errors.__name__:
-            assert kind.__name__ in drawing
+def test_the_drawn_tree_is_that_of_the_classes() -> None:
+    above: list[str] = []
+    drawn = {}
+    for indent, name in re.findall(
+        r"^    ([│├└─ ]*)(\w+)", (errors.__doc__ or "").partition("`message`")[0], re.MULTILINE
+    ):
+        depth = len(indent) // len("├── ")
+        above[depth:] = [name]
+        drawn[name] = above[depth - 1] if depth else None
+    kinds = [kind for kind in _all(RunletError) if kind.__module__ == errors.__name__]
+    assert drawn == {kind.__name__: None if kind is RunletError else kind.__bases__[0].__name__ for kind in kinds}
 
 
 def test_a_hint_is_kept_apart_from_the_message() -> None:

@@ -284,9 +284,17 @@ class Api:
         only: Sequence[State] | None = None,
         secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> RunView:
-        """Launch a run's content again where it ended as one of `only`; where it did not succeed when None."""
-        content = {"only": None if only is None else [state.value for state in only], "secrets": secrets or {}}
-        return from_json(RunView, self._ask("POST", f"/v1/runs/{run}/rerun", content), "run")
+        """Launch a run's content again where it ended as one of `only`; where it did not succeed when None.
+
+        When the answer is lost the same is asked again, as by `start_run`.
+        """
+        content = {
+            "id": str(uuid.uuid4()),
+            "only": None if only is None else [state.value for state in only],
+            "secrets": secrets or {},
+        }
+        again = self._send("POST", f"/v1/runs/{run}/rerun", content, again=AGAIN_SECONDS)
+        return from_json(RunView, _object(again), "run")
 
     def transcript(self, run: RunId, device: str, offset: int = 0, attempt: int | None = None) -> Iterator[Page]:
         """What is stored of a device's output from `offset` on, in pages; of its newest attempt when None."""

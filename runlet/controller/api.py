@@ -18,6 +18,7 @@ from runlet.controller.failures import failed, refusal
 from runlet.controller.gate import TRUSTED
 from runlet.controller.health import Vitals, told_to_anybody
 from runlet.controller.questions import Questions
+from runlet.controller.reach import Reach
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -31,7 +32,7 @@ def build(
     store: Store,
     releaser: Releaser,
     scheduler: Scheduler,
-    notify_commands: bool,
+    reach: Reach,
     streams: Streams,
     transcripts: Transcripts,
     attaching: Attaching,
@@ -41,7 +42,7 @@ def build(
 ) -> FastAPI:
     """The application, its parts given."""
     api = FastAPI(title="Runlet", version=__version__, docs_url=None, redoc_url=None)
-    api.include_router(routes.of_declarations(store, scheduler, notify_commands))
+    api.include_router(routes.of_declarations(store, scheduler, reach))
     api.include_router(routes.of_runs(store, releaser, scheduler))
     api.include_router(routes.of_output(store, streams, transcripts, attaching))
     api.include_router(routes.of_prompts(store, answering, questions))

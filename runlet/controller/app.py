@@ -114,9 +114,7 @@ class Controller:
             policies = Policies(config.management, config.broker[0], config.workspace, config.replication)
             consumer.on_connected = policies.look
             self._start(policies.run(), stop)
-        notifier = Notifier(
-            self._store, config.notify, commands=config.notify_commands, networks=config.notify_networks
-        )
+        notifier = Notifier(self._store, config.notify, config.reach)
         scheduler = Scheduler(self._store, releaser, clock)
         collector.on_ended, collector.on_answered = scheduler.on_ended, answering.on_decided
         attaching = Attaching(self._store, hub, streams, self._transcripts, dispatcher)
@@ -124,7 +122,7 @@ class Controller:
             self._store,
             releaser,
             scheduler,
-            config.notify_commands,
+            config.reach,
             streams,
             self._transcripts,
             attaching,

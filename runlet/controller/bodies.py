@@ -140,6 +140,7 @@ class CancelBody(BaseModel):
 
 
 class RerunBody(BaseModel):
+    id: Name | None = None
     only: list[State] | None = Field(None, min_length=1)
     secrets: Secrets = {}
 

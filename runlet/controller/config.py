@@ -10,7 +10,7 @@ from typing import Any
 
 from runlet.amqp.definitions import Replication
 from runlet.amqp.link import addresses
-from runlet.controller import reach
+from runlet.controller.reach import Network, Reach, networks
 from runlet.errors import InvalidInput
 from runlet.model.notify import Notify
 from runlet.protocol import names
@@ -38,7 +38,11 @@ class ControllerConfig:
     management: tuple[str, ...]
     notify: tuple[Notify, ...] = ()  # who is told of every run
     notify_commands: bool = False  # whether `notify` may start programs on this machine, also that of jobs
-    notify_networks: tuple[reach.Network, ...] = ()  # where webhooks may go though it is barred, also those of jobs
+    notify_networks: tuple[Network, ...] = ()  # where webhooks may go though it is barred, also those of jobs
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.notify_commands, self.notify_networks)
 
     @classmethod
     def read(cls, path: Path) -> ControllerConfig:
@@ -58,7 +62,7 @@ class ControllerConfig:
                 management=_management(content.get("management", [])),
                 notify=notify.from_mapping(content.get("notify", [])),
                 notify_commands=_flag(content, "notify_commands"),
-                notify_networks=reach.networks(content.get("notify_networks", [])),
+                notify_networks=networks(content.get("notify_networks", [])),
             )
         except OSError as error:
             raise InvalidInput(f"{path}: {error.strerror}") from None

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select, text
 
 from runlet.controller import devices, schedules, tables
 from runlet.controller.outlook import look
+from runlet.controller.reach import Reach
 from runlet.errors import Conflict, InvalidDeclarations, NotTheOwner, StalePlan, UnknownName
 from runlet.model.declaration import Declaration, Held, Key, Kind, Submission, after, base, compare, digest
 from runlet.model.inventory import Device
@@ -27,6 +28,8 @@ _THIS = and_(_TABLE.c.kind == bindparam("old_kind"), _TABLE.c.name == bindparam(
 _DELETE = delete(_TABLE).where(_THIS)
 _MOVE = update(_TABLE).where(_THIS).values(position=bindparam("new_position"))
 
+# Of `notify`, what a configuration allows that says nothing of it.
+NOWHERE = Reach()
 # What a history's `note` says of an apply that brought an earlier state back.
 ROLLBACK_NOTE = "rollback to {}"
 # ... and of one that lists the same devices in another order.
@@ -41,18 +44,18 @@ def held(session: Session) -> dict[Key, Held]:
     }
 
 
-def plan(session: Session, submission: Submission, now: datetime, *, commands: bool = True) -> PlanView:
+def plan(session: Session, submission: Submission, now: datetime, reach: Reach = NOWHERE) -> PlanView:
     """What applying would do. Raises NotTheOwner, StalePlan, or InvalidDeclarations with every mistake.
 
-    Without `commands`, it is one to be told by a command of the controller's machine.
+    It is one to tell others what is beyond `reach`.
     """
-    return _plan(session, submission, now, commands)[1]
+    return _plan(session, submission, now, reach)[1]
 
 
-def apply(session: Session, submission: Submission, now: datetime, *, commands: bool = True) -> PlanView:
+def apply(session: Session, submission: Submission, now: datetime, reach: Reach = NOWHERE) -> PlanView:
     """Do it: all or nothing. What changes nothing leaves no trace, but for the first apply of a commit."""
     _lock(session)
-    present, planned = _plan(session, submission, now, commands)
+    present, planned = _plan(session, submission, now, reach)
     if planned.changes_something or _is_new_commit(session, submission):
         _write(session, submission, present, planned, now)
     return planned
@@ -77,7 +80,7 @@ def rollback(
     dry_run: bool = False,
     base: str | None = None,
     origin: str | None = None,
-    commands: bool = True,
+    reach: Reach = NOWHERE,
 ) -> PlanView:
     """Make a source's declarations what they were after apply `number`, as an apply of its own; or only plan it.
 
@@ -105,7 +108,7 @@ def rollback(
         origin=origin,
     )
     try:
-        return (plan if dry_run else apply)(session, submission, now, commands=commands)
+        return (plan if dry_run else apply)(session, submission, now, reach)
     except StalePlan:
         raise StalePlan(
             "the controller has changed since this was planned", f"look again with: runlet rollback {number} --dry-run"
@@ -118,7 +121,7 @@ def rollback(
         ) from None
 
 
-def _plan(session: Session, submission: Submission, now: datetime, commands: bool) -> tuple[dict[Key, Held], PlanView]:
+def _plan(session: Session, submission: Submission, now: datetime, reach: Reach) -> tuple[dict[Key, Held], PlanView]:
     present = held(session)
     changes = compare(
         submission.declarations,
@@ -129,7 +132,7 @@ def _plan(session: Session, submission: Submission, now: datetime, commands: boo
         delete=frozenset(submission.delete),
     )
     future = after(changes, present, submission.source)
-    seen = look(session, submission, changes, future, now, commands=commands)
+    seen = look(session, submission, changes, future, now, reach)
     listed = _devices_of(submission)
     before = [name for name in _listed(session, submission.source) if name in listed]
     # The devices that jobs select are part of what a plan promises, whoever has changed them since.

@@ -7,6 +7,7 @@ another. Between the two there are values only.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from sqlmodel import Session, SQLModel, col
 from runlet.controller import devices
 from runlet.controller.tables import Device, Execution, Run
 from runlet.errors import IllegalTransition, StaleUpdate
-from runlet.model import size
+from runlet.model import counted, size
 from runlet.model.execution import OUTCOMES, RETRYABLE, STARTED, Event, State, advance, is_turn
 from runlet.model.logs import Overflow
 from runlet.protocol.messages import Report, Stored
@@ -180,19 +181,30 @@ def of_run(
     run: int,
     *,
     device: str | None = None,
-    state: State | None = None,
-    after: str | None = None,
-    limit: int | None = None,
 ) -> list[ExecutionView]:
-    """A run's executions in order of device: on `device`, in `state`, beyond the device `after`, `limit` at most."""
-    query = select(*COLUMNS).where(TABLE.c.run == run).order_by(TABLE.c.device).limit(limit)
+    """A run's executions, in no order; that on `device` when given."""
+    query = select(*COLUMNS).where(TABLE.c.run == run)
     if device is not None:
         query = query.where(TABLE.c.device == device)
-    if after is not None:
-        query = query.where(TABLE.c.device > after)
-    if state is not None:
-        query = query.where(TABLE.c.state == state)
     return [ExecutionView(*row) for row in session.connection().execute(query)]
+
+
+def page(session: Session, run: int, limit: int, after: str | None, state: State | None) -> list[ExecutionView]:
+    """Some of a run's executions in order of device: those beyond the device `after`, those in `state`.
+
+    The order is no database's: its names are read from an index and put in order here.
+    """
+    those = TABLE.c.run == run if state is None else and_(TABLE.c.run == run, TABLE.c.state == state)
+    names = session.connection().execute(select(TABLE.c.device).where(those)).scalars()
+    in_order = sorted((name or "" for name in names), key=counted.key)  # without a device, the first
+    begin = 0 if after is None else bisect_right(in_order, counted.key(after), key=counted.key)
+    place = {name: index for index, name in enumerate(in_order[begin : begin + limit])}
+    if not place:
+        return []
+    on = TABLE.c.device.in_(place)
+    rows = select(*COLUMNS).where(TABLE.c.run == run, or_(on, TABLE.c.device.is_(None)) if "" in place else on)
+    views = (ExecutionView(*row) for row in session.connection().execute(rows))
+    return sorted(views, key=lambda view: place[view.device or ""])
 
 
 def counts(session: Session, runs: Collection[int]) -> dict[int, dict[State, int]]:

@@ -74,6 +74,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerun:
+    """What an operator asks to run again: a run, by its number or as the latest, where it ended in one of `only`.
+
+    `only` None means: where it did not succeed. Secrets are given anew.
+    """
+
+    run: str
+    only: Collection[State] | None = None
+    secrets: Sealed = field(default_factory=dict)
+    id: str | None = None  # the client's own, of this launch
+
+
+@dataclass(frozen=True, slots=True)
 class Launched:
     """A new run, and what its launch means outside the database."""
 
@@ -92,8 +105,8 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     What was launched before under the request's id is not launched again. Raises UnknownName, InvalidInput or Conflict;
     then nothing was written.
     """
-    if request.id is not None and (before := session.exec(select(Run).where(Run.launch_id == request.id)).first()):
-        return _launched_before(session, before, request, now)
+    if before := _launched_before(session, request, now):
+        return before
     run, target = _prepare(session, request, now)
     inventory = inventories.present(session)
     fleet = devices.fleet(session, inventory, now)
@@ -124,8 +137,13 @@ def launch(session: Session, request: Request, now: datetime) -> Launched:
     return _begin(session, run, rows, now)
 
 
-def _launched_before(session: Session, run: Run, request: Request, now: datetime) -> Launched:
+def _launched_before(session: Session, request: Request | Rerun, now: datetime) -> Launched | None:
     """The run of a client that asks again, for it has not heard the answer."""
+    if request.id is None:
+        return None
+    run = session.exec(select(Run).where(Run.launch_id == request.id)).first()
+    if run is None:
+        return None
     if run.launch_digest != _digest(request):
         raise Conflict(
             f"the id {request.id!r} is of run {run.id}, which is another", "give each launch an id of its own"
@@ -134,8 +152,11 @@ def _launched_before(session: Session, run: Run, request: Request, now: datetime
     return Launched(runs.view(session, run.id, now), Effects())
 
 
-def _digest(request: Request) -> str:
+def _digest(request: Request | Rerun) -> str:
     """The same for what asks for the same."""
+    if isinstance(request, Rerun):
+        only = None if request.only is None else sorted(request.only)
+        return digest(["rerun", request.run, only, request.secrets])
     target = request.target and (request.target.where, request.target.patterns, request.target.allow_empty)
     terminal = (request.terminal.columns, request.terminal.rows, request.term)
     what = (request.job, request.command, request.args, request.variables, request.no_input, request.secrets)
@@ -177,15 +198,14 @@ _OF_ONE_LAUNCH = frozenset(
 )
 
 
-def rerun(
-    session: Session, run_id: int, only: Collection[State] | None, now: datetime, secrets: Sealed | None = None
-) -> Launched:
-    """Launch an earlier run's content again on those of its devices where it ended so; not succeeded when None.
-
-    Its secrets are given anew.
+def rerun(session: Session, request: Rerun, now: datetime) -> Launched:
+    """Launch an earlier run's content again on those of its devices where it ended so, under an id once.
 
     Raises UnknownName, or Conflict when it ended so nowhere.
     """
+    if before := _launched_before(session, request, now):
+        return before
+    run_id, only = runs.number(session, request.run), request.only
     old = runs.find(session, run_id)
     if old.adopted_from is not None:
         raise Conflict(
@@ -201,14 +221,16 @@ def rerun(
         **{name: value for name, value in old.model_dump().items() if name not in _OF_ONE_LAUNCH},
         created_at=now,
         rerun_of=run_id,
+        launch_id=request.id,
+        launch_digest=None if request.id is None else _digest(request),
     )
     session.add(run)
     session.flush()
     assert run.id is not None
-    before = session.exec(select(Execution).where(col(Execution.id).in_([view.id for view in chosen])))
-    rows = [_again(execution, run.id, now) for execution in before]
+    ended = session.exec(select(Execution).where(col(Execution.id).in_([view.id for view in chosen])))
+    rows = [_again(execution, run.id, now) for execution in ended]
     for row in rows:
-        row.secrets = _of_device(run, secrets or {}, row.device)
+        row.secrets = _of_device(run, request.secrets, row.device)
     return _begin(session, run, rows, now)
 
 

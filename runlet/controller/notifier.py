@@ -15,7 +15,7 @@ from runlet import program
 from runlet.backoff import Backoff
 from runlet.controller import notifications, webhook
 from runlet.controller.notifications import Claimed
-from runlet.controller.reach import Network
+from runlet.controller.reach import Reach
 from runlet.controller.store import Store
 from runlet.errors import InvalidInput, Unavailable
 from runlet.model.notify import Notify
@@ -29,16 +29,12 @@ log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Tells, for as long as it runs. `always` is told of every run; commands run with `commands` only.
+    """Tells, for as long as it runs and within `reach`. `always` is told of every run."""
 
-    `networks` may be reached by webhooks though others like them are barred.
-    """
-
-    def __init__(self, store: Store, always: Sequence[Notify], *, commands: bool, networks: Sequence[Network]) -> None:
+    def __init__(self, store: Store, always: Sequence[Notify], reach: Reach) -> None:
         self._store = store
         self._always = always
-        self._commands = commands
-        self._networks = networks
+        self._reach = reach
 
     async def run(self) -> None:
         backoff = Backoff()
@@ -71,8 +67,8 @@ class Notifier:
         what = f"{one.payload['event']} of run {one.payload['run']}"
         try:
             if one.notify.webhook is not None:
-                await webhook.post(one.notify.webhook, body, one.key, self._networks)
-            elif self._commands:
+                await webhook.post(one.notify.webhook, body, one.key, self._reach.networks)
+            elif self._reach.commands:
                 await _run(one.notify.command, body)
             else:
                 log.error("not told, for the configuration has no notify_commands: %s to %s", what, one.notify.command)

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from runlet.controller import devices, executions, inventories, jobs
 from runlet.controller.missing import Missing
+from runlet.controller.reach import Reach
 from runlet.errors import InvalidDeclarations, Mistake, RunletError
 from runlet.model import counted
 from runlet.model.declaration import Change, Held, Key, Kind, Submission
@@ -35,10 +36,6 @@ FIRE_TIMES_TOLD = 5
 DEVICES_TOLD = 5
 # Devices in one message.
 DEVICES_NAMED = 3
-_NO_COMMANDS = (
-    "the controller starts no commands; use a webhook, or set notify_commands in its configuration, with which whoever "
-    "applies a job runs programs there"
-)
 _NOBODY_DECLARED = (
     "without where, or with where: local, a schedule starts a job on the device that declares it; say where: all, any, "
     "enrolled or custom"
@@ -60,10 +57,9 @@ def look(
     changes: Sequence[Change],
     future: Mapping[Key, Held],
     now: datetime,
-    *,
-    commands: bool = True,
+    reach: Reach,
 ) -> Outlook:
-    """Judge a plan of a source. Raises InvalidDeclarations with every mistake.
+    """Judge a plan of a source; its jobs may tell others within `reach`. Raises InvalidDeclarations with every mistake.
 
     Jobs that are not in the plan are looked at when the inventory changes: what breaks this source's own is a mistake,
     what breaks another's a warning.
@@ -84,9 +80,9 @@ def look(
             continue
         one = _Look(Job.from_mapping(held.declaration.content), fleet, missing, now, origins.get(name))
         found = list(one.mistakes(name in own))
-        if name in own and not commands and any(told.command for told in one.job.notify):
-            found.append(Mistake(Kind.JOB, str(name), "notify", None, _NO_COMMANDS))
         if name in own:
+            refusals = filter(None, map(reach.refusal, one.job.notify))
+            found += (Mistake(Kind.JOB, str(name), "notify", None, words) for words in dict.fromkeys(refusals))
             looks.append(one)
             planned.append(name)
         if held.owner == source:
@@ -238,7 +234,7 @@ class _Look:
         if self._unresolved is not None:
             yield self._unresolved.message
         for rule in job.aborts:
-            if rule.threshold.percent and rule.min_executed == 1:
+            if rule.threshold.percent and rule.min_executed is None:
                 yield f"abort: {rule.threshold.spelling} of the first one is reached when it ends so; say minExecuted"
         if job.target.where in (Where.CUSTOM, Where.ENROLLED):
             yield from self._unknown()

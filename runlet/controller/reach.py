@@ -1,4 +1,4 @@
-"""Which addresses a webhook may reach: none that only the controller's own machine should, unless it is configured.
+"""What `notify` may reach: no program, and no address that only the controller's own machine should, if not configured.
 
 Who applies a job names the URL; what listens on the controller's loopback, or tells a machine of a cloud its
 credentials, trusts whoever reaches it. Networks of a site stay open: receivers are there.
@@ -6,10 +6,14 @@ credentials, trusts whoever reaches it. Networks of a site stay open: receivers 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from runlet.errors import InvalidInput
+from runlet.model.notify import Notify
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -32,6 +36,44 @@ _BARRED: tuple[Network, ...] = (
 )
 # The last 32 bits of these are an IPv4 address: mapped, compatible, and translated (RFC 4291, RFC 6052, RFC 2765).
 _HOLD_IPV4 = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))
+
+
+_NO_COMMANDS = (
+    "the controller starts no commands; use a webhook, or set notify_commands in its configuration, with which whoever "
+    "applies a job runs programs there"
+)
+ALLOWED_BY = "the controller's configuration can allow it with notify_networks"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the configuration lets `notify` do: start programs of the controller's machine; reach barred networks."""
+
+    commands: bool = False
+    networks: tuple[Network, ...] = ()
+
+    def refusal(self, notify: Notify) -> str | None:
+        """Why it would never be told, as far as that is known without asking what a name's address is."""
+        if notify.webhook is None:
+            return None if self.commands else _NO_COMMANDS
+        address = _written(urlsplit(notify.webhook).hostname or "")
+        if address is None or not is_barred(address, self.networks):
+            return None
+        return f"webhooks may not go to {address}; {ALLOWED_BY}"
+
+
+def _written(host: str) -> Address | None:
+    """The address that a URL's host is, also as 127.1 or 0x7f000001; None for a name that has to be asked for."""
+    if host == "localhost" or host.endswith(".localhost"):  # loopback, says RFC 6761
+        return IPv4Address("127.0.0.1")
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
 
 
 def is_barred(address: Address, allowed: Sequence[Network]) -> bool:

@@ -26,6 +26,7 @@ from runlet.controller.deliveries import Effects
 from runlet.controller.failures import failed
 from runlet.controller.pages import Place
 from runlet.controller.questions import Questions
+from runlet.controller.reach import Reach
 from runlet.controller.releaser import Releaser
 from runlet.controller.scheduler import Scheduler
 from runlet.controller.store import Store
@@ -51,30 +52,22 @@ MAX_NUMBER = 2**63 - 1
 MAX_PLACE = 100
 
 
-def of_declarations(store: Store, scheduler: Scheduler, notify_commands: bool) -> APIRouter:
+def of_declarations(store: Store, scheduler: Scheduler, reach: Reach) -> APIRouter:
     """What is declared, was declared and would be: plans, applies, jobs, their schedules and renderings.
 
-    Without `notify_commands`, jobs that want commands started are refused.
+    Jobs that would tell others beyond `reach` are refused.
     """
     routes = APIRouter()
 
     @routes.post("/v1/plan")
     async def plan(body: SubmissionBody) -> dict[str, Any]:
         submission, now = bodies.submission(body), datetime.now(UTC)
-        return dict(
-            to_json(
-                await store.transact(
-                    lambda session: declarations.plan(session, submission, now, commands=notify_commands)
-                )
-            )
-        )
+        return dict(to_json(await store.transact(lambda session: declarations.plan(session, submission, now, reach))))
 
     @routes.post("/v1/apply")
     async def apply(body: SubmissionBody) -> dict[str, Any]:
         submission, now = bodies.submission(body), datetime.now(UTC)
-        applied = await store.transact(
-            lambda session: declarations.apply(session, submission, now, commands=notify_commands)
-        )
+        applied = await store.transact(lambda session: declarations.apply(session, submission, now, reach))
         scheduler.poke()
         return dict(to_json(applied))
 
@@ -98,6 +91,7 @@ def of_declarations(store: Store, scheduler: Scheduler, notify_commands: bool) -
                 dry_run=body.dry_run,
                 base=body.base,
                 origin=body.origin,
+                reach=reach,
             )
         )
         scheduler.poke()
@@ -181,10 +175,8 @@ def of_runs(store: Store, releaser: Releaser, scheduler: Scheduler) -> APIRouter
 
     @routes.post("/v1/runs/{run}/rerun", status_code=201)
     async def rerun(run: str, body: RerunBody) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        launched = await store.transact(
-            lambda session: launches.rerun(session, runs.number(session, run), body.only, now, body.secrets)
-        )
+        request = launches.Rerun(run, body.only, body.secrets, body.id)
+        launched = await store.transact(lambda session: launches.rerun(session, request, datetime.now(UTC)))
         releaser.carry_out(launched.effects)
         return dict(to_json(launched.run))
 

@@ -104,7 +104,7 @@ def page(
 ) -> list[ExecutionView]:
     """Some of a run's executions in order of device: those beyond the device `after`, those in `state`."""
     find(session, run_id)
-    return executions.of_run(session, run_id, limit=limit, after=after, state=state)
+    return executions.page(session, run_id, limit, after, state)
 
 
 def summaries(session: Session, limit: int, now: datetime, before: int | None = None) -> list[RunSummary]:

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from runlet import __version__
-from runlet.controller.reach import Network, is_barred
+from runlet.controller.reach import ALLOWED_BY, Network, is_barred
 from runlet.errors import InvalidInput, Unavailable
 
 # From the name's resolution to the status. A receiver that works longer takes the message first, then works.
@@ -80,7 +80,7 @@ async def _resolve(host: str, port: int, allowed: Sequence[Network]) -> list[str
     if not free:
         raise InvalidInput(
             f"webhooks may not go to {addresses[0]}" + (f", the address of {host}" if host != addresses[0] else ""),
-            "the controller's configuration can allow it with notify_networks",
+            ALLOWED_BY,
         )
     return free
 

@@ -251,7 +251,7 @@ def _abort(rules: Sequence[Abort], members: Iterable[Member], state: RolloutStat
     counts[Failure.ANY] = sum(member.state in _BAD or member.unanswered for member in completed)
     for index, rule in enumerate(rules):
         count = counts[rule.on]
-        if index in state.fired or len(completed) < rule.min_executed:
+        if index in state.fired or len(completed) < (rule.min_executed or 1):
             continue
         if rule.threshold.is_reached(count, len(completed)):
             what = "ended badly" if rule.on is Failure.ANY else rule.on.replace("_", " ")

@@ -163,23 +163,19 @@ class Abort:
 
     threshold: Amount
     on: Failure = Failure.ANY
-    min_executed: int = 1  # the rule is silent before so many executions are completed
+    min_executed: int | None = None  # the rule is silent before so many executions are completed: 1 where not said
     action: Action = Action.CANCEL
 
     def to_mapping(self) -> dict[str, Any]:
-        return {
-            "on": self.on.value,
-            "threshold": self.threshold.spelling,
-            "minExecuted": self.min_executed,
-            "action": self.action.value,
-        }
+        said = {} if self.min_executed is None else {"minExecuted": self.min_executed}
+        return {"on": self.on.value, "threshold": self.threshold.spelling, **said, "action": self.action.value}
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Abort:
         return cls(
             threshold=Amount.parse(content["threshold"]),
             on=Failure(content.get("on", Failure.ANY)),
-            min_executed=content.get("minExecuted", 1),
+            min_executed=content.get("minExecuted"),
             action=Action(content.get("action", Action.CANCEL)),
         )
 

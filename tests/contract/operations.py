@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session
 
 from runlet.controller import declarations, devices, executions, launches, runs
+from runlet.controller.reach import LOOPBACK, Reach
 from runlet.controller.store import Store
 from runlet.model.declaration import Change, Submission
 from runlet.model.execution import Event
@@ -26,7 +27,7 @@ def request(target: str = "all", job: str | None = None, *args: str) -> launches
 def apply(session: Session, *jobs: Job, source: str = "tests") -> list[Change]:
     """Declare jobs."""
     submission = Submission(source, "tests", tuple(job.declaration() for job in jobs))
-    return list(declarations.apply(session, submission, NOON).changes)
+    return list(declarations.apply(session, submission, NOON, Reach(commands=True, networks=LOOPBACK)).changes)
 
 
 def connect(session: Session, *names: str) -> None:

@@ -190,7 +190,9 @@ async def test_what_expired_can_be_run_again(rolling: Rolling):
     await rolling.happen(run, "pi-2", E.SUCCEED)
     await rolling.go("pi-1")
     await rolling.pass_time(minutes=10)
-    again = await rolling.ask(lambda session: launches.rerun(session, run, {State.EXPIRED}, rolling.now))
+    again = await rolling.ask(
+        lambda session: launches.rerun(session, launches.Rerun(str(run), {State.EXPIRED}), rolling.now)
+    )
     assert [(one.device, one.expires_at) for one in again.run.executions] == [
         ("pi-1", rolling.now + timedelta(minutes=10))
     ]

@@ -98,7 +98,7 @@ async def test_there_must_be_something_to_decide(rolling: Rolling):
 async def test_a_rerun_passes_over_what_is_undecided(rolling: Rolling):
     run = await interrupted(rolling, "ask")
     with pytest.raises(Conflict, match="no execution"):
-        await rolling.ask(lambda session: launches.rerun(session, run, None, NOON))
+        await rolling.ask(lambda session: launches.rerun(session, launches.Rerun(str(run)), NOON))
 
 
 async def test_the_device_is_asked_about_and_the_others_go_on(rolling: Rolling):

@@ -16,8 +16,9 @@ from runlet.controller.notifications import (
     RETRY_SECONDS,
     Claimed,
 )
+from runlet.controller.reach import Reach, networks
 from runlet.controller.store import Store
-from runlet.errors import InvalidDeclarations
+from runlet.errors import Conflict, InvalidDeclarations
 from runlet.model.declaration import Submission
 from runlet.model.execution import Event, State
 from runlet.model.job import Job
@@ -168,17 +169,48 @@ async def test_what_fails_is_tried_again_and_given_up(rolling: Rolling) -> None:
 
 
 async def test_a_command_that_the_controller_does_not_start_is_a_mistake_of_the_job(store: Store):
-    job = Job("upgrade", "true", notify=(Notify(frozenset({State.FAILED}), command=("mail", "ann")),))
-    submission = Submission("tests", "ann", (job.declaration(),))
+    await refused_but_in(
+        store,
+        Notify(frozenset({State.FAILED}), command=("mail", "ann")),
+        "the controller starts no commands",
+        Reach(True),
+    )
+
+
+LOOPBACK_TOO = Reach(networks=networks(["127.0.0.0/8", "::1"]))
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "[::1]:8080", "localhost", "a.LOCALHOST"]
+)
+async def test_a_webhook_to_a_barred_address_is_a_mistake_of_the_job(store: Store, host: str):
+    told = Notify(frozenset({State.FAILED}), f"http://{host}/hook")
+    await refused_but_in(store, told, "webhooks may not go to .*notify_networks", LOOPBACK_TOO)
+
+
+async def test_a_webhook_to_the_metadata_of_a_cloud_is_no_loopback(store: Store):
+    told = Notify(frozenset({State.FAILED}), "http://[::ffff:169.254.169.254]/latest")
+    submission = Submission("tests", "ann", (Job("upgrade", "true", notify=(told,)).declaration(),))
+    with pytest.raises(InvalidDeclarations, match="webhooks may not go to ::ffff:"):
+        await store.transact(lambda session: declarations.plan(session, submission, NOON, LOOPBACK_TOO))
+
+
+async def refused_but_in(store: Store, told: Notify, words: str, reach: Reach) -> None:
+    """By plan, apply and rollback, with whatever the configuration says but `reach`."""
+    named, bare = ((Job("upgrade", "true", notify=notify).declaration(),) for notify in ((told,), ()))
     for work in (declarations.plan, declarations.apply):
-        with pytest.raises(InvalidDeclarations, match="the controller starts no commands"):
-            await store.transact(lambda session, work=work: work(session, submission, NOON, commands=False))
-    await store.transact(lambda session: declarations.apply(session, submission, NOON, commands=True))
+        with pytest.raises(InvalidDeclarations, match=words):
+            await store.transact(lambda session, work=work: work(session, Submission("tests", "ann", named), NOON))
+    await store.transact(lambda session: declarations.apply(session, Submission("tests", "ann", named), NOON, reach))
+    await store.transact(lambda session: declarations.apply(session, Submission("tests", "ann", bare), NOON))
+    with pytest.raises(Conflict, match=words):
+        await store.transact(lambda session: declarations.rollback(session, 1, "ann", NOON))
 
 
 async def test_a_share_of_one_is_warned_of(store: Store):
     share = Amount(10, percent=True)
-    for rule, warned in ((Abort(share), True), (Abort(share, min_executed=5), False), (Abort(Amount(1)), False)):
+    said = (Abort(share, min_executed=5), Abort(share, min_executed=1), Abort(Amount(1)))
+    for rule, warned in ((Abort(share), True), *((rule, False) for rule in said)):
         submission = Submission("tests", "ann", (Job("upgrade", "true", aborts=(rule,)).declaration(),))
         plan = await store.transact(lambda session, submission=submission: declarations.plan(session, submission, NOON))
         assert any("say minExecuted" in words for words in plan.outlooks[0].warnings) is warned

@@ -197,11 +197,25 @@ async def test_a_run_again_keeps_as_much_as_the_first(store: Store):
 
     run = await store.transact(work)
     await record(store, report(run.executions[0], Event.FAIL, 1))
-    again = await store.transact(lambda session: launches.rerun(session, run.id, None, NOON))
+    again = await store.transact(lambda session: launches.rerun(session, launches.Rerun(str(run.id)), NOON))
     assert again.run.executions[0].output_limit == 64 * 1024
     [command] = [one.message for one in again.outgoing]
     assert isinstance(command, Execute)
     assert command.logs == Logs(64 * 1024, Overflow.STOP)
+
+
+async def test_a_rerun_that_is_asked_for_twice_is_launched_once(store: Store):
+    first = await launched(store, "pi-1", "pi-2")
+    await record(store, *(report(view, Event.FAIL, 1) for view in first.executions))
+    asked = launches.Rerun("latest", id="ours")
+    again = await store.transact(lambda session: launches.rerun(session, asked, NOON))
+    same = await store.transact(lambda session: launches.rerun(session, asked, NOON))  # another run is the latest now
+    assert same.run == again.run
+    assert (len(again.outgoing), same.outgoing) == (2, [])
+    with pytest.raises(Conflict, match="'ours' is of run 2, which is another"):
+        await store.transact(lambda session: launches.rerun(session, launches.Rerun("1", id="ours"), NOON))
+    with pytest.raises(Conflict, match="'ours' is of run 2"):
+        await store.transact(lambda session: launches.launch(session, replace(request("pi-1"), id="ours"), NOON))
 
 
 async def test_cancel_ends_what_was_not_sent_and_asks_the_rest(store: Store):
@@ -260,7 +274,7 @@ async def test_a_summary_counts_as_the_run_stands(store: Store):
 
 
 async def test_executions_are_paged_in_order_of_device(store: Store):
-    names = [f"dev-{number:03}" for number in range(25)]
+    names = [f"dev-{number}" for number in range(25)]
     run = await launched(store, *names)
     ended = [report(view, Event.SUCCEED, 1) for view in run.executions[::2]]
     await record(store, *ended)
@@ -276,7 +290,7 @@ async def test_executions_are_paged_in_order_of_device(store: Store):
     assert await walked(None) == names
     assert await walked(State.SUCCEEDED) == names[::2]
     assert await walked(State.FAILED) == []
-    assert (await store.transact(lambda session: runs.on_device(session, run.id, "dev-007"))).device == "dev-007"
+    assert (await store.transact(lambda session: runs.on_device(session, run.id, "dev-7"))).device == "dev-7"
     with pytest.raises(UnknownName, match="no execution on 'dev-999'"):
         await store.transact(lambda session: runs.on_device(session, run.id, "dev-999"))
 

@@ -389,17 +389,21 @@ async def test_a_rerun_is_the_same_content_where_it_did_not_succeed(rolling: Rol
     await rolling.enroll(*FIVE)
     run = await rolling.launch(job(rollout={"batches": ["100%", 1]}), "--full")
     with pytest.raises(Conflict, match="has ended not succeeded"):
-        await rolling.ask(lambda session: launches.rerun(session, run, None, NOON))
+        await rolling.ask(lambda session: launches.rerun(session, launches.Rerun(str(run)), NOON))
     for device, event in zip(FIVE, [E.SUCCEED, E.FAIL, E.TIME_OUT, E.INTERRUPT, E.START], strict=True):
         await rolling.happen(run, device, event)
-    again = (await rolling.ask(lambda session: launches.rerun(session, run, None, NOON))).run
+    again = (await rolling.ask(lambda session: launches.rerun(session, launches.Rerun(str(run)), NOON))).run
     assert [view.device for view in again.executions] == ["pi-2", "pi-3", "pi-4"]
     assert (again.rerun_of, again.args, again.job) == (run, ("--full",), "upgrade")
     assert again.rollout
-    timed_out = (await rolling.ask(lambda session: launches.rerun(session, run, [State.TIMED_OUT], NOON))).run
+    timed_out = (
+        await rolling.ask(lambda session: launches.rerun(session, launches.Rerun(str(run), [State.TIMED_OUT]), NOON))
+    ).run
     assert await rolling.released(timed_out.id) == ["pi-3"]
     with pytest.raises(Conflict, match="has ended expired or rejected"):
-        await rolling.ask(lambda session: launches.rerun(session, run, [State.REJECTED, State.EXPIRED], NOON))
+        await rolling.ask(
+            lambda session: launches.rerun(session, launches.Rerun(str(run), [State.REJECTED, State.EXPIRED]), NOON)
+        )
 
 
 async def test_who_was_not_answered_counts_as_such_and_as_failed(rolling: Rolling) -> None:

@@ -18,7 +18,7 @@ from runlet.controller import notifier as notifier_module
 from runlet.controller import webhook
 from runlet.controller.migrations.migrate import migrate
 from runlet.controller.notifier import Notifier
-from runlet.controller.reach import LOOPBACK
+from runlet.controller.reach import LOOPBACK, Reach
 from runlet.controller.store import Store
 from runlet.controller.tables import Notification, Run
 from runlet.errors import Unavailable
@@ -150,7 +150,7 @@ class Telling:
         self, *, commands: bool, until: Callable[[list[int] | None], bool] = lambda left: left == []
     ) -> None:
         """Until that is left to tell: nothing, unless something else is said."""
-        working = asyncio.create_task(Notifier(self.store, (), commands=commands, networks=()).run())
+        working = asyncio.create_task(Notifier(self.store, (), Reach(commands)).run())
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not until(await self.store.transact(_left)):
                 await asyncio.wait((working,), timeout=0.05)

@@ -171,7 +171,7 @@ class World:
         for index, rule in enumerate(self.plan.aborts):
             bad = sum(counts(one, rule.on) for one in completed)
             share = Fraction(100 * bad, max(1, len(completed))) if rule.threshold.percent else bad
-            if len(completed) >= rule.min_executed and bad and share >= rule.threshold.number:
+            if len(completed) >= (rule.min_executed or 1) and bad and share >= rule.threshold.number:
                 self.fired.add(index)
         acted = self.fired if not self.state.aborted_by else set(self.state.fired) & self.fired
         assert set(self.state.fired) == acted

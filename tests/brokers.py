@@ -14,7 +14,7 @@ from typing import Self
 
 from runlet.amqp.definitions import CONTROLLER_USER
 from runlet.local import rabbitmq
-from runlet.local.ports import free_ports
+from tests.ports import spare_ports
 
 # Users are made at boot, so every device that a test may want is there from the beginning.
 DEVICES = [f"pi-{number}" for number in range(1, 10)] + [f"dev-{number:02}" for number in range(1, 201)]
@@ -26,7 +26,7 @@ class PrivateBroker:
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder / "node"
-        self.port = port or free_ports(1)[0]
+        self.port = port or spare_ports(1)[0]
         self.log = folder / "keeper.log"
         self.keeper: subprocess.Popen[str] | None = None
         self._config = folder / "broker.json"

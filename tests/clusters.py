@@ -11,9 +11,10 @@ from pathlib import Path
 from runlet.amqp.definitions import CONTROLLER_USER, Replication, definitions, policies
 from runlet.local import rabbitmq
 from runlet.local.files import make_private, write_private
-from runlet.local.ports import LOOPBACK, broker_answers, free_ports
+from runlet.local.ports import LOOPBACK, broker_answers
 from tests.brokers import DEVICES, password, rabbitmqctl
 from tests.harness import wait_until
+from tests.ports import spare_ports
 
 BOOT_SECONDS = 180.0
 COOKIE = "COOKIEOFTHETESTS"
@@ -64,7 +65,7 @@ class Cluster:
     def __init__(self, folder: Path, size: int, replication: Replication = Replication.ALL) -> None:
         self._installation = rabbitmq.find()
         self.replication = replication
-        ports = free_ports(2 * size + 1)
+        ports = spare_ports(2 * size + 1)
         self._epmd_port = ports.pop()
         self._epmd: subprocess.Popen[bytes] | None = None
         names = [f"tests-{number}-{self._epmd_port}" for number in range(1, size + 1)]

@@ -28,6 +28,7 @@ from runlet.model.target import Target
 from runlet.protocol.chunk import Chunk
 from runlet.protocol.frames import Attach, ExecutionChanged, RunSnapshot
 from runlet.protocol.views import ExecutionView, PlanView, RunView
+from tests.ports import spare_ports
 
 # Every wait in the tests is for a condition; this is when it is given up. Generous: CI machines are slow and shared.
 # But below the minute after which what was lost is sent again: that must not hide that it was lost.
@@ -141,7 +142,10 @@ class Fleet:
         """Start it without waiting until it is ready."""
         config = {
             "workspace": "default",
-            "listen": {"host": "127.0.0.1", "port": int(self.url.rpartition(":")[2]) if self.url else 0},
+            "listen": {
+                "host": "127.0.0.1",
+                "port": int(self.url.rpartition(":")[2]) if self.url else spare_ports(1)[0],
+            },
             "database": self.database,
             "transcripts": str(self.home / "transcripts"),
             "broker": self.broker.controller_url,

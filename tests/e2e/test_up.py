@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -76,28 +76,29 @@ class Site:
     def processes(self) -> list[int]:
         return processes_marked(str(self.path))
 
+    def end(self) -> None:
+        self.runlet("down")
+        self.assert_nothing_runs()
+
     def assert_nothing_runs(self) -> None:
         """Erlang's small helpers end by themselves an instant after their machine."""
         wait_until(lambda: not self.processes(), f"all of {self.path} to be gone")
 
 
 @pytest.fixture
-def new_site(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
-    sites: list[Site] = []
-
-    def new(name: str) -> Site:
-        sites.append(Site(tmp_path / name))
-        return sites[-1]
-
-    yield new
-    for site in sites:
-        site.runlet("down")
-        site.assert_nothing_runs()
+def site(tmp_path: Path) -> Iterator[Site]:
+    one = Site(tmp_path / "home of a fleet")  # with spaces: a person's folder may have some
+    yield one
+    one.end()
 
 
-@pytest.fixture
-def site(new_site: Callable[[str], Site]) -> Site:
-    return new_site("home of a fleet")  # with spaces: a person's folder may have some
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The fleet of those that leave one as they found it: a broker takes seconds to boot."""
+    one = Site(tmp_path_factory.mktemp("lasting") / "home of a fleet")
+    one.up("--devices", "pi-1")
+    yield one
+    one.end()
 
 
 def listens(port: int) -> bool:
@@ -132,11 +133,14 @@ def test_down_of_nothing(site: Site) -> None:
     assert (stopped.returncode, stopped.stdout) == (0, f"nothing runs in {site.path}\n")
 
 
-def test_secrets_are_for_their_owner(site: Site) -> None:
-    site.up("--devices", "1")
-    secret = [site.path / "endpoint.json", *(site.path / "config").iterdir(), site.path / "broker" / "definitions.json"]
+def test_secrets_are_for_their_owner(lasting: Site) -> None:
+    secret = [
+        lasting.path / "endpoint.json",
+        *(lasting.path / "config").iterdir(),
+        lasting.path / "broker" / "definitions.json",
+    ]
     assert {path.stat().st_mode & 0o777 for path in secret} == {0o600}
-    assert {path.stat().st_mode & 0o777 for path in (site.path, site.path / "broker")} == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in (lasting.path, lasting.path / "broker")} == {0o700}
 
 
 def test_ctrl_c_ends_the_foreground_in_order(site: Site) -> None:
@@ -157,22 +161,20 @@ def test_ctrl_c_while_starting(site: Site) -> None:
     site.assert_nothing_runs()
 
 
-def test_a_second_up_names_the_first(site: Site) -> None:
-    site.up("--devices", "1")
-    second = site.runlet("up")
+def test_a_second_up_names_the_first(lasting: Site) -> None:
+    second = lasting.runlet("up")
     assert second.returncode == 1
-    assert f"a fleet runs already in {site.path} by process {site.status()['pid']}" in second.stderr
+    assert f"a fleet runs already in {lasting.path} by process {lasting.status()['pid']}" in second.stderr
     assert "hint: stop it with: runlet down" in second.stderr
-    assert site.status()["running"], "the first goes on"
+    assert lasting.status()["running"], "the first goes on"
 
 
-def test_two_homes_side_by_side(new_site: Callable[[str], Site]) -> None:
-    one, other = new_site("one"), new_site("other")
-    one.up("--devices", "pi-1")
-    other.up("--devices", "pi-1")
-    assert one.status()["url"] != other.status()["url"]
-    one.runlet("down")
-    assert other.status()["health"] == WELL
+def test_two_homes_side_by_side(lasting: Site, site: Site) -> None:
+    site.up("--devices", "pi-1")
+    wait_until(lambda: lasting.status()["health"] == WELL, "the other to be well, whatever was killed before")
+    assert lasting.status()["url"] != site.status()["url"]
+    site.runlet("down")
+    assert lasting.status()["health"] == WELL
 
 
 def test_a_killed_up_leaves_nothing_and_the_next_works(site: Site) -> None:
@@ -191,13 +193,12 @@ def test_children_of_a_killed_up_stop_by_themselves(site: Site) -> None:
 
 
 @pytest.mark.parametrize("child", ["broker", "controller", "device-pi-1"])
-def test_a_killed_child_is_started_again(site: Site, child: str) -> None:
-    site.up("--devices", "pi-1")
-    before = site.child(child)
+def test_a_killed_child_is_started_again(lasting: Site, child: str) -> None:
+    before = lasting.child(child)
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: site.child(child) != before, f"{child} to be started again")
+    wait_until(lambda: lasting.child(child) != before, f"{child} to be started again")
     ran = wait_until(
-        lambda: done if (done := site.runlet("exec", "pi-1", "--", "echo", "still here")).returncode == 0 else None,
+        lambda: done if (done := lasting.runlet("exec", "pi-1", "--", "echo", "still here")).returncode == 0 else None,
         "the fleet to work again",
     )
     assert "still here" in ran.stdout
@@ -286,13 +287,12 @@ def test_a_device_that_cannot_be_started_keeps_no_other_from_it(site: Site) -> N
     process.communicate(timeout=COMMAND_SECONDS)
 
 
-def test_what_is_stored_is_its_owner_s_and_programs_have_the_mask_of_their_user(site: Site) -> None:
-    site.up("--devices", "pi-1")
-    shown = site.runlet("exec", "pi-1", "--", "sh", "-c", "echo mask=$(umask)")
+def test_what_is_stored_is_its_owner_s_and_programs_have_the_mask_of_their_user(lasting: Site) -> None:
+    shown = lasting.runlet("exec", "pi-1", "--", "sh", "-c", "echo mask=$(umask)")
     mask = os.umask(0)
     os.umask(mask)
     assert f"mask={mask:04o}" in shown.stdout, shown.stdout + shown.stderr
-    kept = [path for folder in ("devices/pi-1", "controller") for path in (site.path / folder).rglob("*")]
+    kept = [path for folder in ("devices/pi-1", "controller") for path in (lasting.path / folder).rglob("*")]
     others = [path for path in kept if path.lstat().st_mode & 0o077]
     assert kept
     assert others == []

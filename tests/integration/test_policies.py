@@ -9,9 +9,9 @@ import pytest
 
 from runlet.amqp.definitions import CONTROLLER_USER, Replication, policies
 from runlet.local.files import write_private
-from runlet.local.ports import free_ports
 from tests.clusters import Cluster, Node
 from tests.harness import Fleet, wait_until
+from tests.ports import spare_ports
 
 WANTED = sorted(policy["name"] for policy in policies("default", Replication.NONE))
 
@@ -22,7 +22,7 @@ class Managed(Cluster):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, 1, Replication.NONE)
         [self.node] = self.nodes
-        [port] = free_ports(1)
+        [port] = spare_ports(1)
         self.management = f"http://127.0.0.1:{port}"
         path = self.node.folder.path
         write_private(path / "enabled_plugins", "[rabbitmq_management].\n")

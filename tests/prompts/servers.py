@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.harness import wait_until
+from tests.ports import spare_ports
 
 
 @contextmanager
@@ -19,8 +20,7 @@ def sshd(home: Path) -> Iterator[tuple[int, Path]]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     key.with_suffix(".pub").rename(home / "authorized")
     Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = spare_ports(1)
     options = {
         "Port": port,
         "ListenAddress": "127.0.0.1",

@@ -7,6 +7,7 @@ import hashlib
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,9 @@ from tests.harness import Fleet, Typist, apply, attached, wait_until
 pytestmark = pytest.mark.timeout(3600)
 
 MIB = 1024 * 1024
-# Between two kills: some of them hit a part that is still starting.
-LONGEST_PAUSE_SECONDS = 1.5
+# Between two kills, as many times as long as an agent takes to start on this machine now: some hit a part that is still
+# starting, and between some there is time for both to work.
+LONGEST_PAUSE_STARTS = 6
 
 _PRINTS = """\
 import os, random, tty
@@ -42,12 +44,12 @@ for _ in range({pieces}):
 
 
 @contextmanager
-def killed_at_random(fleet: Fleet, device: str, draw: random.Random) -> Iterator[list[str]]:
-    """Agent and controller are killed until the context is left; what was killed."""
+def killed_at_random(fleet: Fleet, device: str, draw: random.Random, longest_pause: float) -> Iterator[list[str]]:
+    """Agent and controller are killed until the context is left; what was killed. The pause is in seconds."""
     stop, killed = threading.Event(), []
 
     def work() -> None:
-        while not stop.wait(draw.uniform(0, LONGEST_PAUSE_SECONDS)):
+        while not stop.wait(draw.uniform(0, longest_pause)):
             killed.append(draw.choice(["agent", "agent", "controller"]))
             if killed[-1] == "agent":
                 fleet.agents[device].kill()
@@ -71,11 +73,13 @@ def test_random_bytes_are_stored_as_they_were_printed(fleet: Fleet, device: str,
     seed = random.randrange(2**32)
     pieces = mebibytes * MIB // 8192
     script = _PRINTS.format(seed=seed, pieces=pieces)
+    begin = time.monotonic()
     fleet.start_agent(device)
+    longest_pause = LONGEST_PAUSE_STARTS * (time.monotonic() - begin)
     with fleet.api() as api:
         apply(api, Job(f"random-bytes-{mebibytes}", script, entrypoint=(sys.executable,), logs=Logs(256 * MIB)))
         run = api.start_run(job=f"random-bytes-{mebibytes}", target=Target.parse(device))
-    with killed_at_random(fleet, device, random.Random(seed)) as killed:
+    with killed_at_random(fleet, device, random.Random(seed), longest_pause) as killed:
         wait_until(lambda: len(killed) >= 3 and _has_ended(fleet, run), "the program to end", 1800)
     (execution,) = fleet.settled(run).executions
     assert execution.state is State.SUCCEEDED, f"seed {seed}, killed {killed}"

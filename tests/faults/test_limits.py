@@ -18,7 +18,7 @@ from runlet.agent.session import login
 from runlet.holder.terminal import Terminal
 from runlet.model.execution import STARTED, State
 from runlet.protocol import names
-from tests.harness import Fleet, wait_until
+from tests.harness import PATIENCE_SECONDS, Fleet, wait_until
 
 NOBODYS_UID = 54_321
 
@@ -73,7 +73,7 @@ def test_a_second_agent_on_the_same_state_does_not_start(fleet: Fleet, device: s
     run = fleet.sh("echo ready; read -r line", on=device)
     fleet.until_printed(run, b"ready", device)
     command = [sys.executable, "-m", "runlet.agent", "--config", str(fleet.home / f"{device}.json")]
-    twin = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    twin = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert twin.returncode == 1
     assert "another agent works with" in twin.stderr
     assert fleet.until(run, lambda view: True).state in STARTED
@@ -95,7 +95,7 @@ async def test_signals_to_a_program_that_has_not_begun_are_not_its_parents():
         wait_until(lambda: os.getsid(terminal.pid) == terminal.pid, "the child to have its terminal")
         wait_until(lambda: os.tcgetpgrp(terminal.master) == terminal.pid, "the child to be in the foreground")
         terminal.write(b"\x03")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await ended.wait()
         assert _exit_code(terminal) == -signal.SIGINT
         terminal.release()  # too late, and harmless

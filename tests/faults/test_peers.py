@@ -16,7 +16,7 @@ from runlet.model.target import Target, Where
 from runlet.protocol import names
 from runlet.protocol.messages import Hello, encode
 from tests.faults.test_faults import publish
-from tests.harness import TOKEN, UNSPEAKABLE, Fleet, apply, refused
+from tests.harness import PATIENCE_SECONDS, TOKEN, UNSPEAKABLE, Fleet, apply, refused
 
 # Enrolled nowhere; but the broker has an account for it, as when that is made before the controller is told.
 STRANGER = "pi-9"
@@ -85,7 +85,7 @@ async def test_a_console_that_breaks_the_protocol_is_told_why(fleet: Fleet):
     async with connect(url, additional_headers={"Authorization": f"Bearer {TOKEN}"}) as socket:
         await socket.send(json.dumps({"type": "attach", "devices": ["é" * 200]}))
         with pytest.raises(ConnectionClosed) as closed:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await socket.recv()
     assert closed.value.rcvd
     assert closed.value.rcvd.code == 1002

@@ -128,7 +128,9 @@ class Pair:
         self.members = [replace(one, **changes) if one.id == execution else one for one in self.members]  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     rollouts,
     st.lists(aborts, max_size=1).map(tuple),

@@ -14,7 +14,7 @@ from runlet.controller.app import _Server
 from runlet.controller.door import RESERVED_FILES, Door, Visit, most_connections
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 50.0
 
 
 UPGRADE = (

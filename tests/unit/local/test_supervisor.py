@@ -14,7 +14,7 @@ from runlet.local.home import Home
 from runlet.local.processes import written_down
 from runlet.local.supervisor import Plan, Supervisor
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 50.0
 # Says who it is, is ready once it may be, and ends with its lifeline.
 MODULE = """
 import os, pathlib, sys, time

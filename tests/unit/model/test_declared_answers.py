@@ -51,9 +51,9 @@ def test_no_expression_for_questions_runs_away(text: str) -> None:
     except RefusedRegex:
         return
     for question in ("a" * MATCHED_CHARACTERS, "ab" * 200, "1-\n" * 133, "b" * 399 + "!"):
-        begin = time.monotonic()
+        begin = time.process_time()
         pattern.search(question)
-        assert time.monotonic() - begin < PATIENCE_SECONDS
+        assert time.process_time() - begin < PATIENCE_SECONDS
 
 
 def test_two_repetitions_fit_into_an_expression_and_three_do_not() -> None:

@@ -64,17 +64,17 @@ def test_no_expression_runs_away(text: str) -> None:
     except RefusedRegex:
         return
     assert pattern.pattern == text
-    began = time.monotonic()
+    began = time.process_time()
     for name in ("a" * NAME_CHARACTERS, "ab" * 31, "1-" * 31, "b" * 62 + "!"):
         pattern.match(name)
-    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert time.process_time() - began < PATIENCE_SECONDS
 
 
 def test_the_slowest_that_are_accepted_are_fast() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for text in (".*.*!", "a?" * 13 + "!", "(a|a)" * 13 + "!", "(a{0,20}){3}!", "(?:aa|a){13}!"):
         compile_bounded(text).match("a" * NAME_CHARACTERS)
-    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert time.process_time() - began < PATIENCE_SECONDS
 
 
 def test_the_bound_leaves_room_for_two_repetitions() -> None:

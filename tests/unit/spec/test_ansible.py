@@ -335,14 +335,14 @@ def test_folders_of_variables_are_told(tmp_path: Path) -> None:
     ids=range(15),
 )
 def test_hostile_inventories_are_refused_or_read_in_no_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with suppress(InvalidFiles):
         _ini(text)
     with suppress(InvalidFiles):
         _yaml(text)
     with suppress(InvalidFiles):
         ansible.parse("f", text.encode())
-    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert time.process_time() - began < PATIENCE_SECONDS
 
 
 def test_what_is_read_is_counted_as_it_will_be_written() -> None:

@@ -30,7 +30,7 @@ MOST_BYTES = 256 * 1024**2
 # Random files are small, and their cost is mostly fixed.
 MOST_CALLS_OF_SMALL = 1_000_000
 # Far more than any takes: for what a few calls can do in C, a regular expression for one.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 MEASURE = """
 import json, sys

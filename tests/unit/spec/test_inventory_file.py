@@ -131,10 +131,10 @@ def test_hostile_inventories_are_refused_in_no_time() -> None:
     strangers = {"devices": {f"d{n}": {} for n in range(9999)}, "groups": {"g": {"members": ["x" * 60] * 9999}}}
     too_many = {"devices": {"a": {"vars": {"x": [0] * 10**6}}}}
     for content in (every, strangers, too_many):
-        began = time.monotonic()
+        began = time.process_time()
         with pytest.raises(InvalidInput):
             inventory.from_mapping(content)
-        assert time.monotonic() - began < PATIENCE_SECONDS
+        assert time.process_time() - began < PATIENCE_SECONDS
 
 
 TEXTS = st.text() | st.sampled_from(

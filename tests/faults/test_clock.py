@@ -21,6 +21,9 @@ from tests.harness import Fleet, apply, wait_until
 
 BEFORE = datetime(2030, 1, 1, 12, tzinfo=UTC)
 AFTER = BEFORE - timedelta(hours=3)
+# A command that met a clock just set is sent again, after a minute at the latest. Programs that
+# read their clock from a file are slow.
+SETTLE_SECONDS = 200.0
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ class Clock:
         return ["env", *(f"{name}={value}" for name, value in settings.items()), *argv]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
     """A device that boots in 1970, and steps of hours on it and on the controller while executions are under way."""
     broker = PrivateBroker(tmp_path)
@@ -102,7 +105,7 @@ def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
         for number, (clock, reading) in enumerate(steps):
             clock.set(reading)
             runs.append(fleet.sh(f"echo {number} >> {starts}; date +%Y; seq 100"))
-            wait_until(lambda run=runs[-1]: _is_settled(fleet, run), f"run {runs[-1].id} to settle", 60)
+            wait_until(lambda run=runs[-1]: _is_settled(fleet, run), f"run {runs[-1].id} to settle", SETTLE_SECONDS)
         with fleet.api() as api:
             assert not api.run(waits.id).settled, "two hours ahead for some seconds expired it"
         gate.touch()

@@ -14,6 +14,7 @@ from runlet.client.api import PAGE, Api
 from runlet.errors import ControllerUnavailable
 from runlet.model.execution import State
 from runlet.model.target import Target
+from runlet.protocol.views import RunView
 from tests.harness import PATIENCE_SECONDS, TOKEN, WELL, Fleet, wait_until
 from tests.proxy import Proxy, Way
 
@@ -110,6 +111,12 @@ def test_listings_are_asked_for_page_by_page(fleet: Fleet, monkeypatch: pytest.M
     for _ in range(3):
         newest = fleet.settled(fleet.sh("true", on="pi-1,pi-2,pi-3"))
     with fleet.api() as api:
+
+        def stored() -> RunView | None:
+            run = api.run(newest.id)
+            return run if all(execution.settled for execution in run.executions) else None
+
+        newest = wait_until(stored, "their output to be stored, after which nothing changes")
         [at_once] = api.runs(6)
         executions = list(api.executions(newest.id))
         monkeypatch.setattr("runlet.client.api.PAGE", 2)

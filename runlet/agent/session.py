@@ -23,7 +23,7 @@ from runlet.protocol.chunk import PROGRAM_ENDED, Input
 from runlet.protocol.messages import Execute, TerminalSize
 
 # One turn of the loop takes at most this much from one holder, so that other sessions and commands get their turn.
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 # Pieces of input that the holder has not answered. It answers each at once: more means that it is stopped, and what is
 # not acknowledged must not fill the control lane, where cancels come.
 MAX_UNANSWERED = 256

@@ -17,7 +17,7 @@ from runlet.cli.board import Board, Zoom
 from runlet.cli.board_console import BoardConsole
 from runlet.cli.endpoint import Endpoint
 from runlet.cli.follow import goes_on
-from runlet.cli.keys import HELP, PASTE_SECONDS, PREFIX_NAME, Action, Choose, Keys, Typed
+from runlet.cli.keys import HELP, PASTE_END, PASTE_SECONDS, PREFIX_NAME, Action, Choose, Keys, Typed
 from runlet.cli.options import colours_on_stdout
 from runlet.cli.picture import Picture
 from runlet.cli.prediction import Prediction
@@ -25,6 +25,7 @@ from runlet.cli.provenance import operator
 from runlet.cli.replies import EXPECT_SECONDS, HOLD_SECONDS, Replies, Sender, Sent
 from runlet.cli.roster import Roster
 from runlet.cli.terminal import Terminal, TerminalGone, terminal_size
+from runlet.cli.typeahead import Typeahead
 from runlet.cli.views import MODES_SECONDS, RAW_TAIL_BYTES, LinesView, RawView, Switch, View
 from runlet.cli.writers import REFUSAL_SECONDS, Writers, own_name
 from runlet.client.attachment import Attachment, ConnectionLost, ConsoleEvent, attach, new_identity
@@ -34,9 +35,6 @@ from runlet.protocol.chunk import INPUT_PIECE_BYTES, Chunk
 from runlet.protocol.frames import Notice, Position, WriterChanged
 from runlet.protocol.messages import Step
 
-# What was typed and waits for a program that does not read: more than anybody pastes. It is kept here so that keys for
-# Runlet itself, which come behind it, are heard.
-WAITING_BYTES = 16 * 1024 * 1024
 # Somebody who waits for their paste is told why.
 BLOCKED_SECONDS = 2.0
 
@@ -90,9 +88,8 @@ class Console:
         self._writers = Writers()
         self._expects_until = 0.0  # an answer of the terminal
         self._refused_at = float("-inf")  # the last refusal that was shown
-        self._waiting = bytearray()  # typed, and not sent yet: the program does not read as fast
-        self._in_hand = 0  # the bytes of what waits that are sent next
-        self._waiting_changed = asyncio.Event()
+        self._typeahead = Typeahead()
+        self._feeding = asyncio.Event()  # something waits to be typed
         self._place: Position | None = None  # up to where a device's output has been shown
         self._hurry_until = 0.0  # somebody typed, and waits for what it does
         self._hurried = asyncio.Event()
@@ -134,7 +131,8 @@ class Console:
                 self._terminal.reset()
                 if not full_screen:  # else the cursor is back where the program's screen was entered
                     await self._terminal.write(view.leave())
-                await self._forget_waiting(view, "the program has not read what was typed before")
+                await self._lose(view, "the program has not read what was typed before")
+                self._typeahead = Typeahead()
             if isinstance(ended, Ending) and not (ended is Ending.SETTLED and several and view is not lines):
                 return ended
             if board is not None and ended is Ending.SETTLED:
@@ -210,6 +208,7 @@ class Console:
                     for task in tasks:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
+                    await self._end_paste(attachment, view)
                 return next(task for task in tasks if task in done).result()
         except ControllerUnavailable as error:
             raise goes_on(error, run) from None
@@ -217,8 +216,11 @@ class Console:
     async def _receive(self, attachment: Attachment, view: View) -> Ending:
         async for event in attachment.events():
             self._picture.take(event)
-            if isinstance(event, ConnectionLost) or (isinstance(event, Notice) and event.refused):
-                await self._forget_waiting(view, "what was typed before may not have arrived")
+            if isinstance(event, ConnectionLost):
+                await self._lose(view, "what was typed before may not have arrived", event.unconfirmed)
+            elif isinstance(event, Notice) and event.refused and view.selected:
+                under_way = attachment.under_way(view.selected)
+                await self._lose(view, "what was typed before may not have arrived", under_way)
             asked = view.asked
             if shown := self._shown(view, event):
                 await self._terminal.write(shown)
@@ -240,7 +242,7 @@ class Console:
             await asyncio.sleep(LOOK_SECONDS)
             rate = (self._terminal.written - before) / (loop.time() - at)
             slow = max(HURRIED_TAIL_BYTES, rate * CATCH_UP_SECONDS)
-            if not isinstance(view, RawView) or view.selected is None or self._waiting or self._in_hand:
+            if not isinstance(view, RawView) or view.selected is None or self._typeahead or self._keys.is_pasting:
                 self._hurried.clear()
             elif self._terminal.is_behind and await self._left_to_show(view.selected) > slow:
                 return Switch(view.selected, hurries=True)
@@ -310,6 +312,7 @@ class Console:
         except TimeoutError:
             if not holding:
                 self._keys.end_paste()
+                self._typeahead.end_paste()
             return [Sent(self._replies.release())]
         return list(self._replies.feed(data, expecting=asyncio.get_running_loop().time() < self._expects_until))
 
@@ -324,39 +327,44 @@ class Console:
                 await attachment.send_input(view.selected, attempt, sent.data, is_reply=is_reply)
 
     async def _feed(self, attachment: Attachment, view: View) -> Ending:
-        """Type what waits, as fast as the program reads it."""
+        """Type what waits, as fast as the program reads it; not while the controller is away or silent."""
+        loop = asyncio.get_running_loop()
         while True:
-            await self._waiting_changed.wait()
-            self._waiting_changed.clear()
-            while self._waiting and view.selected is not None:
-                execution = view.selected
-                piece = bytes(self._waiting[:INPUT_PIECE_BYTES])
-                del self._waiting[: len(piece)]
-                self._in_hand = len(piece)
-                telling = asyncio.create_task(self._tell_blocked(view, execution))
+            await self._feeding.wait()
+            self._feeding.clear()
+            while self._typeahead and (execution := view.selected) is not None:
+                telling = asyncio.create_task(self._tell_blocked(attachment, view))
+                try:
+                    await attachment.until_room(execution, INPUT_PIECE_BYTES)
+                finally:
+                    telling.cancel()
+                if not (piece := self._typeahead.take(INPUT_PIECE_BYTES, loop.time())):
+                    continue  # it was given up meanwhile
                 try:
                     await attachment.send_input(execution, self._picture[execution].attempt, piece)
                 except ControllerUnavailable as error:
-                    await self._forget_waiting(view, error.message)
-                    break
-                finally:
-                    telling.cancel()
-                self._in_hand = 0
+                    await self._lose(view, error.message, len(piece) + attachment.under_way(execution), len(piece))
 
-    async def _tell_blocked(self, view: View, execution: str) -> None:
+    async def _tell_blocked(self, attachment: Attachment, view: View) -> None:
         """Say once that the program does not read; not into a screen of its own."""
         await asyncio.sleep(BLOCKED_SECONDS)
-        if not self._terminal.full_screen:
-            words = f"the program does not read: {self._in_hand + len(self._waiting)} bytes wait to be typed"
+        size = self._typeahead.size
+        if size and not (self._terminal.full_screen or attachment.is_silent or attachment.is_lost):
+            words = f"the program does not read: {size} bytes wait to be typed"
             await self._terminal.write(view.say(f"{words}; {PREFIX_NAME} c cancels, {PREFIX_NAME} d detaches"))
 
-    async def _forget_waiting(self, view: View, why: str) -> None:
-        """A text with a hole is worse than its beginning: what waits is not typed any more."""
-        size = self._in_hand + len(self._waiting)
-        self._waiting.clear()
-        self._in_hand = 0
-        if size:
-            await self._terminal.write(view.say(f"not typed: the last {size} bytes, since {why}"))
+    async def _lose(self, view: View, why: str, unconfirmed: int = 0, lost: int = 0) -> None:
+        """Something typed is lost: `lost` bytes for certain, perhaps of those `unconfirmed`; so is what waits."""
+        lost += self._typeahead.lose(unconfirmed, asyncio.get_running_loop().time())
+        self._feeding.set()
+        if lost:
+            await self._terminal.write(view.say(f"not typed: the last {lost} bytes, since {why}"))
+
+    async def _end_paste(self, attachment: Attachment, view: View) -> None:
+        """Who leaves in the middle of a paste leaves the program able to tell keys from it."""
+        if self._typeahead.is_pasting and view.selected and attachment.has_room(view.selected, len(PASTE_END)):
+            with suppress(ControllerUnavailable):
+                await attachment.send_input(view.selected, self._picture[view.selected].attempt, PASTE_END)
 
     async def _send(self, attachment: Attachment, view: View, typed: bytes) -> None:
         if view.selected is None:
@@ -369,31 +377,42 @@ class Console:
         if self._redraw:
             self._redraw = False
             await self._redraw_now(attachment, view)
-        if self._in_hand or self._waiting or not attachment.has_room(view.selected, len(typed)):
-            await self._wait_for_room(typed)
-            return
-        try:
-            await attachment.send_input(view.selected, self._picture[view.selected].attempt, typed)
-        except ControllerUnavailable:
-            words = "does not answer" if attachment.is_silent else "is away"
-            await self._terminal.write(view.say(f"not typed: the controller {words}"))
+        if not (typed := self._typeahead.typed(typed)):
+            return  # of a paste with a hole
+        waits = bool(self._typeahead) or self._typeahead.is_pasting
+        if attachment.is_lost or (attachment.is_silent and not waits):
+            await self._not_typed(attachment, view)
+        elif self._typeahead or attachment.is_silent or not attachment.has_room(view.selected, len(typed)):
+            await self._wait_for_room(view, typed)
         else:
-            if self._terminal.is_behind:  # else what comes is of what was typed
-                self._hurry_until = asyncio.get_running_loop().time() + HURRY_SECONDS
-                self._hurried.set()
-            # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
-            early = not (self._writers.other(view.selected) or self._terminal.is_behind)
-            if early and (shown := view.typed(typed)):
-                await self._terminal.write(shown)
+            await self._type_now(attachment, view, view.selected, typed)
 
-    async def _wait_for_room(self, typed: bytes) -> None:
-        """The program does not read as fast: keep it here. At the bound the terminal itself has to wait, and whoever
-        types there.
-        """
-        while len(self._waiting) + len(typed) > WAITING_BYTES:  # noqa: ASYNC110 - the other end empties it piece by piece
-            await asyncio.sleep(BLOCKED_SECONDS)
-        self._waiting += typed
-        self._waiting_changed.set()
+    async def _type_now(self, attachment: Attachment, view: View, execution: str, typed: bytes) -> None:
+        try:
+            await attachment.send_input(execution, self._picture[execution].attempt, self._typeahead.sent(typed))
+        except ControllerUnavailable:
+            await self._not_typed(attachment, view, len(typed))
+            return
+        if self._terminal.is_behind:  # else what comes is of what was typed
+            self._hurry_until = asyncio.get_running_loop().time() + HURRY_SECONDS
+            self._hurried.set()
+        # Not where the screen cannot keep up: a prediction is to be early, and nobody waits for it to be shown.
+        early = not (self._writers.other(execution) or self._terminal.is_behind)
+        if early and (shown := view.typed(typed)):
+            await self._terminal.write(shown)
+
+    async def _not_typed(self, attachment: Attachment, view: View, unconfirmed: int = 0) -> None:
+        words = "does not answer" if attachment.is_silent else "is away"
+        self._typeahead.lose(unconfirmed, asyncio.get_running_loop().time())
+        await self._terminal.write(view.say(f"not typed: the controller {words}"))
+
+    async def _wait_for_room(self, view: View, typed: bytes) -> None:
+        """The program does not read as fast, or the controller is silent: keep it here."""
+        was_full = self._typeahead.is_full
+        if not self._typeahead.wait(typed) and not was_full:
+            words = f"the program has not read {self._typeahead.size} bytes; what follows is dropped until it has"
+            await self._terminal.write(view.say(f"not typed: {words}"))
+        self._feeding.set()
 
     async def _act(self, attachment: Attachment, view: View, command: Typed) -> Ending | Switch | None:
         match command:

@@ -46,8 +46,6 @@ from runlet.protocol.messages import Step
 
 # A script that waits for a run outlasts a restart or an upgrade of the controller, and does not hang for ever.
 PATIENCE_SECONDS = 600.0
-# How often stdin's next bytes are offered to a controller that does not answer.
-SILENT_SECONDS = 0.2
 
 
 class Follower:
@@ -159,11 +157,10 @@ async def _type(attachment: Attachment, follower: Follower, execution: str) -> N
 async def _type_piece(attachment: Attachment, follower: Follower, execution: str, piece: bytes) -> None:
     """When the controller can be had; nothing of it is sent in vain."""
     while True:
-        await attachment.connected.wait()
+        await attachment.until_room(execution, len(piece))
         with suppress(ControllerUnavailable):
             await attachment.send_input(execution, follower.picture[execution].attempt, piece)
             return
-        await asyncio.sleep(SILENT_SECONDS)
 
 
 async def follow_raw(endpoint: Endpoint, run: int, request: Attach) -> None:

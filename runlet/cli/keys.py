@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 PREFIX = b"\x1d"
-# The prefix, and what terminals put around a paste when a program has asked for that.
+# What terminals put around a paste when a program has asked for that.
+PASTE_BEGIN, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 _MARK = re.compile(rb"\x1d|(?P<begins>\x1b\[200~)|\x1b\[201~")
 _MARK_BYTES = 6
 PREFIX_NAME = "Ctrl-]"

@@ -6,6 +6,7 @@ from a non-blocking terminal when we are killed. When the screen cannot keep up,
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import termios
@@ -47,6 +48,8 @@ class Terminal:
         self._modes = ModeTracker()
         self.is_behind = False  # something waits to be shown
         self.written = 0  # bytes that it has taken
+        self._showing = asyncio.Lock()
+        self._rest = memoryview(b"")  # of what is being shown
 
     def __enter__(self) -> Self:
         self._saved = termios.tcgetattr(self._fd)
@@ -92,21 +95,45 @@ class Terminal:
                 return data
 
     async def write(self, data: bytes) -> None:
-        """Show `data`, all of it. Raises TerminalGone."""
-        self._modes.feed(data)
-        rest: bytes | memoryview = data
-        while rest:
+        """Show `data`, all of it, behind what others show. Raises TerminalGone."""
+        async with self._showing:
+            self._modes.feed(data)
+            self._rest = memoryview(data)
+            self._write_rest()
+            if self._rest:
+                await self._until_written()
+
+    async def _until_written(self) -> None:
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+
+        def go_on() -> None:
             try:
-                written = os.write(self._fd, rest)
-            except BlockingIOError:
-                self.is_behind = True
-                await until_ready(self._fd, reading=False)
-            except OSError:
-                raise TerminalGone from None
-            else:
+                self._write_rest()
+            except TerminalGone as error:
+                written.set_exception(error)
+            if not self._rest and not written.done():
+                written.set_result(None)
+
+        # Once for all of it: a terminal takes a few KiB at a time.
+        loop.add_writer(self._fd, go_on)
+        try:
+            await written
+        finally:
+            loop.remove_writer(self._fd)
+
+    def _write_rest(self) -> None:
+        """As much as the terminal takes now."""
+        try:
+            while self._rest:
+                written = os.write(self._fd, self._rest)
                 self.written += written
-                rest = memoryview(rest)[written:]
-                self.is_behind = False
+                self._rest = self._rest[written:]
+        except BlockingIOError:
+            pass
+        except OSError:
+            raise TerminalGone from None
+        self.is_behind = bool(self._rest)
 
 
 def _open_terminal() -> int:

@@ -107,8 +107,7 @@ class Attachment:
         self._rollout: RolloutView | None = None
         self._positions = dict(request.positions)
         self._over: set[str] = set()
-        self.connected = asyncio.Event()
-        self.connected.set()
+        self.is_lost = False  # there is no connection now
         self.is_silent = False
         self._under_way: dict[str, int] = {}  # by execution: bytes typed that are not taken yet
         self._room = asyncio.Event()
@@ -157,12 +156,17 @@ class Attachment:
 
     def has_room(self, execution: str, size: int) -> bool:
         """Whether so many bytes can be typed without a wait."""
-        return self.is_lost or self._under_way.get(execution, 0) + size <= INPUT_WINDOW_BYTES
+        return self.is_lost or self.under_way(execution) + size <= INPUT_WINDOW_BYTES
 
-    @property
-    def is_lost(self) -> bool:
-        """There is no connection now."""
-        return not self.connected.is_set()
+    def under_way(self, execution: str) -> int:
+        """How many of the bytes typed last are not known to be taken, or refused."""
+        return self._under_way.get(execution, 0)
+
+    async def until_room(self, execution: str, size: int) -> None:
+        """Wait until so many bytes can be typed: the controller is there, answers, and the program reads."""
+        while self.is_lost or self.is_silent or self._connection is None or not self.has_room(execution, size):
+            self._room.clear()
+            await self._room.wait()
 
     async def hand_over(self, execution: str, step: Step) -> None:
         """Ask for the writer's lease, give it away, take it or let it go; WriterChanged tells what came of it.
@@ -195,9 +199,13 @@ class Attachment:
         """The connection is lost, and with it what would tell how far the typed bytes came: their number."""
         unconfirmed = sum(self._under_way.values())
         self._under_way.clear()
+        self._is_heard()
+        return unconfirmed
+
+    def _is_heard(self) -> None:
+        """The controller answers, or is no longer waited for."""
         self.is_silent = False
         self._room.set()
-        return unconfirmed
 
     async def _received(self) -> AsyncIterator[ControllerFrame | Chunk | Silence | SilenceEnded]:
         from websockets.exceptions import ConnectionClosed
@@ -212,7 +220,7 @@ class Attachment:
             except TimeoutError:
                 if pong is None or pong.done():
                     if self.is_silent:
-                        self.is_silent = False
+                        self._is_heard()
                         yield SilenceEnded()
                     pong = asyncio.ensure_future(await connection.ping())
                 elif not self.is_silent:
@@ -220,14 +228,14 @@ class Attachment:
                     yield Silence()
                 continue
             except ConnectionClosed as error:
+                self.is_lost = True
                 await self.close()
-                self.connected.clear()
                 reason = error.rcvd.reason if error.rcvd else None
                 if error.rcvd and error.rcvd.code == _PROTOCOL_BROKEN:
                     raise ProtocolError(reason or "the controller refused what was sent") from None
                 raise lost(self._urls, reason) from None
             if self.is_silent:
-                self.is_silent = False
+                self._is_heard()
                 yield SilenceEnded()
             yield Chunk.decode(frame) if isinstance(frame, bytes) else decode_from_controller(frame)
 
@@ -243,7 +251,8 @@ class Attachment:
                         self._connection = await _connect_to_any(self._urls, self._token, self._run, request)
                     except Unavailable:
                         continue
-                    self.connected.set()
+                    self.is_lost = False
+                    self._room.set()
                     return
         except TimeoutError:
             raise why from None
@@ -302,7 +311,7 @@ class Attachment:
             await connection.send(frame)
         except ConnectionClosed:
             if connection is self._connection:
-                self.connected.clear()  # `events` finds out too, and has another made
+                self.is_lost = True  # `events` finds out too, and has another made
             raise unavailable(self._urls, "the connection was lost") from None
 
 

@@ -146,12 +146,12 @@ class Attaching:
                 _, modes = attachment.modes.popitem()
                 told = frames.Modes(modes.execution, modes.attempt, modes.offset, modes.output)
                 await socket.send_text(frames.encode(told))
+            while attachment.notices:  # first: of what is refused, the console then knows that it has not arrived
+                await socket.send_text(frames.encode(attachment.notices.pop(0)))
             for execution, window in list(attachment.typed.items()):  # more is typed while one is told
                 if window.freed:
                     size, window.freed = window.freed, 0
                     await socket.send_text(frames.encode(Taken(execution, size)))
-            while attachment.notices:
-                await socket.send_text(frames.encode(attachment.notices.pop(0)))
             more = [await self._give_output(socket, attachment, execution) for execution in attachment.executions]
             if attachment.changed or attachment.rollout is not None:
                 continue  # told before the end, and before a wait

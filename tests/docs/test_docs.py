@@ -198,7 +198,7 @@ LIMITS = {
     "shown of a device to who types behind much output": ("runlet.cli.console.HURRIED_TAIL_BYTES", 64 * 1024),
     "shown to who types, at most for": ("runlet.cli.console.CATCH_UP_SECONDS", 2.0),
     "typed and under way": ("runlet.protocol.chunk.INPUT_WINDOW_BYTES", 64 * 1024),
-    "typed and kept by a console": ("runlet.cli.console.WAITING_BYTES", 16 * 1024**2),
+    "typed and kept by a console": ("runlet.cli.typeahead.WAITING_BYTES", 16 * 1024**2),
     "typed and not read": ("runlet.holder.keyboard.INPUT_LIMIT_BYTES", 128 * 1024),
     "typed, and nothing is heard of it": ("runlet.controller.typing_window.LOST_SECONDS", 15.0),
     "unanswered commands on the broker": ("runlet.amqp.definitions.DEVICE_QUEUE_MESSAGES", 10_000),

@@ -21,7 +21,7 @@ from runlet.cli.provenance import operator
 from runlet.cli.render import age, print_json
 from runlet.cli.terminal import is_interactive
 from runlet.client.api import Api
-from runlet.errors import InvalidInput, UnknownName
+from runlet.errors import InvalidInput, UnknownName, on_one_line
 from runlet.model import answer as rules
 from runlet.model.answer import Result
 from runlet.model.prompt import Kind
@@ -148,9 +148,10 @@ def _first_line(path: Path) -> bytes:
         with open_secret(path) as file:
             line = file.readline(rules.MAX_BYTES + 1)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be read: {error.strerror}") from None
     if not line:
-        raise InvalidInput(f"{path} is empty, and no text is given", "for Enter alone, give an empty text: ''")
+        words = f"{on_one_line(path)} is empty, and no text is given"
+        raise InvalidInput(words, "for Enter alone, give an empty text: ''")
     return line.rstrip(b"\r\n")
 
 

@@ -19,7 +19,7 @@ from runlet.cli.inputs import InputPath
 from runlet.cli.options import MOST_RUN_DIGITS, Options, Output, output_option, pass_options
 from runlet.cli.playbooks import tell_doubts
 from runlet.cli.terminal import is_interactive
-from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError, UnknownName
+from runlet.errors import InvalidDeclarations, InvalidFiles, InvalidInput, ProtocolError, UnknownName, on_one_line
 from runlet.local.files import write_private
 from runlet.model.declaration import ChangeKind, Submission
 from runlet.model.run import ExitCode
@@ -332,11 +332,11 @@ def _save(path: Path, submission: Submission, plan: PlanView) -> None:
     """Readable by its owner only: scripts and variables may be nobody else's business."""
     content: dict[str, Any] = {"format": _PLAN_FORMAT, "submission": to_json(submission) | {"base": plan.base}}
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file", "save the plan elsewhere")
+        raise InvalidInput(f"{on_one_line(path)} is no file", "save the plan elsewhere")
     try:
         write_private(path, json.dumps(content))
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be written: {error.strerror}") from None
 
 
 def _saved(path: Path) -> Submission:
@@ -351,7 +351,8 @@ def _saved(path: Path) -> Submission:
             by = provenance.operator(os.environ)
             return replace(submission, by=by, note=_PLANNED_BY.format(submission.by))
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError, ProtocolError):
         pass
-    raise InvalidInput(f"{path} is not a plan of this version of runlet", "make one with: runlet plan PATH --out FILE")
+    words = f"{on_one_line(path)} is not a plan of this version of runlet"
+    raise InvalidInput(words, "make one with: runlet plan PATH --out FILE")

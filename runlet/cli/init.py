@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 
 # file -> (what it is made of, what it is for)
 FILES = {
@@ -62,7 +62,7 @@ def init(folder: Path, ci: str) -> None:
     """
     files = FILES | PIPELINES[ci]
     _write(folder, {name: starter(source) for name, (source, _) in files.items()} | _schemas())
-    click.echo(f"written in {folder}:" if str(folder) != "." else "written here:")
+    click.echo(f"written in {on_one_line(folder)}:" if str(folder) != "." else "written here:")
     _tell(
         {name: purpose for name, (_, purpose) in files.items()} | {".schemas/": "what editors check the files against"}
     )
@@ -93,11 +93,11 @@ def _tell(lines: Mapping[str, str], mark: str = "") -> None:
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
     """All the files or none. Raises InvalidInput."""
     if folder.exists() and not folder.is_dir():
-        raise InvalidInput(f"{folder} is no folder", _ELSEWHERE)
+        raise InvalidInput(f"{on_one_line(folder)} is no folder", _ELSEWHERE)
     present = [name for name in texts if os.path.lexists(folder / name)]
     if present:
         raise InvalidInput(
-            f"{folder} has already: {', '.join(present)}",
+            f"{on_one_line(folder)} has already: {', '.join(present)}",
             f"nothing is written; {_ELSEWHERE}",
         )
     written: list[Path] = []

@@ -8,7 +8,7 @@ import click
 
 from runlet.cli.inert import plain
 from runlet.cli.inputs import InputPath
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 
 
 @click.group()
@@ -53,6 +53,6 @@ def _write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InvalidInput(f"{path} exists already", "name another file, or remove it first") from None
+        raise InvalidInput(f"{on_one_line(path)} exists already", "name another file, or remove it first") from None
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be written: {error.strerror}") from None

@@ -20,7 +20,7 @@ from runlet.cli.prefix import device_name
 from runlet.cli.render import run_title
 from runlet.cli.replay import from_safe_place
 from runlet.cli.trailer import trailer
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 from runlet.model.execution import State
 from runlet.protocol.views import ExecutionView, RunView
 from runlet.width import keep_start
@@ -120,9 +120,10 @@ def gather(api: Api, run: RunView) -> dict[str, str]:
 def check(path: Path) -> None:
     """Whether a report can be written there, before the run that it tells of. Raises InvalidInput."""
     if path.is_dir():
-        raise InvalidInput(f"{path} is a folder", "name a file for the report")
+        raise InvalidInput(f"{on_one_line(path)} is a folder", "name a file for the report")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InvalidInput(f"{path} cannot be written: {path.parent} is no folder that one may write to")
+        where = on_one_line(path.parent)
+        raise InvalidInput(f"{on_one_line(path)} cannot be written: {where} is no folder that one may write to")
 
 
 def write(path: Path, document: bytes) -> None:
@@ -132,7 +133,7 @@ def write(path: Path, document: bytes) -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be written: {error.strerror}") from None
 
 
 def _words(execution: ExecutionView) -> list[str]:

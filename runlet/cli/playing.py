@@ -20,7 +20,7 @@ from runlet.cli.player import play
 from runlet.cli.recording import Ended, Pace, events
 from runlet.cli.render import run_title
 from runlet.cli.terminal import is_interactive
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 from runlet.model.answer import Result
 from runlet.model.run import RunId
 from runlet.protocol.views import AnswerView, AttemptView, ExecutionView, RunView
@@ -158,4 +158,4 @@ def _write(lines: Iterator[str], path: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(lines)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+        raise InvalidInput(f"{on_one_line(path)} cannot be written: {error.strerror}") from None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from runlet.cli.commit import differs
 from runlet.cli.git import Git, GitFailed
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 from runlet.spec.search import Read
 
 # The owner of what comes from no repository.
@@ -54,7 +54,8 @@ def find(
     folder = _folder(paths[0])
     if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
         if source is None and prune:
-            raise InvalidInput(f"{folder} is in no git repository, so it is not known whose files to prune", _NAME_IT)
+            words = "is in no git repository, so it is not known whose files to prune"
+            raise InvalidInput(f"{on_one_line(folder)} {words}", _NAME_IT)
         return Provenance(_checked(source or LOCAL_SOURCE, "the source"), by)
     git = Git(environment)
     try:
@@ -62,10 +63,10 @@ def find(
         named = source or _repository(git, folder)
     except GitFailed as failure:
         if source is None:
-            raise InvalidInput(f"git fails in {folder}: {failure}", f"mend that, or {_NAME_IT}") from None
+            raise InvalidInput(f"git fails in {on_one_line(folder)}: {failure}", f"mend that, or {_NAME_IT}") from None
         return Provenance(_checked(source, "the source"), by, dirty=True)
     if not named:
-        raise InvalidInput(f"the git repository of {folder} has neither an origin nor a name", _NAME_IT)
+        raise InvalidInput(f"the git repository of {on_one_line(folder)} has neither an origin nor a name", _NAME_IT)
     try:
         commit = git(folder, "rev-parse", "--verify", "HEAD")
     except GitFailed:  # nothing is committed yet

@@ -15,7 +15,7 @@ import click
 
 from runlet.cli.inputs import Stdin, open_secret
 from runlet.cli.inputs import named as named_file
-from runlet.errors import InvalidInput
+from runlet.errors import InvalidInput, on_one_line
 from runlet.model.declared_answers import MAX_SECRET_BYTES, SECRET_NAME
 from runlet.protocol.views import DeviceView
 
@@ -95,7 +95,7 @@ def _value(name: str, files: Mapping[str, Path]) -> bytes | None:
             with open_secret(path) as file:
                 value = file.read(MAX_SECRET_BYTES + 2)
         except OSError as error:
-            raise InvalidInput(f"{path}: the secret {name} cannot be read: {error.strerror}") from None
+            raise InvalidInput(f"{on_one_line(path)}: the secret {name} cannot be read: {error.strerror}") from None
         value = value.removesuffix(b"\n").removesuffix(b"\r")
     elif name in os.environ:
         value = os.fsencode(os.environ[name])

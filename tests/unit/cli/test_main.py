@@ -181,3 +181,23 @@ def test_the_wheel_holds_the_schemas(tmp_path: Path) -> None:
 
 def test_completion_is_a_script(tmp_path: Path) -> None:
     assert "_RUNLET_COMPLETE" in runlet("completion", "bash", home=tmp_path).stdout
+
+
+NOWHERE = {"RUNLET_CONTROLLER": "http://127.0.0.1:1", "RUNLET_TOKEN": "none"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["apply", "--plan", "{}"],
+        ["init", "{}"],
+        ["run", "x", "--wait", "--junit", "{}/a/b"],
+    ],
+)
+def test_a_file_s_name_begins_no_line_of_an_error(arguments: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "x\n::set-output name=q::r"
+    file.touch()
+    failed = runlet(*(word.format(file) for word in arguments), home=tmp_path, **NOWHERE)
+    assert failed.returncode == 1
+    assert "\\n::set-output" in failed.stderr
+    assert not [line for line in failed.stderr.splitlines() if line.startswith("::")]

@@ -95,7 +95,8 @@ def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
         fleet.url = fleet.controller.ready()["url"]
         fleet.start_agent("pi-1", its.within)
         held = fleet.sh(f"echo held >> {starts}; until [ -e {gate} ]; do sleep 0.1; done; seq 1000")
-        fleet.until(held, lambda view: view.state is State.RUNNING)
+        with fleet.api() as api:
+            wait_until(lambda: api.run(held.id).executions[0].state is State.RUNNING, "a first start", SETTLE_SECONDS)
         with fleet.api() as api:
             hour = Delivery(deliver_within=timedelta(hours=1))
             apply(api, Job("later", "true", target=Target.parse("pi-2"), delivery=hour))
@@ -109,6 +110,7 @@ def test_clocks_that_are_wrong_lose_nothing(tmp_path: Path) -> None:
         with fleet.api() as api:
             assert not api.run(waits.id).settled, "two hours ahead for some seconds expired it"
         gate.touch()
+        wait_until(lambda: _is_settled(fleet, held), f"run {held.id} to settle", SETTLE_SECONDS)
         for run in [held, *runs]:
             assert fleet.settled(run).state is State.SUCCEEDED
         assert sorted(starts.read_text().split()) == ["0", "1", "2", "3", "held"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import struct
 import time
@@ -82,6 +83,16 @@ def hostile(rng: random.Random) -> Iterator[tuple[bytes, pika.BasicProperties]]:
     yield b"\xff" * 200_000, pika.BasicProperties()
     yield b"[" * 30_000, pika.BasicProperties()
     yield b"9" * 30_000, pika.BasicProperties()
+    tables, arrays = b"", b""
+    for _ in range(2000):
+        tables, arrays = b"\x01xF" + table(tables), b"A" + table(arrays)
+    yield b"x", with_headers(tables)
+    yield b"x", with_headers(b"\x01x" + arrays)
+    yield b"x", with_headers(b"\x01xA" + table(b"t\x01" * 50_000))
+    yield b"x", with_headers(b"\x01xD\xff\x7f\xff\xff\xff")
+    yield gzip.compress(bytes(10_000_000)), pika.BasicProperties(content_encoding="gzip", priority=255)
+    yield b'{"version": 1e999, "at": NaN, "detail": "\\ud800"}', pika.BasicProperties(type="report.v1")
+    yield b"x", pika.BasicProperties(expiration="-1")
     while True:
         flags = rng.choice((0, pika.BasicProperties.FLAG_HEADERS, rng.randrange(2**16) & ~1))
         spoiled = struct.pack(">H", flags) + rng.randbytes(rng.randrange(80))

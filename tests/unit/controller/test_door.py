@@ -72,6 +72,10 @@ async def test_idle_connections_keep_nobody_out() -> None:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
         for _ in range(3):
             assert await answered(port) == b"HTTP/1.1 200 OK\r\n"
+        async with asyncio.timeout(PATIENCE_SECONDS):  # the oldest have made room, long before their time
+            for reader, _ in idle[:15]:
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
         for _, writer in idle:
             writer.close()
 

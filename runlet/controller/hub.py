@@ -35,6 +35,8 @@ from runlet.protocol.views import ExecutionView, RolloutView
 
 # How often somebody looks for typing that nothing is heard of.
 LOOK_SECONDS = 1.0
+# A controller that stood still hears what was told meanwhile within this, the broker's connection made again included.
+HEAR_SECONDS = 5.0
 # Refused input is told once per keystroke at worst; a console that does not read is not owed all of it.
 NOTICE_LIMIT = 100
 
@@ -271,10 +273,15 @@ class Hub:
 
     async def run(self) -> None:
         """Repeat what would lapse: a Watch that was lost, or gets old; tell of typing that nothing is heard of."""
+        not_before = looked = clock.now()
         while True:
             for _ in range(round(WATCH_REPEAT_SECONDS / LOOK_SECONDS)):
                 await asyncio.sleep(LOOK_SECONDS)
-                self._look_for_lost()
+                before, looked = looked, clock.now()
+                if looked > before + HEAR_SECONDS:  # it may have been told while we stood still
+                    not_before = looked + HEAR_SECONDS
+                if looked >= not_before:
+                    self._look_for_lost()
             for execution, following in self._following.items():
                 self._watch(next(iter(following)).executions[execution], watched=True)
 

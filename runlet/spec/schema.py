@@ -29,6 +29,15 @@ _SUFFIX = ".schema.json"
 # A name longer than this is no slip of the finger, and comparing it is slow.
 MAX_NAME_TO_GUESS = 100
 
+# Keys of other programs, with the key that has their meaning here; none has that of those with an empty one.
+_OF_OTHERS = {
+    **dict.fromkeys(("shell", "command", "cmd", "run"), "script"),
+    **dict.fromkeys(("hosts", "runs-on"), "where"),
+    **dict.fromkeys(("when", "register", "restart"), ""),
+    "environment": "env",
+    "cron": "every",
+}
+
 _TYPES = {
     "string": "text",
     "object": "a map",
@@ -208,6 +217,8 @@ def _unknown_keys(address: Address, name: str, known: Mapping[str, Any], value: 
     for key in value:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1) if len(key) <= MAX_NAME_TO_GUESS else []
+            if "script" in known and key in _OF_OTHERS:
+                close = [_OF_OTHERS[key]] if _OF_OTHERS[key] else []
             meant = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
             yield Violation((*address, key), f"unknown key {shorten(key)} in {name}{meant}", at_key=True)
 
@@ -219,13 +230,16 @@ def _missing(error: ValidationError, name: str) -> str:
 
 
 def _is_duration(schema: Mapping[str, Any]) -> bool:
-    return any("90s" in str(schema.get(key, "")) for key in ("examples", "patternErrorMessage"))
+    told = any("90s" in str(schema.get(key, "")) for key in ("examples", "patternErrorMessage"))
+    return told or "6h" in schema.get("examples", ())
 
 
 def _wrong_type(name: str, schema: Mapping[str, Any], value: Any) -> str:
     expected = schema["type"]
     kinds = [expected] if isinstance(expected, str) else expected
     if _is_duration(schema) and isinstance(value, int | float) and not isinstance(value, bool):
+        if not isinstance(value, int) or value <= 0:
+            return f"{name} needs a whole number and a unit: 90s, 15m, 6h or 2d"
         return f"{name} needs a unit: {_shown(value)}s, {_shown(value)}m, {_shown(value)}h or {_shown(value)}d"
     wanted = " or ".join(_TYPES[kind] for kind in kinds)
     if value is None:

@@ -11,8 +11,10 @@ import re
 from runlet.errors import InvalidInput
 from runlet.model import duration
 from runlet.timetable import cron, phrase
+from runlet.timetable.otherwise import otherwise
 from runlet.timetable.refusal import refusal
 from runlet.timetable.trigger import Cron, Interval, Trigger
+from runlet.timetable.words import ALIKE, ELSEWHERE, SOME_TIME
 
 # A phrase that needs more is not read by people either; `every` in the schema has the same bound.
 MAX_CHARACTERS = 200
@@ -21,6 +23,8 @@ _DURATION = re.compile(r"[0-9]+[a-z]?", re.IGNORECASE)
 _ALMOST_DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|(?:sec|second|min|minute|hr|hour|day)s?)", re.IGNORECASE)
 _ZONE = re.compile(r"(?:CRON_TZ|TZ)=\S*\s*")
 _CRON_FIELD = re.compile(r"[0-9*?LW#,/-]+|[A-Za-z]{3}([-,][A-Za-z]{3})*")
+_ONCE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\b|in [0-9]+ [a-z]+$", re.IGNORECASE)
+_JENKINS = re.compile(r"H(?:[/(]\S*)?\s+\S+\s+\S+\s+\S+\s+\S+$", re.IGNORECASE)
 _WORDS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -35,14 +39,32 @@ _CRON = re.compile(r"[0-9*?][0-9*?,/#-]*\s+\S")
 
 def parse(every: str) -> Trigger:
     """The trigger that a text means. Raises InvalidInput, telling the column, for all that is not understood."""
-    text = every.rstrip()
     if len(every) > MAX_CHARACTERS:
         raise refusal(MAX_CHARACTERS, f"this is longer than {MAX_CHARACTERS} characters")
+    try:
+        return _parse(every)
+    except InvalidInput:
+        start = len(every) - len(every.lstrip())
+        meant = otherwise(every)
+        if meant != every.strip().lower():
+            if _is_read(meant):
+                raise refusal(start, f"write '{meant}'") from None
+            if _is_read(meant + SOME_TIME):
+                raise refusal(start, f"at which time? write '{meant}{SOME_TIME}'") from None
+        raise
+
+
+def _parse(every: str) -> Trigger:
+    text = every.rstrip()
     start = len(text) - len(text.lstrip())
     if text.startswith("@", start):
         return _word(text[start:].lower(), start)
     if zone := _ZONE.match(text, start):
         raise refusal(start, f"a text names no time zone; write {_said(text[zone.end() :])}, and set schedule.timezone")
+    if _ONCE.match(text, start):
+        raise refusal(start, ELSEWHERE["once"])
+    if _JENKINS.match(text, start):
+        raise refusal(start, "'H' is of another cron; write a number, and spread the devices with schedule.splay")
     if _DURATION.fullmatch(text, start):
         return _interval(text[start:], start)
     if match := _ALMOST_DURATION.fullmatch(text, start):
@@ -60,9 +82,14 @@ def _word(word: str, start: int) -> Trigger:
         return cron.parse(_WORDS[word])
     if word.startswith("@every ") and _is_read(word.removeprefix("@every ").strip()):
         raise refusal(start, f"write '{word.removeprefix('@every ').strip()}'")
+    first = word.split(maxsplit=1)[0]
+    if first in _WORDS and first != word:
+        raise refusal(
+            start + word.index(word.split()[1]), f"this is a command; put it into the job's script, and write '{first}'"
+        )
     if word == "@reboot":
         raise refusal(start, "a controller does not know when a device starts; let the device's init start the program")
-    close = difflib.get_close_matches(word, _WORDS, n=1)
+    close = difflib.get_close_matches(word, _WORDS, n=1, cutoff=ALIKE)
     raise refusal(start, f"{word!r} is not understood" + (f"; did you mean {close[0]!r}?" if close else ""))
 
 
@@ -83,7 +110,7 @@ def _said(text: str) -> str:
 
 def _is_read(text: str) -> bool:
     try:
-        parse(text)
+        _parse(text)
     except InvalidInput:
         return False
     return True

@@ -42,7 +42,7 @@ from runlet.timetable.trigger import (
     Interval,
     Trigger,
 )
-from runlet.timetable.words import ELSEWHERE, NAMED_TIMES, NTHS, SOME_TIME, WORDS, Reader, Token, Unread
+from runlet.timetable.words import ALIKE, ELSEWHERE, NAMED_TIMES, NTHS, SOME_TIME, WORDS, Reader, Token, Unread
 
 _MOST_NTH_WEEKDAY = 5
 _UNITS = {
@@ -88,9 +88,9 @@ def _parse(text: str) -> Trigger:
 
 def _meant(text: str, token: Token) -> str:
     """What the text may have meant: a word in the place of one, or all of it with a time. Empty if it is no phrase."""
-    if token.kind != "word":
+    if token.kind != "word" or token.text in _KNOWN:
         return ""
-    for word in difflib.get_close_matches(token.text, WORDS, n=_MOST_TRIED):
+    for word in difflib.get_close_matches(token.text, WORDS, n=_MOST_TRIED, cutoff=ALIKE):
         changed = text[: token.start] + word + text[token.start + len(token.text) :].rstrip()
         if word != token.text and _is_phrase(changed):
             return f"; did you mean {word!r}?"
@@ -133,13 +133,15 @@ def _phrase(reader: Reader) -> Trigger:
     if reader.accept("hour"):
         return _hourly(reader)
     if reader.accept("month"):
-        reader.expect("on")
+        if not reader.accept("on"):
+            raise refusal(reader.here.start, ELSEWHERE["monthly"])
         reader.accept("the")
         nths = _nths(reader)
         _must_be_days(reader, nths)
         return Calendar(_at(reader), days=_numbers(nths))
     if reader.accept("year"):
-        reader.expect("on")
+        if not reader.accept("on"):
+            raise refusal(reader.here.start, ELSEWHERE["yearly"])
         return _yearly(reader)
     if reader.here.text == "week" and reader.next.text == "on":
         reader.take()
@@ -150,6 +152,7 @@ def _phrase(reader: Reader) -> Trigger:
 
 
 _WEEKLY = {*_WEEKDAY_NUMBERS, *_DAY_GROUPS}
+_KNOWN = {*WORDS, *_WEEKLY, *_MONTH_NUMBERS}
 
 
 def _weekly(reader: Reader) -> Calendar:
@@ -349,6 +352,8 @@ def _time(reader: Reader) -> time:
     if token.text in NAMED_TIMES:
         return NAMED_TIMES[reader.take().text]
     match = _TIME.fullmatch(token.text)
+    if token.text in _WEEKLY:
+        raise refusal(token.start, "the days of a phrase have the same times; make another job for these")
     if token.kind != "time" or match is None:
         reader.fail("a time should stand here, 08:00, 8am, noon or midnight")
     hour, minute, half = int(match[1]), int(match[2] or 0), match[3]

@@ -22,13 +22,19 @@ WORDS = (
 # What people try and a phrase does not say, with the way to say it.
 _NO_PART = "a phrase has no part of the day; set it with schedule.window"
 _NO_END = "a phrase has no first and no last day; suspend the schedule with schedule.suspend"
+_ONCE = "a schedule repeats; start a job once with: runlet run"
+_NO_EXCEPTION = "exceptions are not supported; name the days that are meant, as in 'monday to saturday at 08:00'"
+_NO_ZONE = "a phrase names no time zone; set it with schedule.timezone"
 ELSEWHERE = {
-    "in": "a phrase names no time zone; set it with schedule.timezone",
+    "utc": _NO_ZONE,
+    "gmt": _NO_ZONE,
     "between": _NO_PART,
     "from": _NO_PART,
     "during": _NO_PART,
     "other": "'every other' is not supported: a phrase does not know where to begin; write '14d', or name the days",
-    "except": "exceptions are not supported; name the days that are meant",
+    "except": _NO_EXCEPTION,
+    "but": _NO_EXCEPTION,
+    "excluding": _NO_EXCEPTION,
     "until": _NO_END,
     "till": _NO_END,
     "starting": _NO_END,
@@ -43,10 +49,24 @@ ELSEWHERE = {
     "yearly": "on which day? write 'every year on 1 march at 08:00'",
     "annually": "on which day? write 'every year on 1 march at 08:00'",
     "fortnight": "write '14d'",
-    "tomorrow": "a schedule repeats; start a job once with: runlet run",
-    "today": "a schedule repeats; start a job once with: runlet run",
-    "next": "a schedule repeats; start a job once with: runlet run",
-    "once": "a schedule repeats; start a job once with: runlet run",
+    "tomorrow": _ONCE,
+    "today": _ONCE,
+    "next": _ONCE,
+    "once": _ONCE,
+    "now": _ONCE,
+    "immediately": _ONCE,
+    "twice": "at which times? write 'every day at 08:00 and 20:00'",
+}
+# How like a known word a misspelled one is, from 0 to 1: enough for slips, and not for "sixth" and "fifth".
+ALIKE = 0.8
+_MONTHS = {month[:3] for month in MONTHS}
+_IN_MONTHS = "on which day? write 'every monday of november at 08:00', or '1st of november at 08:00'"
+_IN_DAY = "at which time? write 08:00, 8am, noon or midnight"
+_IN = {
+    **dict.fromkeys(
+        ("spring", "summer", "autumn", "fall", "winter"), "name the months, as in 'every day of june at 08:00'"
+    ),
+    "the": _IN_DAY,
 }
 # What a phrase that says no time may have meant.
 SOME_TIME = " at 08:00"
@@ -128,8 +148,16 @@ class Reader:
     def fail(self, message: str) -> NoReturn:
         """Refuse what stands here."""
         token = self.here
+        if token.text == "once" and self.next.text in ("a", "per") and (name := f"{self._peek(2).text}ly") in ELSEWHERE:
+            raise refusal(token.start, ELSEWHERE[name])
         if token.text in ELSEWHERE:
             raise refusal(token.start, ELSEWHERE[token.text])
+        if token.text == "in":
+            raise refusal(
+                token.start, _IN_MONTHS if self.next.text[:3] in _MONTHS else _IN.get(self.next.text, _NO_ZONE)
+            )
+        if "/" in token.text and token.start:
+            raise refusal(token.start, _NO_ZONE)
         found = f", not {token.text!r}" if token.text else ""
         raise Unread(token, f"{message}{found}")
 

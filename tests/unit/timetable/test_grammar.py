@@ -107,6 +107,56 @@ ACCEPTED = {
     "every year on the 29th of february at noon": "29th of february at 12:00",
 }
 
+# Habits of other programs, and plain English, each with the one text that is suggested for it.
+SUGGESTED = {
+    "@every 1h30m": "90m",
+    "1.5h": "90m",
+    "2w": "14d",
+    "1 week": "every 1 week",
+    "PT15M": "15m",
+    "@noon": "daily at noon",
+    "@fortnightly": "14d",
+    "rate(5 minutes)": "every 5 minutes",
+    "cron(15 12 * * ? *)": "15 12 * * *",
+    "0 0 9 ? * MON-FRI": "0 9 * * mon-fri",
+    "*-*-* 02:30:00": "02:30",
+    "*:0/15": "*/15 * * * *",
+    "Mon..Fri 22:30": "mon-fri 22:30",
+    "every half hour": "30m",
+    "every two weeks": "every 2 weeks",
+    "every second day": "every 2 days",
+    "every hour on the hour": "hourly",
+    "half past every hour": "every hour at minute 30",
+    "every 2 hours at minute 15": "15 */2 * * *",
+    "every 5 minutes on weekdays": "*/5 * * * 1-5",
+    "hourly on weekends": "0 * * * 0,6",
+    "every day at 1700": "every day at 17:00",
+    "every day at 17.30": "every day at 17:30",
+    "every day at 8 a.m.": "every day at 8am",
+    "every night at 2am": "every day at 2am",
+    "every business day at 9am": "every weekday at 9am",
+    "weekday at noon": "every weekday at noon",
+    "from monday to friday at 9am": "every monday to friday at 9am",
+    "sat & sun at 10:00": "sat and sun at 10:00",
+    "every weds at 9am": "every wednesday at 9am",
+    "weekly on monday at 9am": "every monday at 9am",
+    "monthly on the first monday at 9am": "first monday of the month at 9am",
+    "every month on the last friday at 5pm": "last friday of the month at 5pm",
+    "15th monthly at noon": "15th of the month at noon",
+    "on the 15th at noon": "on the 15th of the month at noon",
+    "every first monday at 9am": "every first monday of the month at 9am",
+    "last day of the year at noon": "31st of december at noon",
+    "yearly on march 1st at 9am": "every year on march 1st at 9am",
+    "january 1st": "every year on january 1st at 08:00",
+    "in november every monday at 9am": "every monday in november at 9am",
+    "once a day": "every day at 08:00",
+}
+# What may mean one thing or another, so that only the reason is told.
+UNCERTAIN = (
+    *("every second monday at 9am", "every 2nd tuesday at 9am", "biweekly", "every evening at 8:00", "00:30:00"),
+    *("sixth monday of the month at 9am", "cron(0 9 ? * 2 *)", "0 0 9 ? * 2-6", "every third day at 9am"),
+)
+
 BEGINNINGS = phrase._BEGINNINGS
 REFUSED = {
     "": f"at column 1: {BEGINNINGS}",
@@ -144,7 +194,8 @@ REFUSED = {
     "9999d": "at column 1: '9999d': 9999d is longer than 3660 days",
     # cron
     "0 1 * *": "at column 1: cron has five fields, this has 4",
-    "0 0 1 * * *": "at column 1: cron has five fields, this has 6; seconds are not supported",
+    "0 0 1 * * *": "at column 1: write '0 1 * * *'",
+    "5 0 1 * * *": "at column 1: cron has five fields, this has 6; seconds are not supported",
     "60 * * * *": "at column 1: 60 is out of range: the minute is 0 to 59",
     "0 24 * * *": "at column 3: 24 is out of range: the hour is 0 to 23",
     "0 0 0 * *": "at column 5: 0 is out of range: the day of the month is 1 to 31",
@@ -182,7 +233,9 @@ REFUSED = {
         "at column 7: 'every other' is not supported: a phrase does not know where to begin; write '14d', or name the "
         "days"
     ),
-    "every day except sunday at 9am": "at column 11: exceptions are not supported; name the days that are meant",
+    "every day except sunday at 9am": (
+        "at column 11: exceptions are not supported; name the days that are meant, as in 'monday to saturday at 08:00'"
+    ),
     "every 6 weks": (
         "at column 9: seconds, minutes, hours, days or weeks should stand here, not 'weks'; did you mean 'weeks'?"
     ),
@@ -199,10 +252,10 @@ REFUSED = {
     "32nd of the month at 8am": "at column 1: '32nd' is not a day of the month",
     "last of the month at 8am": "at column 6: 'day' or a weekday should stand here, not 'of'",
     "every month on the last at 9am": "at column 25: 'day' or a weekday should stand here, not 'at'",
-    "every month at 8am": "at column 13: 'on' should stand here, not 'at'",
+    "every month at 8am": "at column 13: on which day? write '1st of the month at 08:00'",
     "31st of april at 8am": "at column 1: this never fires: no such month has such a day",
     "every year on 30 february at 8am": "at column 15: this never fires: no such month has such a day",
-    "every year at 8am": "at column 12: 'on' should stand here, not 'at'",
+    "every year at 8am": "at column 12: on which day? write 'every year on 1 march at 08:00'",
     "x" * (MAX_CHARACTERS + 1): f"at column {MAX_CHARACTERS + 1}: this is longer than {MAX_CHARACTERS} characters",
 }
 
@@ -222,6 +275,20 @@ def test_refused_at_its_column(text: str) -> None:
     assert caught.value.hint.startswith("for example: 0 16 * * *; 6h; ")
 
 
+@pytest.mark.parametrize("text", SUGGESTED)
+def test_habits_of_others_are_refused_with_what_they_are_here(text: str) -> None:
+    with pytest.raises(InvalidInput, match=rf"write '{re.escape(SUGGESTED[text])}'$"):
+        parse(text)
+    parse(SUGGESTED[text])
+
+
+@pytest.mark.parametrize("text", UNCERTAIN)
+def test_nothing_is_suggested_for_what_may_mean_several_things(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse(text)
+    assert not suggestions(text, caught.value.message)
+
+
 @given(oracle.RULES)
 def test_the_canonical_text_is_the_same_trigger(rule: Rule) -> None:
     trigger = parse(rule.text)
@@ -230,7 +297,23 @@ def test_the_canonical_text_is_the_same_trigger(rule: Rule) -> None:
 
 
 WORDS = st.sampled_from(
-    [*words.WORDS, *words.ELSEWHERE, "1st", "31st", "5", "0", "8am", "8 pm", "25:00", "08:00", ",", "*", "1-5", "L"]
+    [
+        *words.WORDS,
+        *words.ELSEWHERE,
+        *["two", "half", "quarter", "business", "night", "summer", "a", "or", "&", "past", "1h30m", "2w"],
+        "1st",
+        "31st",
+        "5",
+        "0",
+        "8am",
+        "8 pm",
+        "25:00",
+        "08:00",
+        ",",
+        "*",
+        "1-5",
+        "L",
+    ]
 )
 
 

@@ -38,6 +38,7 @@ _ASKS = re.compile(
     """
 )
 _MAY_ASK = re.compile(r"[:：>#$%?？\])›»❯‣▸]\s*$")
+_MAY_TELL = re.compile(r"[)\]%]\s*$")
 _LEAVES_OPEN = re.compile(r"[:：>›»❯‣]\s*$")
 # The ends of the prompts of shells and their like.
 _COMMAND = re.compile(r"(^|\S)[>#$]\s?$|(^|[^\s\d])%\s?$")
@@ -114,6 +115,11 @@ def asks(line: str) -> bool:
 def may_ask(line: str) -> bool:
     """Whether it ends as questions do, and much else."""
     return bool(line.strip() and _MAY_ASK.search(line))
+
+
+def may_tell(line: str) -> bool:
+    """Whether it ends as questions do, and as gauges do that tell how far something is."""
+    return bool(_MAY_TELL.search(line)) and not asks(line)
 
 
 def leaves_open(line: str) -> bool:

@@ -34,6 +34,7 @@ _PATIENT_LINE_SECONDS = 10.0
 _NEAR_LINES = 6
 # A line that was drawn so often in a row with nothing but its cursor changed stands still.
 _BLINKS = 3
+_FRAMES = 2  # several lines say more than one
 # What a line is judged by, however long it is.
 _LINE_CHARACTERS = 500
 
@@ -48,8 +49,11 @@ _MARKED = 0.08  # on top, when the line also reads like a question
 # That a program reads its terminal is seen, not guessed.
 _READ = (waiting.READING, waiting.LIMITED)
 _SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+_GOES_UP = re.compile(rb"\x1b\[\d*[AF]")
+_UPWARDS = re.compile(rb"(?:\x1b\[\d*[AF](?:\r|\x1b\[\d*[A-K])*)+")
 _COUNT = re.compile(r"\s*\d+\s*(s|sec|seconds)?\.?\s*$")  # what is left of the time, behind a question
 _CURSORS = "_█▌▏▁| "
+_NO_CURSORS = dict.fromkeys(map(ord, _CURSORS), " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,14 @@ def _when_it_asked(look: Look, screen: Screen) -> Screen:
 
 
 def _draws(screen: Screen, activity: int) -> bool:
-    """Whether it draws a screen on the one that all share; editing a line takes neither as often."""
-    return screen.moves >= _MOVES or (activity != waiting.READING and screen.erased >= _ERASED)
+    """Whether it draws a screen on the one that all share; editing a line takes neither as often, and what colours its
+    matches sends the cursor nowhere.
+    """
+    return screen.moves >= _MOVES or (screen.erased >= _ERASED and (activity != waiting.READING or screen.moves > 0))
 
 
 def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float:
-    asks = phrases.asks(line)
+    asks = phrases.asks(line) or (look.activity == waiting.LIMITED and _asks_above(look, screen, line))
     asks_before_count = phrases.asks(_COUNT.sub("", line))
     match look.activity:
         case waiting.READING:
@@ -122,6 +128,9 @@ def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float
                 return _LIMITED
             if look.limit < _SHORTEST_SECONDS and look.silence < look.limit:
                 return 0.0
+            is_gauge = phrases.may_tell(line) and not asks_before_count
+            if is_gauge and look.limit < _PATIENT_SECONDS and look.silence < look.limit:
+                return 0.0  # until it waits again without a word
             return _LIMITED if phrases.may_ask(line) or asks or asks_before_count or _is_patient(look, screen) else 0.0
         case waiting.NAPPING:
             return 0.0
@@ -135,6 +144,14 @@ def _confidence(look: Look, screen: Screen, line: str, *, secret: bool) -> float
             if look.long and phrases.is_of_shell(line):
                 return _WEAK
             return _HIDDEN if asks else _weakly(look, line)
+
+
+def _asks_above(look: Look, screen: Screen, line: str) -> bool:
+    """Whether it has asked in a line of its own, has said nothing since, and takes keys one by one."""
+    if line.strip() or look.lines or not look.long:
+        return False
+    said = [above for above in screen.lines_to_cursor() if above.strip()]
+    return bool(said) and phrases.asks(said[-1][-_LINE_CHARACTERS:])
 
 
 def _weakly(look: Look, line: str) -> float:
@@ -154,10 +171,18 @@ def _is_patient(look: Look, screen: Screen) -> bool:
 
 
 def _blinks(recent: bytes) -> bool:
-    """Whether a line is drawn again and again for its cursor's sake only."""
-    drawn = _SEQUENCES.sub(b"", recent).replace(b"\n", b"\r").split(b"\r")
-    shown = [line.decode(errors="replace").rstrip(_CURSORS) for line in drawn[-_BLINKS:]]
-    return len(shown) == _BLINKS and len(set(shown)) == 1 and phrases.says_something(shown[0])
+    """Whether a line is drawn again and again for its cursor's sake only, or several lines in their place."""
+    return _is_steady(recent.replace(b"\n", b"\r").split(b"\r"), _BLINKS) or _is_steady(_UPWARDS.split(recent), _FRAMES)
+
+
+def _without_cursors(text: str) -> str:
+    return " ".join(text.translate(_NO_CURSORS).split())
+
+
+def _is_steady(drawn: list[bytes], times: int) -> bool:
+    """Whether what was drawn last says the same so often in turn."""
+    words = [_without_cursors(_SEQUENCES.sub(b"", one).decode(errors="replace")) for one in drawn[-times:]]
+    return len(words) == times and len(set(words)) == 1 and phrases.says_something(words[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +302,10 @@ class Asking:
         return since <= len(look.recent) and not said(look.recent[len(look.recent) - since :], self._answer.typed)
 
     def _glances(self, look: Look, was: int) -> bool:
-        """Whether it was caught between two looks at its keys, and has done nothing that shows."""
-        return look.activity == waiting.BUSY and was == waiting.LIMITED and look.offset == self._past.offset
+        """Whether it was caught between two looks at its keys, or another of its threads was, and nothing shows."""
+        between = look.activity == waiting.BUSY and was == waiting.LIMITED
+        beside = look.activity == waiting.LIMITED and was == waiting.READING and not look.lines
+        return look.offset == self._past.offset and (between or beside)
 
     def _draws_on(self, standing: Prompt, found: Waiting | None, look: Look, was: int) -> bool:
         """Whether it is one of those that show what goes on, and so ask nothing new: top, htop. They work between
@@ -301,6 +328,10 @@ class Asking:
             return True
         if found.kind is Kind.INTERACTIVE:
             return found.text == self._past.text
+        since = look.offset - self._past.offset
+        unchanged = not look.lines and _without_cursors(found.text) == _without_cursors(self._past.text)
+        if unchanged and since <= len(look.recent) and _GOES_UP.search(look.recent[len(look.recent) - since :]):
+            return True  # drawn again in its place, for a cursor that blinks
         since = look.offset - before.offset
         if since > len(look.recent) or b"\n" in look.recent[len(look.recent) - since :]:
             return False

@@ -16,7 +16,7 @@ SOON_SECONDS = 0.2
 # ... for a program that is busy and silent up to so long; beyond it, and for one that waits, this often.
 SOON_FOR_SECONDS = 60.0
 SELDOM_SECONDS = 1.0
-# The share of a processor that looking may take, on whatever machine: while nothing changes, and while things do.
+# The share of a processor that looking may take, on whatever machine: once nothing has changed for so long, and before.
 IDLE_SHARE = 0.002
 SHARE = 0.02
 
@@ -46,13 +46,14 @@ class Attention:
         self.due = max(due, self._not_before)
 
     def looked(self, now: float, seconds: float, *, waits: bool) -> None:
-        """A look took so long; `waits`: the program may wait for a person."""
+        """A look took so many seconds of a processor; `waits`: the program may wait for a person."""
         self._waits = waits
         self._unseen_since = None
         self._not_before = now + seconds / SHARE
         silence = self.silence(now)
         pause = SOON_SECONDS if silence < (SELDOM_SECONDS if waits else SOON_FOR_SECONDS) else SELDOM_SECONDS
-        self.due = now + max(pause, seconds / IDLE_SHARE)
+        share = SHARE if silence < SOON_FOR_SECONDS else IDLE_SHARE
+        self.due = now + max(pause, seconds / share)
 
     def rest(self) -> None:
         """Nobody wants to know."""

@@ -235,6 +235,7 @@ class Holder:
 
     def _look_at_programs(self, now: float) -> None:
         """Whether they wait for a person: told when it is something new."""
+        began = time.thread_time()  # not what others take of the processor meanwhile
         found = self._glance()
         activity, modes = found.activity, found.modes
         columns, rows = self._window()
@@ -267,8 +268,7 @@ class Holder:
                     hides=found.hides,
                 )
             )
-        after = time.monotonic()
-        self._attention.looked(after, after - now, waits=waits)
+        self._attention.looked(time.monotonic(), time.thread_time() - began, waits=waits)
 
     def _glance(self) -> waiting.Found:
         """What the programs do; nothing when the terminal is gone."""

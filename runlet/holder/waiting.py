@@ -38,7 +38,13 @@ NAPPING = 5  # one lets time pass, and may look for keys between: as a program d
 MOST_PROCESSES = 256
 MOST_THREADS = 1024
 
+# Who lets so little time pass has something to do; runtimes tidy up less often while they wait.
+NAP_SECONDS = 2.0
+# Between two looks of a program that reads without waiting: what it says it says within this.
+BETWEEN_SECONDS = 1.0
+
 _DEV_TTY = os.makedev(5, 0)
+_STARTED = 19  # behind a process's name in its `stat`: when it was started
 _NO_TERMINAL = 0
 _PTS_MAJOR = 136
 _GET_PTS_NUMBER = 0x8004_5430  # TIOCGPTN
@@ -92,7 +98,7 @@ class Found:
 class _Process:
     """What anybody may know of a process, and those of its threads that are looked at."""
 
-    __slots__ = ("is_at_work", "is_foreground", "name", "pid", "terminal", "threads")
+    __slots__ = ("is_at_work", "is_foreground", "name", "pid", "started", "terminal", "threads")
 
     def __init__(
         self,
@@ -103,6 +109,7 @@ class _Process:
         is_foreground: bool,
         is_at_work: bool = False,
         name: bytes = b"",
+        started: int = 0,
     ) -> None:
         self.pid = pid
         self.terminal = terminal
@@ -110,6 +117,7 @@ class _Process:
         self.is_foreground = is_foreground
         self.is_at_work = is_at_work
         self.name = name
+        self.started = started
 
 
 class _Threads:
@@ -184,9 +192,11 @@ def look(program: int, master: int) -> Found:
         return Found(BUSY, outer)  # on a terminal within, for instance
     if wait.activity == BUSY and not (outer.lines and outer.echo):
         if any(map(_talks, on_own)):
-            wait = _all_of([*on_own, *_strangers(own, {one.pid for one in processes}, threads)], outer)
-        if wait.activity == BUSY and not outer.lines and any(map(_naps, on_own)):
-            wait = _Wait(NAPPING)
+            wait = _all_of([*on_own, *_strangers(own, processes, threads)], outer)
+        napping = [one for one in on_own if _naps(one)] if wait.activity == BUSY and not outer.lines else []
+        if napping:
+            between = next(filter(_looks_between, napping), None)
+            wait = _Wait(NAPPING) if between is None else _Wait(LIMITED, between, str(between.pid), BETWEEN_SECONDS)
     return _found(wait, outer)
 
 
@@ -218,17 +228,22 @@ def _rank(wait: _Wait) -> int:
     return wait.activity
 
 
-def _strangers(terminal: int, known: set[int], threads: _Threads) -> Iterator[_Process]:
+def _strangers(terminal: int, known: list[_Process], threads: _Threads) -> Iterator[_Process]:
     """Those that a program has called to its terminal, and did not start: gpg's agent asks for a passphrase there.
 
-    Among the newest processes of the machine: they were started when they were called.
+    Among the newest processes of the machine: they were started when they were called, so none is older than `known`.
     """
     path = f"/dev/pts/{os.minor(terminal)}"
-    others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - known
+    others = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {one.pid for one in known}
     for pid in sorted(others, reverse=True)[:MOST_PROCESSES]:
-        if path in links(pid).values():
-            with suppress(OSError):  # it ended while we looked
+        with suppress(OSError):  # it ended while we looked
+            if _started(pid) >= known[0].started and path in links(pid).values():
                 yield _Process(pid, terminal, threads.of(pid), is_foreground=True)
+
+
+def _started(pid: int) -> int:
+    """When a process was started, in the kernel's ticks. Raises OSError."""
+    return int(calls.read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[_STARTED])
 
 
 def _talks(process: _Process) -> bool:
@@ -238,7 +253,7 @@ def _talks(process: _Process) -> bool:
 
 def _all_of(processes: list[_Process], seen: Modes | None) -> _Wait:
     """The largest of what they do, on a terminal of these modes."""
-    waits = (_waits(one, None if seen is None else seen.read_limit) for one in processes)
+    waits = (_waits(one, seen) for one in processes)
     return max(waits, key=_rank, default=_Wait(HIDDEN))
 
 
@@ -262,6 +277,7 @@ def _processes(program: int, terminal: int, threads: _Threads) -> Iterator[_Proc
                 is_foreground=own == _NO_TERMINAL or fields[2] == fields[5],
                 is_at_work=fields[0] in (b"R", b"D"),
                 name=head.partition(b"(")[2],
+                started=int(fields[_STARTED]),
             )
             if fields[0] not in (b"Z", b"X"):
                 yield process
@@ -272,15 +288,19 @@ def _processes(program: int, terminal: int, threads: _Threads) -> Iterator[_Proc
             continue  # it ended while we looked
 
 
-def _waits(process: _Process, read_limit: float | None) -> _Wait:
-    """What the process does. Of one that may not be looked at, anybody may know whether it is at work."""
+def _waits(process: _Process, seen: Modes | None) -> _Wait:
+    """What the process does, on a terminal of these modes. Of one that may not be looked at, anybody may know whether
+    it is at work.
+    """
     found = _Wait(BUSY)
     works = False
+    lines, read_limit = (True, None) if seen is None else (seen.lines, seen.read_limit)
     unseen = BUSY if process.is_at_work else HIDDEN
     try:
         for thread in process.threads:
-            call = calls.now(process.pid, thread)
-            works |= call == [b"running"] or calls.is_nap(call)
+            words = calls.now(process.pid, thread)
+            call = calls.wait_of(process.pid, words)
+            works |= words == [b"running"] or calls.is_nap(words) or (lines and _naps_in(process, call))
             found = max(found, _call(process, thread, call, read_limit), key=_rank)
     except FileNotFoundError:
         return max(found, _Wait(BUSY if os.path.exists("/proc/self/syscall") else unseen), key=_rank)
@@ -300,11 +320,28 @@ def _naps(process: _Process) -> bool:
         return False
 
 
-def _call(process: _Process, thread: str, words: list[bytes], read_limit: float | None) -> _Wait:
+def _looks_between(process: _Process) -> bool:
+    """Whether it reads its terminal without waiting: what it does between its naps."""
+    try:
+        flags = calls.read(f"/proc/{process.pid}/fdinfo/0").partition(b"flags:")[2].split()[0]
+    except OSError:
+        return False
+    return _is_terminal(process, 0) and bool(int(flags, 8) & os.O_NONBLOCK)
+
+
+def _naps_in(process: _Process, call: calls.Call | None) -> bool:
+    """Whether this lets a short time pass, as Go programs and event loops sleep: nothing else may end it. Who takes
+    keys one by one may only have its cursor blink.
+    """
+    if call is None or call.limit is None or not 0 < call.limit <= NAP_SECONDS:
+        return False
+    return all(is_own(process.pid, file) for file in call.files)
+
+
+def _call(process: _Process, thread: str, call: calls.Call | None, read_limit: float | None) -> _Wait:
     """What a thread in this system call does."""
     if not calls.is_known():
         return _Wait(HIDDEN)
-    call = calls.wait_of(process.pid, words)
     terminals = [] if call is None else [file for file in call.files if _is_terminal(process, file)]
     if call is None or not terminals:
         return _Wait(BUSY)

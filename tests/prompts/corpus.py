@@ -480,6 +480,26 @@ ASKING = [
         secret=True,
     ),
     asks("question in Japanese", "printf '続行しますか: '; read a", "続行しますか:"),
+    asks(
+        "key that is looked for between naps",
+        "python3 -c 'import os, time, tty\ntty.setcbreak(0); os.set_blocking(0, False)\n"
+        'print("Check the lamp, then press enter:", flush=True)\nwhile True:\n try: os.read(0, 1)\n'
+        " except BlockingIOError: pass\n time.sleep(0.02)'",
+        "Check the lamp",
+    ),
+    asks(
+        "lines that are drawn again for their cursor",
+        'python3 -c \'import select, tty\ntty.setraw(0); up = ""\nwhile True:\n for cursor in "_ ":\n'
+        '  print(end=up + "What is it called?\\r\\n> " + cursor + "\\r\\n(esc leaves)\\r\\n", flush=True)\n'
+        '  up = "\\x1b[1A\\x1b[2K" * 3; select.select([0], [], [], 0.5)\'',
+        "What is it called?",
+    ),
+    draws(
+        "pager without a screen of its own",
+        "stty -icanon -echo; for i in $(seq 23); do printf '\\033[Kline %s\\n' $i; done; "
+        "printf '\\033[24;0H\\033[Kfoot'; dd bs=1 count=1 2>/dev/null",
+        "line 9",
+    ),
 ]
 
 WORKING = [
@@ -656,6 +676,26 @@ WORKING += [
     works("hidden echo and work behind words for a secret", "stty -echo; printf 'Mot de passe : '; sleep 60"),
     works("ssh of half a question", f"{_KNOWN} root@127.0.0.1 \"printf 'Are you sure? [y/N] '; sleep 60\""),
     works("ssh of steps", f"{_KNOWN} root@127.0.0.1 'for i in $(seq 9); do printf \"step $i? \"; sleep 0.7; done'"),
+]
+
+WORKING += [
+    works(
+        "gauge that looks at its keys",
+        "python3 -c 'import select, tty\ntty.setcbreak(0); n = 0\nwhile True:\n n += 1\n"
+        ' print("\\r%d copied (q stops)" % n, end="", flush=True); select.select([0], [], [], 0.5)\'',
+    ),
+    works(
+        "gauge that looks at its keys between naps",
+        "python3 -c 'import os, time, tty\ntty.setcbreak(0); os.set_blocking(0, False); n = 0\nwhile True:\n n += 1\n"
+        " try: os.read(0, 1)\n except BlockingIOError: pass\n"
+        ' print("\\r%d copied (q stops)" % n, end="", flush=True); time.sleep(0.4)\'',
+    ),
+    works(
+        "event loop with a timer, and a thread for commands",
+        "python3 -c 'import os, select, threading\nthreading.Thread(target=os.read, args=(0, 1), daemon=True).start()\n"
+        "own = os.eventfd(0); e = select.epoll(); e.register(own, 1)\n"
+        'while True: print("alive", flush=True); e.poll(0.7)\'',
+    ),
 ]
 
 CASES = [*ASKING, *WORKING]

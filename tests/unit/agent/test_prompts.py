@@ -546,3 +546,47 @@ def test_a_cursor_that_blinks_is_no_part_of_its_question() -> None:
     assert asking.prompt.text == "Device name"
     assert not asking.take(look(drawn + b"\rDevice name  ", LIMITED, **modes))
     assert not asking.take(look(drawn + b"\rDevice name  \rDevice name _", LIMITED, **modes))
+
+
+def test_a_gauge_with_a_word_on_its_keys_asks_nothing_before_it_stands_still() -> None:
+    gauge = b"\r6 items copied (q stops)\r7 items copied (q stops)"
+    assert judge(look(gauge, LIMITED, lines=False, echo=False, limit=0.5, silence=0.1)) is None
+    assert judge(look(gauge, LIMITED, lines=False, echo=False, limit=0.5, silence=0.6))
+    assert judge(look(b"Retry (y/n)", LIMITED, lines=False, echo=False, limit=0.5, silence=0.1))
+
+
+_FIELD = b"\x1b[1A\x1b[2K\x1b[1A\x1b[2KWhat is it called?\r\n> %b\r\n"
+
+
+def test_several_lines_that_are_drawn_again_for_their_cursor_are_one_question() -> None:
+    asking = Asking("key")
+    drawn = b"What is it called?\r\n> \r\n"
+    assert asking.take(look(drawn, READING, lines=False, echo=False))
+    first = asking.prompt
+    for number in range(6):
+        drawn += _FIELD % (b"\x1b[7m \x1b[0m" if number % 2 else b" ")
+        activity = LIMITED if number % 3 else READING
+        assert not asking.take(look(drawn, activity, lines=False, echo=False))
+    assert asking.prompt is first
+
+
+def test_who_reads_keys_is_not_done_because_another_thread_works() -> None:
+    asking = Asking("key")
+    assert asking.take(look(b"Pick one", READING, lines=False, echo=False))
+    assert not asking.take(look(b"Pick one", LIMITED, lines=False, echo=False, silence=0.4))
+    assert asking.prompt is not None
+
+
+def test_a_question_in_a_line_of_its_own_is_found_above_the_cursor() -> None:
+    asked = b"[pause]\r\nCheck the lamp, then press enter:\r\n"
+    seen = judge(look(asked, LIMITED, lines=False, long=True, limit=1.0, silence=2.1))
+    assert seen
+    assert seen.kind is Kind.PROMPT
+    assert judge(look(asked, LIMITED, lines=False, limit=1.0)) is None
+
+
+def test_a_pager_that_draws_rows_and_goes_to_its_foot_is_a_screen() -> None:
+    rows = b"".join(b"\x1b[Kline %d\r\n" % number for number in range(23))
+    seen = judge(look(b"%b\x1b[24;0H\x1b[Knotes.txt" % rows, READING, lines=False, echo=False))
+    assert seen
+    assert seen.kind is Kind.INTERACTIVE

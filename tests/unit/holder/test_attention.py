@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runlet.holder.attention import GONE_ON_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, SHARE, SOON_SECONDS, Attention
+from runlet.holder.attention import (
+    GONE_ON_SECONDS,
+    IDLE_SHARE,
+    QUIET_SECONDS,
+    SELDOM_SECONDS,
+    SHARE,
+    SOON_SECONDS,
+    Attention,
+)
 
 LOOK_SECONDS = 0.0003
 
@@ -30,6 +38,12 @@ def test_what_waits_is_looked_at_seldom_before_long() -> None:
     attention = Attention(0.0)
     assert looked(attention, 0.1, waits=True) == pytest.approx(0.1 + SOON_SECONDS)
     assert looked(attention, 2.0, waits=True) == pytest.approx(2.0 + SELDOM_SECONDS)
+
+
+def test_a_look_that_takes_long_is_followed_by_another_while_a_person_may_wait() -> None:
+    attention = Attention(0.0)
+    assert looked(attention, 2.0, waits=True, seconds=0.03) <= 2.0 + 0.03 / SHARE
+    assert looked(attention, 100.0, waits=True, seconds=0.03) == pytest.approx(100.0 + 0.03 / IDLE_SHARE)
 
 
 def test_what_prints_all_the_time_is_looked_at_only_if_it_waited() -> None:

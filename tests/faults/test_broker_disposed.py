@@ -19,8 +19,8 @@ from tests.faults.load import Load
 from tests.harness import Fleet, wait_until
 
 pytestmark = pytest.mark.timeout(600)
-# Within which, after the broker's return, both sides must agree again about all that is under way.
-CONSISTENT_SECONDS = 60.0
+# Within which, after the broker's return, both sides must agree again about all that is under way, on any machine.
+CONSISTENT_SECONDS = 150.0
 RUNS = 70
 DEVICES = ["pi-1", "pi-2", "pi-3"]
 SETTLE_SECONDS = 120.0

@@ -339,9 +339,9 @@ class Asking:
 
     def _reads_on(self, look: Look) -> bool:
         """Whether who reads has not run since the question was seen: what was printed is of others, such as a job in
-        the background.
+        the background. Not where nothing was asked yet: sudo passes on what its program said before it read.
         """
-        return look.activity in _READ and look.since <= self._past.offset < look.offset
+        return bool(self._past.text) and look.activity in _READ and look.since <= self._past.offset < look.offset
 
     def _name(self, offset: int, mark: str) -> str:
         """Not drawn by lot: an agent that was started again finds the same question under the same name."""

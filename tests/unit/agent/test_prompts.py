@@ -492,6 +492,16 @@ def test_a_wait_with_a_limit_may_be_a_look_between(recent: bytes, more: dict[str
     assert judge(look(recent, LIMITED, **{"silence": 2.5} | more)) is None
 
 
+def test_what_is_passed_on_after_its_program_began_to_read_is_its_question() -> None:
+    asking = Asking("key")
+    asking.take(look(b"", echo=False, since=0))
+    assert asking.prompt
+    assert not asking.prompt.text
+    assert asking.take(look(b"Token: ", echo=False, since=0))
+    assert asking.prompt
+    assert (asking.prompt.text, asking.prompt.secret) == ("Token:", True)
+
+
 @pytest.mark.parametrize("line", ["Nome do host: ", "User: ", "Command (m for help): "])
 def test_an_unseen_wait_behind_a_line_left_open_is_told_after_a_while(line: str) -> None:
     unseen = {"lines": False, "echo": False}

@@ -226,7 +226,7 @@ class _Composer:
     def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Value] | list[Value]) -> None:
         address = self._address(event)
         if address is None:
-            self.stop(self._problem(event, "a key must be text, not a list or a map"))
+            self.stop(self._problem(event, f"a key must be text, not a list or a map{self._of_template(event)}"))
             return
         self._refuse_tag(event, address)
         if event.anchor is not None:
@@ -234,6 +234,12 @@ class _Composer:
         self._put(value)
         before = self._nodes - 1, self._characters
         self._open.append(_Collection(value, address, event.anchor, *before))
+
+    def _of_template(self, event: yaml.CollectionStartEvent) -> str:
+        """What to do where a map in a map is a template that nobody put in quotes."""
+        outer = self.document.values[self._open[-1].address]
+        doubled = Place(outer.line, outer.column + 1) == _place(event) and isinstance(event, yaml.MappingStartEvent)
+        return "; put a text that begins with '{{' in quotes" if doubled and event.flow_style else ""
 
     def _end(self) -> None:
         ended = self._open.pop()

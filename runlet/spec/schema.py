@@ -192,7 +192,8 @@ def _tell(error: ValidationError) -> Iterator[Violation]:
     elif rule == "type":
         yield Violation(address, schema.get("errorMessage") or _wrong_type(name, schema, value))
     elif rule == "enum":
-        yield Violation(address, f"{name} must be one of {', '.join(schema['enum'])}, not {_shown(value)}")
+        known = f"{name} must be one of {', '.join(schema['enum'])}, not {_shown(value)}"
+        yield Violation(address, schema.get("errorMessage") or known)
     elif rule in ("minLength", "minItems", "minProperties"):
         yield Violation(address, f"{name} is empty")
     elif rule in ("maxLength", "maxItems", "maxProperties"):
@@ -244,8 +245,12 @@ def _wrong_type(name: str, schema: Mapping[str, Any], value: Any) -> str:
     wanted = " or ".join(_TYPES[kind] for kind in kinds)
     if value is None:
         return f"{name} is empty; it must be {wanted}"
-    quote = "; put it in quotes to make it text" if "string" in kinds and isinstance(value, bool | int | float) else ""
-    return f"{name} must be {wanted}, not {_shown(value)}{quote}"
+    way_out = ""
+    if "string" in kinds and isinstance(value, bool | int | float):
+        way_out = "; put it in quotes to make it text"
+    elif expected == "array" and isinstance(value, str):
+        way_out = "; put it in brackets to make it a list: [...]"
+    return f"{name} must be {wanted}, not {_shown(value)}{way_out}"
 
 
 def _shown(value: Any) -> str:

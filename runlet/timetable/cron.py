@@ -42,6 +42,7 @@ HOUR = _Field("hour", 0, 23)
 DAY = _Field("day of the month", 1, 31)
 MONTH = _Field("month", 1, 12, tuple(name[:3] for name in MONTHS))
 WEEKDAY = _Field("weekday", 0, 7, tuple(name[:3] for name in WEEKDAYS))
+_SATURDAY = 6  # the last that is not sunday again
 _FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
@@ -93,6 +94,11 @@ def _item(field: _Field, text: str, start: int) -> str:
     if field is WEEKDAY and (swapped := re.fullmatch(r"l([0-7])", text)):
         raise refusal(start, f"{text!r} is not understood in the weekday; the last of a month is '{swapped[1]}L'")
     match = _ITEM.fullmatch(text)
+    if match is None and (begun := re.fullmatch(r"([0-9a-z]+)/([0-9]+)", text)):
+        first, last = _number(field, begun[1], start) % (_last(field) + 1), _last(field)
+        steps = _step(field, begun[2], start + begun.start(2))
+        meant = f"{first}" if first == last else f"{first}-{last}/{steps}"
+        raise refusal(start, f"{text!r} is not understood in the {field.name}; write {meant}")
     if match is None:
         why = "'*' stands alone in its field" if "*" in text else f"{text!r} is not understood in the {field.name}"
         raise refusal(start, f"'?' is of another cron; write '*' in the {field.name}" if text == "?" else why)
@@ -103,7 +109,8 @@ def _item(field: _Field, text: str, start: int) -> str:
     if field is WEEKDAY and last == 0 < first:
         last = 7
     if last < first:
-        raise refusal(start, f"the range {text!r} runs backwards; write two ranges")
+        two = "" if match[3] else f": {_range(first, _last(field))},{_range(field.low, last)}"
+        raise refusal(start, f"the range {text!r} runs backwards; write two ranges{two}")
     step = None if match[3] is None else _step(field, match[3], start + match.start(3))
     if first == last:  # with a step, cronsim would take it for "from this on"
         return str(first % 7 if field is WEEKDAY else first)
@@ -113,12 +120,22 @@ def _item(field: _Field, text: str, start: int) -> str:
 def _number(field: _Field, text: str, start: int) -> int:
     if text in field.names:
         return field.low + field.names.index(text)
+    if text[:3] in field.names and text in (*MONTHS, *WEEKDAYS):
+        raise refusal(start, f"{text!r} is not understood in the {field.name}; write {text[:3]}")
     if not _DIGITS.fullmatch(text):
         named = f" or a name ({field.names[0]}, {field.names[1]}...)" if field.names else ""
         raise refusal(start, f"{text!r} is not understood in the {field.name}; write a number{named}")
     if not field.low <= int(text) <= field.high:
         raise refusal(start, f"{text} is out of range: the {field.name} is {field.low} to {field.high}")
     return int(text)
+
+
+def _last(field: _Field) -> int:
+    return _SATURDAY if field is WEEKDAY else field.high
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _step(field: _Field, text: str, start: int) -> int:

@@ -42,7 +42,8 @@ check: setup ## Formatting, lint, types, layers
 	$(BIN)/lint-imports
 
 test: setup rabbitmq postgres test-tools ## All tests, against a real RabbitMQ and a real PostgreSQL
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m 'not long and not alone'
+	$(BIN)/pytest -m 'alone and not long' tests/faults tests/e2e
 
 test-unit: setup ## The tests that start nothing
 	$(BIN)/pytest tests/unit tests/cases

@@ -86,10 +86,12 @@ def test_a_preview_needs_no_controller(operator: Operator):
         (["--preview", "1h", "job"], "about a text, not about a job"),
         (["--timezone", "UTC"], "--timezone belongs to --preview"),
         (["no-such-job"], "no job is called"),
-        (["hello"], "has no schedule"),
+        (["by-hand"], "has no schedule"),
     ],
 )
 def test_what_cannot_be_told_is_refused(operator: Operator, arguments: list[str], words: str):
+    (operator.home / "by-hand.yaml").write_text("by-hand: 'true'\n")
+    operator.succeed("apply", "by-hand.yaml", "--source", "by-hand")
     done = operator.runlet("schedule", *arguments)
     assert done.returncode == 1
     assert words in done.stderr

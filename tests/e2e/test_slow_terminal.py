@@ -14,6 +14,8 @@ import pytest
 from tests.harness import PATIENCE_SECONDS
 from tests.operators import RUNLET, Operator
 
+pytestmark = pytest.mark.alone
+
 RATE = 200_000  # bytes a second
 FLOOD_SECONDS = 4.0
 Terminal = tuple[int, int]

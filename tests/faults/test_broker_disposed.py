@@ -18,7 +18,7 @@ from tests.brokers import PrivateBroker
 from tests.faults.load import Load
 from tests.harness import Fleet, wait_until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.alone]
 # Within which, after the broker's return, both sides must agree again about all that is under way, on any machine.
 CONSISTENT_SECONDS = 150.0
 RUNS = 70

@@ -20,7 +20,7 @@ from tests.clusters import Cluster
 from tests.faults.load import Load
 from tests.harness import Fleet, wait_until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.alone]
 # A link waits up to a minute between two rounds, when the broker was away for long.
 RECOVERY_SECONDS = 100.0
 DEVICES = ["pi-1", "pi-2", "pi-3"]

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import termios
+import time
 import tty
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ from runlet.modes import ModeTracker
 from runlet.protocol.messages import TerminalSize
 
 _READ_BYTES = 64 * 1024  # a paste arrives in a few reads
+# A slow terminal has taken all there is at the end of each chunk, for a moment: it has caught up after so long.
+CAUGHT_UP_SECONDS = 0.1
 
 
 class TerminalGone(Exception):
@@ -46,7 +49,7 @@ class Terminal:
     def __init__(self) -> None:
         self._fd = _open_terminal()
         self._modes = ModeTracker()
-        self.is_behind = False  # something waits to be shown
+        self._behind_until = 0.0
         self.written = 0  # bytes that it has taken
         self._showing = asyncio.Lock()
         self._rest = memoryview(b"")  # of what is being shown
@@ -94,6 +97,11 @@ class Terminal:
                     raise TerminalGone
                 return data
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether it takes less than there is to show."""
+        return bool(self._rest) or time.monotonic() < self._behind_until
+
     async def write(self, data: bytes) -> None:
         """Show `data`, all of it, behind what others show. Raises TerminalGone."""
         async with self._showing:
@@ -133,7 +141,8 @@ class Terminal:
             pass
         except OSError:
             raise TerminalGone from None
-        self.is_behind = bool(self._rest)
+        if self._rest:
+            self._behind_until = time.monotonic() + CAUGHT_UP_SECONDS
 
 
 def _open_terminal() -> int:

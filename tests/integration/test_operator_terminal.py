@@ -40,4 +40,18 @@ async def test_what_is_shown_at_once_comes_one_behind_the_other(screen: int) -> 
             found = await asyncio.to_thread(shown, screen, 2 * MANY)
             await asyncio.gather(*writing)
         assert found == b"a" * MANY + b"b" * MANY
-        assert (terminal.written, terminal.is_behind) == (2 * MANY, False)
+        assert terminal.written == 2 * MANY
+
+
+@pytest.mark.parametrize(("seconds", "is_behind"), [(2 * PATIENCE_SECONDS, True), (0.0, False)])
+async def test_a_slow_terminal_is_behind_for_a_moment_after_each_chunk(
+    screen: int, monkeypatch: pytest.MonkeyPatch, seconds: float, is_behind: bool
+) -> None:
+    monkeypatch.setattr("runlet.cli.terminal.CAUGHT_UP_SECONDS", seconds)
+    with Terminal() as terminal:
+        await terminal.write(b"a")
+        assert not terminal.is_behind
+        writing = asyncio.create_task(terminal.write(b"b" * MANY))
+        await asyncio.to_thread(shown, screen, MANY)
+        await writing
+        assert terminal.is_behind == is_behind

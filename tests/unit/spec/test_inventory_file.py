@@ -100,7 +100,7 @@ def test_every_mistake_is_told_at_its_place(tmp_path: Path) -> None:
         ":4:21: group 'a' contains itself: a > b > c > a",
         ":4:24: there is no group 'x'",
         ":5:3: 'local' means something in targets; choose another name",
-        ":5:20: members must be a list, not 'x'",
+        ":5:20: members must be a list, not 'x'; put it in brackets to make it a list: [...]",
         ":7:14: 'a b': a variable's name is letters, digits and '_', 63 characters at most, beginning with a letter or"
         " '_'",
     ]
